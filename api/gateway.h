@@ -1,0 +1,126 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "statemachine/commands.h"
+#include "statemachine/machine.h"
+
+namespace gavel::api {
+
+// Why the service could not do what was asked, as far as that is not the state machine's answer.
+struct Failure {
+    enum class Kind : std::uint8_t {
+        no_leader,        // Nothing was done.
+        overloaded,       // A queue is full; nothing was done.
+        shutting_down,    // Nothing was done.
+        timed_out,        // A read could not be confirmed in time.
+        outcome_unknown,  // A write may or may not have been done, or may yet be.
+    };
+    Kind kind{};
+};
+
+// What became of a command that was executed.
+struct Executed {
+    statemachine::Revision revision{};
+    bool repeated{};  // An Idempotency-Key was seen before: this is the first outcome.
+    statemachine::Outcome outcome{};
+    std::uint64_t applied{};  // This member's applied slot when the outcome was known.
+};
+using SubmitResult = std::variant<Executed, Failure>;
+
+struct Submission {
+    statemachine::Command command{};
+    std::optional<statemachine::IdempotencyKey> idempotency{};
+    std::chrono::milliseconds timeout{};  // For an acquire that waits: on top of its wait.
+};
+
+struct ReadOptions {
+    bool stale{};                           // Local state at once.
+    statemachine::Revision min_revision{};  // Wait until this much is applied here; 0: nothing.
+    std::chrono::milliseconds timeout{};
+};
+// Runs on the core thread against the state at the right slot: copies out what it needs (the views'
+// Ptrs may be kept) and returns at once. Null: the read failed, `failure` says why.
+using Query =
+    std::function<void(const statemachine::Machine* state, std::optional<Failure> failure)>;
+
+struct KeptAlive {
+    bool found{};
+    std::chrono::milliseconds expires_in{};
+};
+using KeepAliveResult = std::variant<KeptAlive, Failure>;
+
+struct MemberView {
+    statemachine::Member member{};
+    std::string client_address{};                             // Empty: not known yet.
+    std::optional<std::uint64_t> applied{};                   // Of the last report.
+    std::optional<std::chrono::milliseconds> last_contact{};  // Since; none: never heard from.
+    std::string version{};
+};
+
+// A snapshot of what the member knows of itself and the others.
+struct Status {
+    std::uint16_t member_id{};
+    std::string name{};
+    std::string role{};         // leader, follower, learner
+    std::uint16_t leader_id{};  // 0: none known.
+    std::uint64_t ballot{};
+    std::uint64_t chosen{};
+    std::uint64_t applied{};
+    std::uint64_t durable_applied{};  // Of the state environment.
+    std::uint64_t epoch{};
+    std::uint64_t alpha{};
+    std::string cluster_id{};
+    std::string version{};
+    std::uint64_t boot{};
+    bool ready{};
+    std::string not_ready_reason{};
+    std::uint64_t sessions{};
+    std::uint64_t keys{};
+    std::uint64_t key_bytes{};
+    std::uint64_t waiting{};  // Clients that wait for a lock here.
+    std::uint64_t log_bytes{};
+    std::uint64_t state_bytes{};
+    std::uint64_t history_floor{};
+    std::uint64_t messages_dropped{};  // To peers, for want of room in their queues.
+    std::uint64_t elections{};         // Ballots this member tried since it started.
+    std::uint64_t commits{};           // Durable transactions of the log since it started.
+    std::uint64_t proposals{};         // Commands proposed here since it started.
+    std::uint64_t reads{};
+    std::vector<std::string> alarms{};
+    std::vector<MemberView> members{};
+};
+
+// The door from HTTP to the member. Calls may come from any thread; every callback runs on the core
+// thread and must only hand its result over to where it is wanted. Each is called exactly once.
+class Gateway {
+public:
+    virtual ~Gateway() = default;
+
+    // Answers when the command has executed here. An AcquireLock with a wait is answered when the
+    // wait is over: LockGranted, or LockHeld when it timed out, or SessionNotFound.
+    virtual void submit(Submission submission, std::function<void(SubmitResult)> done) = 0;
+    virtual void read(ReadOptions options, Query query) = 0;
+    virtual void keep_alive(statemachine::SessionId session, std::chrono::milliseconds timeout,
+                            std::function<void(KeepAliveResult)> done) = 0;
+    virtual void status(std::function<void(Status)> done) = 0;
+
+    // From now on every change, in order, each revision whole, exactly once, is handed to `sink`
+    // on the core thread, for as long as the returned object lives. A query that runs at applied
+    // slot A is followed by exactly the changes above A.
+    using Changes = std::shared_ptr<const std::vector<statemachine::Ptr<statemachine::Change>>>;
+    virtual std::shared_ptr<void> subscribe(std::function<void(Changes)> sink) = 0;
+
+    // For the common response headers; cheap, from any thread.
+    virtual std::uint64_t applied() const = 0;
+    virtual std::uint16_t leader() const = 0;
+};
+
+}  // namespace gavel::api

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "paxos/records.h"
+
+namespace gavel::persistence {
+
+// Who a data directory belongs to. Made once, when the directory is.
+struct Identity {
+    std::string cluster_id{};  // Hexadecimal.
+    std::string name{};
+    std::uint16_t member{};
+    std::uint64_t incarnation{};  // Random: tells a wiped and re-made directory from this one.
+    std::uint64_t alpha{};
+    std::uint64_t format_level{};
+    std::string initial_cluster{};  // As given at bootstrap, sorted: name=host:port,…
+    bool operator==(const Identity&) const = default;
+};
+
+// What is wrong with a data directory, in one line fit for an operator.
+struct StorageError {
+    std::string what{};
+};
+
+// The log environment: the protocol's memory, on the hot path. One writer thread; reads from any
+// thread. Every failed commit ends the process: a retry that "succeeds" may be a lie.
+// docs/storage.md has the format.
+class LogStore {
+public:
+    struct Options {
+        std::filesystem::path folder{};
+        std::uint64_t map_bytes = 16ULL << 30;
+    };
+    ~LogStore();
+    LogStore(LogStore&&) noexcept;
+    LogStore& operator=(LogStore&&) noexcept;
+
+    // Opens what is there; with `fresh` set, creates the directory's log for that identity when
+    // there is none. Holds an exclusive lock on the folder until destroyed.
+    static Result<LogStore, StorageError> open(Options options, std::optional<Identity> fresh);
+
+    const Identity& identity() const;
+    // Counts up, durably, at each open: 1 at the first.
+    std::uint64_t boot() const;
+    // Verifies every record it reads.
+    Result<paxos::Durable, StorageError> recover() const;
+
+    // One durable transaction. Returns when the records are on the disk, or not at all.
+    void commit(std::span<const paxos::Record> records);
+    // Chosen values from `from` on: consecutive, at most `max_bytes` (one value at least).
+    std::vector<paxos::Value> read_chosen(paxos::Slot from, std::size_t max_bytes) const;
+    // Removes the entries up to `through`, some at a time. Durable when it returns.
+    void cut(paxos::Slot through);
+    // The first slot that is still there.
+    paxos::Slot oldest() const;
+
+    // Incarnations of the other members, as first seen. False: another one is pinned.
+    bool pin(std::uint16_t member, std::uint64_t incarnation);
+    std::map<std::uint16_t, std::uint64_t> pinned() const;
+
+    std::uint64_t bytes_used() const;
+
+private:
+    struct Impl;
+    explicit LogStore(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace gavel::persistence

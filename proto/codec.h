@@ -1,0 +1,40 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "paxos/records.h"
+#include "proto/peer_message.h"
+#include "statemachine/commands.h"
+#include "statemachine/state.h"
+
+// Between the rooms' own types and the bytes on the wire and in the log. Every decode checks its
+// input wholly (unknown alternative, missing field, number out of range, text too long) and gives
+// an error for anything that it would not itself have encoded; it never halts.
+namespace gavel::proto {
+
+// What the bytes mean can change only with this number: it is in the handshake and on the disk.
+inline constexpr std::uint64_t format_level = 1;
+
+std::string encode(const statemachine::Entry& entry);
+Result<statemachine::Entry> decode_entry(std::string_view bytes);
+// The leader's stamp, set without decoding the rest.
+std::string with_stamp(std::string_view entry, statemachine::TimeMs stamp);
+
+std::string encode(const PeerMessage& message);
+Result<PeerMessage> decode_peer_message(std::string_view bytes);
+std::string encode(const Hello& hello);
+Result<Hello> decode_hello(std::string_view bytes);
+
+std::string encode(const paxos::LogEntry& entry);
+Result<paxos::LogEntry> decode_log_entry(std::string_view bytes);
+
+// The value of a row that is present.
+std::string encode(const statemachine::RowValue& value);
+Result<statemachine::RowValue> decode_row(statemachine::Table table, std::string_view bytes);
+std::string encode(const statemachine::Globals& globals);
+Result<statemachine::Globals> decode_globals(std::string_view bytes);
+
+}  // namespace gavel::proto

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "base/bytes.h"
+#include "paxos/messages.h"
+#include "statemachine/types.h"
+
+namespace gavel::proto {
+
+// A follower hands a client's command to the leader. No answer travels back: the origin answers
+// its client from its own execution of the command.
+struct Forward {
+    Bytes entry{};  // An encoded statemachine::Entry, not yet stamped.
+    bool operator==(const Forward&) const = default;
+};
+
+// Sessions are kept alive with the leader. `number` names the request at the asking member.
+struct KeepAlive {
+    std::uint64_t number{};
+    statemachine::SessionId session{};
+    bool operator==(const KeepAlive&) const = default;
+};
+struct KeepAliveAnswer {
+    enum class Verdict : std::uint8_t { kept, not_found, not_leader };
+    std::uint64_t number{};
+    Verdict verdict{};
+    statemachine::DurationMs expires_in{};
+    bool operator==(const KeepAliveAnswer&) const = default;
+};
+
+// What a member tells the others about itself, now and then: for GET /v1/members.
+struct MemberReport {
+    std::uint64_t applied{};
+    std::string client_address{};
+    std::string version{};
+    std::uint64_t state_hash{};  // At the slot `hashed`.
+    std::uint64_t hashed{};
+    bool operator==(const MemberReport&) const = default;
+};
+
+using PeerMessage = std::variant<paxos::Message, Forward, KeepAlive, KeepAliveAnswer, MemberReport>;
+
+// The first frame in each direction of a connection between members.
+struct Hello {
+    std::uint64_t format_level{};
+    std::string cluster_id{};  // Hexadecimal.
+    std::uint16_t member{};
+    std::uint64_t incarnation{};  // Random, made with the data directory.
+    std::uint64_t boot{};
+    std::uint64_t alpha{};
+    std::string version{};
+    bool operator==(const Hello&) const = default;
+};
+
+}  // namespace gavel::proto

@@ -1,0 +1,125 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "statemachine/types.h"
+
+namespace gavel::statemachine {
+
+// The first own command of every new leader: session expiries proposed under an earlier one have
+// no effect after it.
+struct LeaderStart {
+    MemberNumber leader{};
+    bool operator==(const LeaderStart&) const = default;
+};
+
+struct OpenSession {
+    std::string name{};
+    DurationMs ttl{};
+    DurationMs lock_delay{};
+    std::string metadata{};  // JSON text, opaque here.
+    bool operator==(const OpenSession&) const = default;
+};
+
+// A client ends its session: locks released, waits cancelled.
+struct EndSession {
+    SessionId session{};
+    bool operator==(const EndSession&) const = default;
+};
+
+// The leader lets a session lapse. Rests on the leader's LeaderStart: no effect once a later one
+// has executed, so a deposed leader cannot take a session away.
+struct ExpireSession {
+    SessionId session{};
+    Revision leader_start{};
+    bool operator==(const ExpireSession&) const = default;
+};
+
+// Idempotent per (session, lock): a repeat finds the lock held, or its old place in the queue.
+struct AcquireLock {
+    std::string name{};
+    SessionId session{};
+    std::string metadata{};  // JSON text, opaque here.
+    DurationMs wait{};       // 0: do not queue.
+    bool operator==(const AcquireLock&) const = default;
+};
+
+// By session, by token, or by both, which then must agree. A session that only waits leaves the
+// queue.
+struct ReleaseLock {
+    std::string name{};
+    std::optional<SessionId> session{};
+    std::optional<Token> token{};
+    bool operator==(const ReleaseLock&) const = default;
+};
+
+// A wait timed out. Names the acquire it ends (LockQueued::attempt): a later acquire of the same
+// session keeps the place. Its outcome is LockGranted when the grant came first.
+struct LeaveQueue {
+    std::string name{};
+    SessionId session{};
+    Revision attempt{};
+    bool operator==(const LeaveQueue&) const = default;
+};
+
+// The leader ends the lock-delay after a lapsed holder; names the token whose delay it is.
+struct EndLockDelay {
+    std::string name{};
+    Token token{};
+    bool operator==(const EndLockDelay&) const = default;
+};
+
+// RFC 9110, section 13.1: If-Match and If-None-Match on a key's modify revision.
+struct Precondition {
+    enum class Kind : std::uint8_t {
+        none,         // Always holds.
+        absent,       // If-None-Match: *
+        present,      // If-Match: *
+        matches,      // If-Match: a list of revisions
+        none_matches  // If-None-Match: a list of revisions
+    };
+    Kind kind{Kind::none};
+    std::vector<Revision> revisions{};
+    bool operator==(const Precondition&) const = default;
+};
+
+struct PutKey {
+    std::string key{};
+    Bytes value{};
+    std::string content_type{};
+    std::string author{};
+    Precondition precondition{};
+    bool operator==(const PutKey&) const = default;
+};
+
+struct DeleteKey {
+    std::string key{};
+    std::string author{};
+    Precondition precondition{};
+    bool operator==(const DeleteKey&) const = default;
+};
+
+using Command = std::variant<LeaderStart, OpenSession, EndSession, ExpireSession, AcquireLock,
+                             ReleaseLock, LeaveQueue, EndLockDelay, PutKey, DeleteKey>;
+
+// A client's Idempotency-Key and what it was used for: the same key with another fingerprint is
+// refused.
+struct IdempotencyKey {
+    std::string key{};
+    std::uint64_t fingerprint{};
+    bool operator==(const IdempotencyKey&) const = default;
+};
+
+// What stands in a slot.
+struct Entry {
+    RequestId request{};
+    TimeMs stamp{};  // Set by the leader when it proposes.
+    std::optional<IdempotencyKey> idempotency{};
+    Command command{};
+    bool operator==(const Entry&) const = default;
+};
+
+}  // namespace gavel::statemachine

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace gavel::statemachine {
+
+// Bounds of the replicated state. A command that would pass one is refused, alike on every member:
+// these numbers are part of the format level, not options. docs/operating.md has the table.
+struct Limits {
+    std::size_t sessions = 200'000;
+    std::size_t locks_held = 200'000;       // Held locks, over all sessions.
+    std::size_t locks_per_session = 4'096;  // Held and waited for.
+    std::size_t waiters = 200'000;          // Over all locks.
+    std::size_t free_locks = 20'000;        // Free locks whose last release is remembered.
+    std::size_t keys = 4'000'000;
+    std::uint64_t key_bytes = 1ULL << 32;  // Keys and values together.
+    std::size_t history_changes = 16'384;  // Revisions kept for watches that resume.
+    std::uint64_t history_bytes = 16ULL << 20;
+    std::size_t request_window = 4'096;  // Numbers remembered per member, W of docs/paxos.md.
+    std::size_t idempotency_keys = 100'000;
+    std::int64_t idempotency_ms = 24LL * 3600 * 1000;
+};
+
+// Bounds of single fields, checked where a command enters (api/) and relied on everywhere else.
+inline constexpr std::size_t name_bytes_max = 400;   // Names of locks and keys.
+inline constexpr std::size_t label_bytes_max = 256;  // Session names, authors, content types.
+inline constexpr std::size_t metadata_bytes_max = 4'096;
+inline constexpr std::size_t value_bytes_max = 1 << 20;
+inline constexpr std::size_t idempotency_key_bytes_max = 255;
+
+}  // namespace gavel::statemachine

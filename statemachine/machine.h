@@ -1,0 +1,91 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "statemachine/commands.h"
+#include "statemachine/limits.h"
+#include "statemachine/outcomes.h"
+#include "statemachine/state.h"
+
+namespace gavel::statemachine {
+
+// What executing one slot did.
+struct Applied {
+    RequestId request{};  // Whose command it was; all zero for a no-op.
+    Revision revision{};  // Of the first execution, when this was a repeat.
+    bool repeated{};      // Seen before: nothing changed, the outcome is the first one.
+    Outcome outcome{};
+    std::vector<Event> events{};  // For watchers and for those who wait for a lock.
+    std::vector<Row> changed{};   // Each row at most once, with its value after the command.
+};
+
+// The replicated state: sessions, locks, keys, and what has been seen of requests. A plain data
+// structure: equal sequences of entries leave equal states, outcomes and hashes (S27). Pure, owned
+// by one thread. docs/architecture.md tells how it is driven; Limits bounds all of it.
+class Machine {
+public:
+    // A fresh state at slot 0, whose first epoch governs from slot 1.
+    Machine(Limits limits, std::uint64_t alpha, std::vector<Member> members);
+    ~Machine();
+    Machine(Machine&&) noexcept;
+    Machine& operator=(Machine&&) noexcept;
+
+    // Executes the command in `slot`, which must be applied() + 1.
+    Applied apply(Revision slot, const Entry& entry);
+    // A no-op: only the applied slot moves.
+    void apply_noop(Revision slot);
+
+    // Restores a state from its rows, in any order (sorted by key is fastest), then its globals.
+    // False from finish_load: the rows' hash differs from what the globals say.
+    void load(Row row);
+    [[nodiscard]] bool finish_load(const Globals& globals);
+
+    const Globals& globals() const;
+    Revision applied() const { return globals().applied; }
+    // Of everything replicated; equal at equal applied slots on all members.
+    std::uint64_t hash() const;
+    void check_invariants() const;
+    const Limits& limits() const;
+
+    // Views, valid until the next apply(); the Ptrs in them are immutable and may be kept.
+    struct LockView {
+        Ptr<Lock> lock{};
+        std::vector<Ptr<Waiter>> queue{};  // In order.
+    };
+    Ptr<Session> session(SessionId id) const;  // Null: no such session.
+    const std::map<SessionId, Ptr<Session>>& sessions() const;
+    std::vector<std::string> held_by(SessionId id) const;        // Lock names.
+    std::vector<std::string> waited_for_by(SessionId id) const;  // Lock names.
+    Ptr<Lock> lock(std::string_view name) const;                 // Null: never held, or forgotten.
+    LockView explain(std::string_view name) const;  // `lock` is null when there is none.
+    std::size_t queue_length(std::string_view name) const;
+    // 1 is next; 0: does not wait.
+    std::uint64_t position(std::string_view name, SessionId session) const;
+    // Locks and keys with the prefix, strictly after `after` (when not empty), at most `limit`.
+    std::vector<Ptr<Lock>> locks(std::string_view prefix, std::string_view after,
+                                 std::size_t limit) const;
+    std::vector<Ptr<Waiter>> waiters() const;  // All, by place: for a new leader's timers.
+    std::vector<Ptr<Lock>> delayed_locks() const;
+    Ptr<KeyValue> key(std::string_view key) const;
+    std::vector<Ptr<KeyValue>> keys(std::string_view prefix, std::string_view after,
+                                    std::size_t limit) const;
+    std::size_t key_count() const;
+    std::uint64_t key_bytes() const;
+    // The changes above `since`, oldest first, at most `limit`. Complete only when
+    // since >= globals().history_floor; else what is missing has been forgotten.
+    std::vector<Ptr<Change>> history(Revision since, std::size_t limit) const;
+
+private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace gavel::statemachine

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "statemachine/types.h"
+
+namespace gavel::statemachine {
+
+// Nothing to tell: LeaderStart, ExpireSession, EndLockDelay.
+struct Done {
+    bool operator==(const Done&) const = default;
+};
+
+struct SessionOpened {
+    SessionId session{};
+    bool operator==(const SessionOpened&) const = default;
+};
+struct SessionEnded {
+    bool operator==(const SessionEnded&) const = default;
+};
+struct SessionNotFound {
+    SessionId session{};
+    bool operator==(const SessionNotFound&) const = default;
+};
+
+struct LockGranted {
+    Token token{};
+    TimeMs since{};
+    bool fresh{};  // False: the session held it already.
+    bool operator==(const LockGranted&) const = default;
+};
+// Not final: the session stands in the queue until a LockEvent grants it, LeaveQueue, or its end.
+struct LockQueued {
+    Revision attempt{};
+    std::uint64_t position{};  // 1 is next.
+    bool operator==(const LockQueued&) const = default;
+};
+// Not got, and not (or no longer) in the queue.
+struct LockHeld {
+    SessionId holder{};  // 0: free, but under lock-delay.
+    Token token{};
+    std::uint64_t position{};  // Of the place given up or that would have been taken.
+    bool operator==(const LockHeld&) const = default;
+};
+struct LockReleased {
+    Token token{};
+    bool operator==(const LockReleased&) const = default;
+};
+struct LeftQueue {
+    bool operator==(const LeftQueue&) const = default;
+};
+struct NotHolder {
+    SessionId holder{};  // 0: nobody.
+    bool operator==(const NotHolder&) const = default;
+};
+
+struct KeyPut {
+    std::uint64_t version{};
+    bool created{};
+    bool operator==(const KeyPut&) const = default;
+};
+struct KeyDeleted {
+    bool operator==(const KeyDeleted&) const = default;
+};
+struct KeyNotFound {
+    bool operator==(const KeyNotFound&) const = default;
+};
+struct PreconditionFailed {
+    Revision present{};  // The key's modify revision; 0: there is no such key.
+    bool operator==(const PreconditionFailed&) const = default;
+};
+
+// A bound of Limits would be passed. Changes nothing.
+struct LimitReached {
+    enum class What : std::uint8_t {
+        sessions,
+        locks,
+        locks_per_session,
+        waiters,
+        keys,
+        key_bytes,
+        idempotency_keys
+    };
+    What what{};
+    bool operator==(const LimitReached&) const = default;
+};
+
+// The Idempotency-Key was used for another request.
+struct IdempotencyKeyReused {
+    bool operator==(const IdempotencyKeyReused&) const = default;
+};
+
+// The request id is of an older run of its member, or too far behind its newest: not executed.
+struct RequestTooOld {
+    bool operator==(const RequestTooOld&) const = default;
+};
+
+using Outcome =
+    std::variant<Done, SessionOpened, SessionEnded, SessionNotFound, LockGranted, LockQueued,
+                 LockHeld, LockReleased, LeftQueue, NotHolder, KeyPut, KeyDeleted, KeyNotFound,
+                 PreconditionFailed, LimitReached, IdempotencyKeyReused, RequestTooOld>;
+
+}  // namespace gavel::statemachine

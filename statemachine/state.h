@@ -1,0 +1,167 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "statemachine/outcomes.h"
+#include "statemachine/types.h"
+
+namespace gavel::statemachine {
+
+struct Session {
+    SessionId id{};
+    std::string name{};
+    DurationMs ttl{};
+    DurationMs lock_delay{};
+    std::string metadata{};
+    TimeMs created_at{};
+    bool operator==(const Session&) const = default;
+};
+
+struct Holder {
+    SessionId session{};
+    Token token{};
+    TimeMs since{};
+    std::string metadata{};
+    bool operator==(const Holder&) const = default;
+};
+
+enum class ReleaseReason : std::uint8_t { released, session_ended, session_expired };
+
+struct LastRelease {
+    SessionId session{};
+    Token token{};
+    TimeMs at{};
+    Revision revision{};
+    ReleaseReason reason{};
+    bool operator==(const LastRelease&) const = default;
+};
+
+// A lock that is held, waited for, or remembered for its last release.
+struct Lock {
+    std::string name{};
+    std::optional<Holder> holder{};
+    std::optional<LastRelease> last_release{};
+    DurationMs delay{};  // Nobody is granted the lock until EndLockDelay; 0: no delay.
+    bool operator==(const Lock&) const = default;
+};
+
+// A place in a lock's queue; places are ordered by `place`.
+struct Waiter {
+    std::string lock{};
+    SessionId session{};
+    Revision place{};    // Revision of the first acquire: the place in the queue.
+    Revision attempt{};  // Revision of the latest acquire.
+    DurationMs wait{};   // Of the latest acquire.
+    TimeMs since{};
+    std::string metadata{};
+    std::string idempotency_key{};  // Whose outcome the grant completes; may be empty.
+    bool operator==(const Waiter&) const = default;
+};
+
+struct KeyValue {
+    std::string key{};
+    Bytes value{};
+    std::string content_type{};
+    std::string author{};
+    Revision created{};
+    Revision modified{};
+    std::uint64_t version{};  // 1 when created, one more with each put.
+    TimeMs modified_at{};
+    bool operator==(const KeyValue&) const = default;
+};
+
+// What watchers see. All events of one revision belong together; `index` orders them within it.
+struct KeyPutEvent {
+    Ptr<KeyValue> value{};
+};
+struct KeyDeletedEvent {
+    std::string key{};
+    std::uint64_t version{};
+};
+struct LockEvent {
+    enum class Change : std::uint8_t { acquired, released, expired };
+    std::string lock{};
+    Change change{};
+    SessionId session{};
+    Token token{};
+    bool operator==(const LockEvent&) const = default;
+};
+using EventBody = std::variant<KeyPutEvent, KeyDeletedEvent, LockEvent>;
+
+struct Event {
+    Revision revision{};
+    std::uint32_t index{};
+    bool last{};  // The last of its revision: a stream may be resumed after it.
+    EventBody body{};
+};
+
+// One revision's events, as kept for watches that resume.
+struct Change {
+    Revision revision{};
+    TimeMs at{};
+    std::vector<Event> events{};
+};
+
+// A number of a member's request window, with its first outcome.
+struct RequestRecord {
+    RequestId request{};
+    Revision revision{};
+    Outcome outcome{};
+};
+
+struct IdempotencyRecord {
+    std::string key{};
+    std::uint64_t fingerprint{};
+    Revision revision{};
+    TimeMs expires_at{};
+    Outcome outcome{};
+};
+
+// What belongs to no row: written with every commit of rows, in the same transaction.
+struct Globals {
+    Revision applied{};
+    TimeMs time{};
+    Revision leader_start{};
+    std::uint64_t alpha{};
+    std::vector<Epoch> epochs{};  // Those that govern slots above `applied`, pending ones included.
+    Revision history_floor{};     // Every change above it is in the history.
+    std::uint64_t rows_hash{};    // Sum over all rows of their hashes: equal on equal states.
+    bool operator==(const Globals&) const = default;
+};
+
+enum class Table : std::uint8_t {
+    sessions = 1,
+    locks = 2,
+    waiters = 3,
+    keys = 4,
+    history = 5,
+    requests = 6,
+    idempotency = 7
+};
+
+// Names a row. Keys are at most 411 bytes and ordered bytewise:
+//   sessions, history   8 bytes, big-endian id or revision
+//   locks, keys         the name
+//   waiters             8 bytes, big-endian place, and the lock's name
+//   requests            2 bytes member, 8 bytes number modulo the window, big-endian
+//   idempotency         8 bytes, big-endian hash64 of the key, and its first 255 bytes
+struct RowKey {
+    Table table{};
+    std::string key{};
+    auto operator<=>(const RowKey&) const = default;
+};
+
+// monostate: the row is gone.
+using RowValue = std::variant<std::monostate, Ptr<Session>, Ptr<Lock>, Ptr<Waiter>, Ptr<KeyValue>,
+                              Ptr<Change>, Ptr<RequestRecord>, Ptr<IdempotencyRecord>>;
+
+struct Row {
+    RowKey key{};
+    RowValue value{};
+};
+
+}  // namespace gavel::statemachine
