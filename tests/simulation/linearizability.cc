@@ -15,6 +15,11 @@ bool contains(const std::vector<std::uint64_t>& numbers, std::uint64_t wanted) {
     return std::find(numbers.begin(), numbers.end(), wanted) != numbers.end();
 }
 
+template <class State>
+std::optional<State> when(bool possible, State next) {
+    return possible ? std::optional{std::move(next)} : std::nullopt;
+}
+
 }  // namespace
 
 std::uint64_t hash_of(const std::vector<std::uint64_t>& words, std::uint64_t seed) {
@@ -131,11 +136,16 @@ bool revision_can_be(const RegisterState& state, std::uint64_t revision) {
 
 bool holds_at(const RegisterInput& input, std::uint64_t revision) {
     switch (input.condition) {
-        case RegisterInput::Condition::none: return true;
-        case RegisterInput::Condition::absent: return false;
-        case RegisterInput::Condition::present: return true;
-        case RegisterInput::Condition::matches: return contains(input.revisions, revision);
-        case RegisterInput::Condition::none_matches: return !contains(input.revisions, revision);
+        case RegisterInput::Condition::none:
+            return true;
+        case RegisterInput::Condition::absent:
+            return false;
+        case RegisterInput::Condition::present:
+            return true;
+        case RegisterInput::Condition::matches:
+            return contains(input.revisions, revision);
+        case RegisterInput::Condition::none_matches:
+            return !contains(input.revisions, revision);
     }
     return false;
 }
@@ -157,10 +167,6 @@ bool can_hold(const RegisterState& state, const RegisterInput& input, std::uint6
     });
 }
 
-std::optional<RegisterState> when(bool possible, RegisterState next) {
-    return possible ? std::optional{std::move(next)} : std::nullopt;
-}
-
 // The same state, with its revision known now.
 RegisterState seen_at(RegisterState state, std::uint64_t revision) {
     state.revision = revision;
@@ -180,7 +186,8 @@ std::optional<RegisterState> step_changed(const RegisterState& state, const Regi
                                           std::uint64_t revision) {
     const bool possible = revision > state.revision && can_hold(state, input, revision);
     const bool puts = input.kind == RegisterInput::Kind::put;
-    return when(possible && (puts || state.exists), {puts, input.value, revision, true});
+    return when(possible && (puts || state.exists),
+                RegisterState{puts, input.value, revision, true});
 }
 
 }  // namespace
@@ -193,7 +200,8 @@ std::optional<RegisterState> Register::step(const State& state, const Input& inp
             return when(gets && state.exists && state.value == output.value &&
                             revision_can_be(state, output.revision),
                         seen_at(state, output.revision));
-        case Output::Kind::absent: return when(input.kind != Input::Kind::put && !state.exists, state);
+        case Output::Kind::absent:
+            return when(input.kind != Input::Kind::put && !state.exists, state);
         case Output::Kind::written:
             if (input.kind != Input::Kind::put) return std::nullopt;
             return step_changed(state, input, output.revision);
@@ -211,7 +219,7 @@ std::optional<RegisterState> Register::step_unanswered(const State& state,
                                                        const Input& input) const {
     if (input.kind == Input::Kind::get || !can_hold(state, input, never)) return std::nullopt;
     const bool puts = input.kind == Input::Kind::put;
-    return when(puts || state.exists, {puts, input.value, state.revision, false});
+    return when(puts || state.exists, State{puts, input.value, state.revision, false});
 }
 
 std::uint64_t Register::hash(const State& state) const {
@@ -229,10 +237,6 @@ using LockState = Lock::State;
 
 bool token_can_be(const LockState& state, std::uint64_t token) {
     return state.exact ? token == state.token : token > state.token;
-}
-
-std::optional<LockState> when(bool possible, const LockState& next) {
-    return possible ? std::optional{next} : std::nullopt;
 }
 
 LockState held_with(LockState state, std::uint64_t holder, std::uint64_t token) {
@@ -296,8 +300,10 @@ std::optional<LockState> step_release(const LockState& state, const LockInput& i
             const bool unsure = input.token != 0 && !state.exact;
             return when(unsure || !can_release(state, input), state);
         }
-        case LockOutput::Kind::no_session: return when(gone, state);
-        default: return std::nullopt;
+        case LockOutput::Kind::no_session:
+            return when(gone, state);
+        default:
+            return std::nullopt;
     }
 }
 
@@ -313,7 +319,8 @@ std::optional<LockState> Lock::step(const State& state, const Input& input,
             }
             if (output.kind == Output::Kind::held) return step_held(state, input, output);
             return when(output.kind == Output::Kind::no_session && gone, state);
-        case Input::Kind::release: return step_release(state, input, output);
+        case Input::Kind::release:
+            return step_release(state, input, output);
         case Input::Kind::inspect:
             if (output.kind == Output::Kind::held) return step_held(state, input, output);
             return when(output.kind == Output::Kind::free && state.holder == 0, state);
@@ -335,7 +342,8 @@ std::optional<LockState> Lock::step_unanswered(const State& state, const Input& 
         }
         case Input::Kind::release:
             return when(can_release(state, input), after_release(state, input));
-        case Input::Kind::inspect: return std::nullopt;
+        case Input::Kind::inspect:
+            return std::nullopt;
         case Input::Kind::end:
             if (contains(state.ended, input.session)) return std::nullopt;
             return without_session(state, input);

@@ -105,12 +105,12 @@ private:
     std::optional<std::size_t> unanswered_from(std::size_t position) const;
 
     std::vector<Interval> intervals_;
-    std::vector<Node> nodes_;                  // [0] closes the ring, which is ordered by time.
-    std::vector<std::size_t> call_of_;         // By operation: its nodes; 0 when unanswered.
+    std::vector<Node> nodes_;           // [0] closes the ring, which is ordered by time.
+    std::vector<std::size_t> call_of_;  // By operation: its nodes; 0 when unanswered.
     std::vector<std::size_t> return_of_;
-    std::vector<std::size_t> unanswered_;      // Operations, by call.
-    std::vector<std::size_t> unanswered_rank_; // By operation: its place in unanswered_.
-    std::vector<std::uint64_t> placed_;        // A bit for each operation.
+    std::vector<std::size_t> unanswered_;       // Operations, by call.
+    std::vector<std::size_t> unanswered_rank_;  // By operation: its place in unanswered_.
+    std::vector<std::uint64_t> placed_;         // A bit for each operation.
     std::size_t answered_left_{};
 };
 
@@ -297,6 +297,14 @@ auto check_by_key(const M& model, const History<M>& history, KeyOf key_of,
     return whole;
 }
 
+// The same, by the name that each operation gives its object: `Register::put("1").of("app/a")`.
+template <Model M>
+PartitionedReport<std::string> check_by_object(const M& model, const History<M>& history,
+                                               std::uint64_t steps_max = steps_max_default) {
+    const auto object_of = [](const OperationOf<M>& operation) { return operation.input.object; };
+    return check_by_key(model, history, object_of, steps_max);
+}
+
 // One config key: its value, changed under compare-and-set over revisions, which only grow.
 class Register {
 public:
@@ -309,6 +317,13 @@ public:
         std::string value{};  // Of a put.
         Condition condition{Condition::none};
         std::vector<std::uint64_t> revisions{};
+        std::string object{};  // The key's name: only check_by_object looks at it.
+
+        Input of(std::string name) const {
+            Input named = *this;
+            named.object = std::move(name);
+            return named;
+        }
         bool operator==(const Input&) const = default;
     };
     struct Output {
@@ -373,6 +388,13 @@ public:
         std::uint64_t session{};  // 0 in a release by token alone.
         std::uint64_t token{};    // Of a release; 0: by session alone.
         bool delays{};            // Of an end: the lock may stay refused for a while (lock-delay).
+        std::string object{};     // The lock's name: only check_by_object looks at it.
+
+        Input of(std::string name) const {
+            Input named = *this;
+            named.object = std::move(name);
+            return named;
+        }
         bool operator==(const Input&) const = default;
     };
     struct Output {
