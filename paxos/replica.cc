@@ -1,0 +1,490 @@
+#include "paxos/replica.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/invariant.h"
+
+namespace gavel::paxos {
+namespace {
+
+Limits with_window(Limits limits, std::uint64_t alpha) {
+    limits.accept_ahead += 4 * alpha;
+    return limits;
+}
+
+}  // namespace
+
+Replica::Replica(Config config, const Restored& restored, Tick now)
+    : config_(std::move(config)),
+      membership_(restored.alpha, restored.executed, restored.epochs),
+      acceptor_(config_.boot, with_window(config_.limits, restored.alpha), restored.durable,
+                restored.executed),
+      learner_(config_.limits, restored.durable, restored.executed),
+      proposer_(config_.self, config_.limits, membership_, learner_),
+      elector_(config_.seed, config_.heartbeat_ms, config_.election_timeout_ms, now),
+      reader_(config_.self, config_.boot, config_.limits, membership_),
+      now_(now),
+      highest_seen_(std::max(restored.durable.attempted, restored.durable.promised)),
+      recorded_prefix_(restored.durable.chosen_prefix),
+      canvass_number_(config_.boot << 40) {
+    invariant(static_cast<bool>(config_.self), "a member has an id");
+}
+
+Effects Replica::step(const Input& input) {
+    Effects effects =
+        std::visit([this](const auto& alternative) { return on(alternative); }, input);
+    finish(effects);
+    return effects;
+}
+
+// Steps in what this member said to itself and need not be durable first, tells the acceptor how
+// far everything is chosen, and reports a change of role.
+void Replica::finish(Effects& effects) {
+    for (std::size_t at = 0; at < effects.at_once.size();) {
+        if (effects.at_once[at].peer != config_.self) {
+            ++at;
+            continue;
+        }
+        const Envelope own = std::move(effects.at_once[at]);
+        effects.at_once.erase(effects.at_once.begin() + static_cast<std::ptrdiff_t>(at));
+        append(effects, on(Received{own}));
+    }
+    acceptor_.on_prefix(learner_.chosen_prefix());
+    // The prefix is worth no write of its own: it rides on the next one.
+    if (!effects.records.empty() && learner_.chosen_prefix() > recorded_prefix_) {
+        recorded_prefix_ = learner_.chosen_prefix();
+        effects.records.emplace_back(PrefixRecord{recorded_prefix_});
+    }
+    const RoleReport report{
+        role(), proposer_.phase() == Proposer::Phase::idle ? leader_ballot_ : proposer_.ballot(),
+        leader_};
+    if (report != reported_) {
+        reported_ = report;
+        effects.role = report;
+    }
+}
+
+Role Replica::role() const {
+    switch (proposer_.phase()) {
+        case Proposer::Phase::leading:
+            return Role::leader;
+        case Proposer::Phase::recovering:
+            return Role::candidate;
+        case Proposer::Phase::idle:
+            break;
+    }
+    return Role::follower;
+}
+
+const Epoch& Replica::governing() const {
+    return membership_.epoch_of(
+        std::min(learner_.chosen_prefix().next(), membership_.window_end()));
+}
+
+std::optional<Slot> Replica::executed_by(MemberId peer) const {
+    const auto known = executed_by_.find(peer);
+    if (known == executed_by_.end()) return std::nullopt;
+    return known->second;
+}
+
+// ---- Inputs -------------------------------------------------------------------------------------
+
+Effects Replica::on(const Start&) {
+    Effects effects = learner_.start();
+    const Epoch& epoch = governing();
+    if (epoch.voters.size() == 1 && epoch.has_voter(config_.self)) elector_.hurry(now_);
+    return effects;
+}
+
+Effects Replica::on(const Received& received) {
+    const MemberId from = received.envelope.peer;
+    if (proposer_.phase() != Proposer::Phase::idle) {
+        // Only answers at this ballot are a sign that a member still follows.
+        const bool follows = std::visit(
+            [&](const auto& message) {
+                using T = std::decay_t<decltype(message)>;
+                if constexpr (std::is_same_v<T, Promise> || std::is_same_v<T, Accepted> ||
+                              std::is_same_v<T, HeartbeatAck>) {
+                    return message.ballot == proposer_.ballot();
+                }
+                return false;
+            },
+            received.envelope.message);
+        if (follows) contact_[from] = now_;
+    }
+    return std::visit([&](const auto& message) { return on_message(from, message); },
+                      received.envelope.message);
+}
+
+Effects Replica::on(const Propose& propose) {
+    invariant(!propose.value.is_noop(), "a command is not empty");
+    notified_prefix_ = learner_.chosen_prefix();
+    return proposer_.propose(propose.value, now_);
+}
+
+Effects Replica::on(const Executed& executed) {
+    invariant(executed.slot <= learner_.chosen_prefix(), "only what is chosen is executed");
+    if (executed.left) {
+        membership_.on_executed(executed.slot, *executed.left);
+    } else {
+        membership_.on_executed(executed.slot);
+    }
+    if (proposer_.phase() == Proposer::Phase::idle || proposer_.can_propose()) return {};
+    Effects effects = proposer_.advance(now_);
+    append(effects, lead());
+    return effects;
+}
+
+Effects Replica::on(const ReadRequest& request) {
+    reader_.on_read(request.read);
+    return {};
+}
+
+Effects Replica::on(const Flush&) {
+    if (proposer_.leads()) {
+        Effects effects = confirm_reads();
+        if (learner_.chosen_prefix() > notified_prefix_) append(effects, heartbeat(0));
+        return effects;
+    }
+    if (!leader_ || leader_ == config_.self) return {};
+    const auto ask = reader_.ask(false);
+    if (!ask) return {};
+    asked_read_index_ = now_;
+    return {.at_once = {{leader_, *ask}}};
+}
+
+Effects Replica::on(const PeerDied& died) {
+    if (died.peer != leader_) return {};
+    leader_ = {};
+    elector_.on_leader_dead(now_);
+    return {};
+}
+
+Effects Replica::on(const Transfer& transfer) {
+    if (!proposer_.leads() || transfer.to == config_.self) return {};
+    if (!governing().has_voter(transfer.to)) return {};
+    return {.at_once = {{transfer.to, HandOver{proposer_.ballot()}}}};
+}
+
+Effects Replica::on(const TimePassed& time) {
+    now_ = std::max(now_, time.now);
+    const std::uint64_t retransmit_ms = 2 * config_.heartbeat_ms;
+
+    Effects effects = proposer_.on_tick(now_, retransmit_ms, config_.election_timeout_ms);
+    append(effects, lead());
+    if (proposer_.phase() == Proposer::Phase::idle) {
+        const bool caught_up = learns_first_until_ && learner_.chosen_prefix() >= ahead_prefix_;
+        const bool waited = learns_first_until_ && now_ >= *learns_first_until_;
+        if (caught_up || waited) {
+            append(effects, stand());
+        } else if (!learns_first_until_ && config_.elections && elector_.due(now_)) {
+            append(effects, canvass());
+        }
+        if (leader_ && now_ - asked_read_index_ >= retransmit_ms) {
+            if (const auto ask = reader_.ask(true)) {
+                asked_read_index_ = now_;
+                effects.at_once.push_back({leader_, *ask});
+            }
+        }
+    } else if (has_lost_touch()) {
+        step_down();
+        elector_.on_defeat(now_);
+    }
+    const bool again = asked_to_learn_ && now_ - *asked_to_learn_ >= retransmit_ms;
+    append(effects, ask_to_learn(again));
+    return effects;
+}
+
+// ---- Leading ------------------------------------------------------------------------------------
+
+// What a leader does as time passes, and what it does first when it has just become one.
+Effects Replica::lead() {
+    if (!proposer_.leads()) return {};
+    if (leader_ != config_.self) {
+        leader_ = config_.self;
+        leader_ballot_ = proposer_.ballot();
+        leading_since_ = now_;
+        last_heartbeat_ = now_;
+        notified_prefix_ = learner_.chosen_prefix();
+        return heartbeat(reader_.round());
+    }
+    if (now_ - last_heartbeat_ < config_.heartbeat_ms) return {};
+    last_heartbeat_ = now_;
+    return heartbeat(reader_.round());
+}
+
+Effects Replica::heartbeat(std::uint64_t round) {
+    Effects effects;
+    notified_prefix_ = learner_.chosen_prefix();
+    for (const MemberId member : membership_.everyone()) {
+        if (member == config_.self) continue;
+        effects.at_once.push_back(
+            {member, Heartbeat{proposer_.ballot(), round, learner_.chosen_prefix()}});
+    }
+    return effects;
+}
+
+Effects Replica::confirm_reads() {
+    // Never below what recovery settled, and C(e+1) must be known.
+    const Slot index = std::max(learner_.chosen_prefix(), proposer_.recovered());
+    if (!membership_.knows(index.next())) return {};
+    auto [begin, effects] = reader_.begin_round(index);
+    if (begin) append(effects, heartbeat(reader_.round()));
+    return effects;
+}
+
+// A leader, or a candidate, that a majority no longer answers, or whose own disk stalls, yields:
+// its heartbeats would only keep the others from electing one that works.
+bool Replica::has_lost_touch() const {
+    if (now_ - leading_since_ < config_.election_timeout_ms) return false;
+    const auto vote = proposer_.own_vote_outstanding();
+    if (vote && now_ - *vote >= config_.election_timeout_ms) return true;
+
+    Votes in_touch;
+    if (proposer_.leads()) in_touch.add(config_.self);
+    for (const auto& [member, when] : contact_) {
+        if (now_ - when < config_.election_timeout_ms) in_touch.add(member);
+    }
+    if (proposer_.leads()) return !in_touch.is_quorum(governing());
+    // A candidate gives its ballot more time, as learning what is missing may take a while.
+    return now_ - leading_since_ >= 4 * config_.election_timeout_ms;
+}
+
+void Replica::step_down() {
+    if (leader_ == config_.self) leader_ = {};
+    proposer_.abandon();
+    reader_.reset();
+    contact_.clear();
+    executed_by_.clear();
+    learns_first_until_.reset();
+}
+
+void Replica::follow(MemberId leader, Ballot ballot) {
+    if (proposer_.phase() != Proposer::Phase::idle && proposer_.ballot() < ballot) step_down();
+    canvass_.reset();
+    learns_first_until_.reset();
+    if (ballot < leader_ballot_) return;
+    if (leader_ != leader || leader_ballot_ != ballot) {
+        leader_ = leader;
+        leader_ballot_ = ballot;
+        reader_.reset();
+    }
+    elector_.on_leader_heard(now_);
+}
+
+// ---- Election -----------------------------------------------------------------------------------
+
+Effects Replica::canvass() {
+    elector_.on_defeat(now_);  // Unless a majority says yes before this runs out.
+    if (!membership_.may_stand(config_.self)) return {};
+
+    ++canvass_number_;
+    canvass_.emplace();
+    ahead_.reset();
+    ahead_prefix_ = learner_.chosen_prefix();
+    Effects effects;
+    for (const MemberId member : membership_.everyone()) {
+        effects.at_once.push_back({member, Canvass{canvass_number_, learner_.chosen_prefix()}});
+    }
+    return effects;
+}
+
+Effects Replica::on_message(MemberId from, const Canvass& canvass) {
+    const bool leads = proposer_.leads() && from != config_.self;
+    const bool would = !leads && elector_.would_promise(now_);
+    return {.at_once = {{from, CanvassAnswer{canvass.number, would, acceptor_.promised(),
+                                             learner_.chosen_prefix()}}}};
+}
+
+Effects Replica::on_message(MemberId from, const CanvassAnswer& answer) {
+    highest_seen_ = std::max(highest_seen_, answer.promised);
+    if (!canvass_ || answer.number != canvass_number_) return {};
+    if (proposer_.phase() != Proposer::Phase::idle) return {};
+    if (answer.chosen_prefix > ahead_prefix_) {
+        ahead_ = from;
+        ahead_prefix_ = answer.chosen_prefix;
+    }
+    if (!answer.would) return {};
+    canvass_->add(from);
+    if (!canvass_->is_quorum(governing())) return {};
+
+    canvass_.reset();
+    if (!ahead_) return stand();
+    // It would have to learn this before it leads anyhow; until then another may be faster.
+    learner_.hear_of(ahead_prefix_);
+    informant_ = ahead_;
+    learns_first_until_ = now_ + config_.election_timeout_ms;
+    return ask_to_learn(true);
+}
+
+Effects Replica::stand() {
+    learns_first_until_.reset();
+    canvass_.reset();
+    if (!membership_.may_stand(config_.self)) return {};
+
+    const Ballot ballot{.round = std::max(highest_seen_, acceptor_.promised()).round + 1,
+                        .member = config_.self};
+    highest_seen_ = ballot;
+    ++ballots_tried_;
+    leader_ = {};
+    reader_.reset();
+    contact_.clear();
+    executed_by_.clear();
+    leading_since_ = now_;
+    elector_.on_promised(now_);
+    return proposer_.start(ballot, now_);
+}
+
+Effects Replica::on_message(MemberId from, const HandOver& hand_over) {
+    if (from != leader_ || hand_over.ballot != leader_ballot_) return {};
+    return stand();
+}
+
+Effects Replica::on_message(MemberId from, const Prepare& prepare) {
+    Effects effects = acceptor_.on_prepare(from, prepare);
+    if (acceptor_.promised() != prepare.ballot || from == config_.self) return effects;
+    if (proposer_.phase() != Proposer::Phase::idle && proposer_.ballot() < prepare.ballot) {
+        step_down();
+    }
+    if (leader_ballot_ < prepare.ballot) leader_ = {};
+    canvass_.reset();
+    learns_first_until_.reset();
+    elector_.on_promised(now_);
+    return effects;
+}
+
+Effects Replica::on_message(MemberId from, const Promise& promise) {
+    Effects effects;
+    if (promise.chosen_prefix > learner_.heard_of()) informant_ = from;
+    learner_.hear_of(promise.chosen_prefix);
+    for (const auto& [slot, report] : promise.reports) {
+        if (const auto* chosen = std::get_if<KnownChosen>(&report)) {
+            append(effects, learn_value(slot, chosen->value));
+        }
+    }
+    append(effects, proposer_.on_promise(from, promise, now_));
+    append(effects, lead());
+    append(effects, ask_to_learn(false));
+    return effects;
+}
+
+Effects Replica::on_message(MemberId, const Reject& reject) {
+    highest_seen_ = std::max(highest_seen_, reject.promised);
+    const bool mine = proposer_.phase() != Proposer::Phase::idle &&
+                      reject.refused == proposer_.ballot() && reject.promised > reject.refused;
+    if (mine) {
+        step_down();
+        elector_.on_defeat(now_);
+    }
+    return {};
+}
+
+// ---- Accepting and learning ---------------------------------------------------------------------
+
+Effects Replica::on_message(MemberId from, const Accept& accept) {
+    if (from != config_.self && accept.ballot >= acceptor_.promised()) {
+        follow(from, accept.ballot);
+    }
+    Effects effects = acceptor_.on_accept(from, accept);
+    if (from == config_.self || accept.ballot < acceptor_.promised()) return effects;
+    append(effects, learner_.on_notice(accept.ballot, accept.chosen_prefix, acceptor_));
+    informant_ = from;
+    append(effects, ask_to_learn(false));
+    return effects;
+}
+
+Effects Replica::on_message(MemberId from, const Accepted& accepted) {
+    auto chosen = proposer_.on_accepted(from, accepted);
+    if (!chosen) return {};
+    return learner_.on_learned(chosen->slot, std::move(chosen->value), acceptor_);
+}
+
+Effects Replica::on_message(MemberId from, const Heartbeat& heartbeat) {
+    if (heartbeat.ballot < acceptor_.promised()) {
+        return {.at_once = {{from, Reject{heartbeat.ballot, acceptor_.promised()}}}};
+    }
+    follow(from, heartbeat.ballot);
+    Effects effects = learner_.on_notice(heartbeat.ballot, heartbeat.chosen_prefix, acceptor_);
+    informant_ = from;
+    append(effects, ask_to_learn(false));
+    if (heartbeat.round > 0) {
+        effects.at_once.push_back(
+            {from, HeartbeatAck{heartbeat.ballot, heartbeat.round, membership_.executed()}});
+    }
+    return effects;
+}
+
+Effects Replica::on_message(MemberId from, const HeartbeatAck& ack) {
+    if (!proposer_.leads() || ack.ballot != proposer_.ballot()) return {};
+    auto& executed = executed_by_[from];
+    executed = std::max(executed, ack.executed);
+    return reader_.on_ack(from, ack.round);
+}
+
+Effects Replica::on_message(MemberId from, const Learn& learn) {
+    return learner_.on_learn(from, learn);
+}
+
+Effects Replica::on_message(MemberId from, const LearnAnswer& answer) {
+    Effects effects;
+    if (answer.chosen_prefix > learner_.heard_of()) informant_ = from;
+    learner_.hear_of(answer.chosen_prefix);
+    const Slot before = learner_.chosen_prefix();
+    Slot slot = answer.from;
+    for (const Value& value : answer.values) {
+        append(effects, learn_value(slot, value));
+        slot = slot.next();
+    }
+    if (answer.oldest > before.next()) effects.snapshot_wanted = from;
+    if (learner_.chosen_prefix() > before) {
+        asked_to_learn_.reset();
+        append(effects, proposer_.advance(now_));
+        append(effects, lead());
+    }
+    append(effects, ask_to_learn(false));
+    return effects;
+}
+
+// A value that another member knows chosen. A leader with a proposal of its own under way in that
+// slot has been overtaken: it yields before it uses what it learned.
+Effects Replica::learn_value(Slot slot, const Value& value) {
+    if (proposer_.has_open(slot)) step_down();
+    return learner_.on_learned(slot, value, acceptor_);
+}
+
+// Asks for chosen values that are known to exist and are missing here: of the leader, or of
+// whoever told of them.
+Effects Replica::ask_to_learn(bool again) {
+    if (proposer_.leads() && !proposer_.wants_to_learn_from()) return {};
+    if (!learner_.is_behind() || (asked_to_learn_ && !again)) return {};
+    std::optional<MemberId> whom = proposer_.wants_to_learn_from();
+    if (!whom && leader_ && leader_ != config_.self) whom = leader_;
+    if (!whom) whom = informant_;
+    if (!whom || *whom == config_.self) return {};
+    asked_to_learn_ = now_;
+    return {.at_once = {{*whom, Learn{learner_.chosen_prefix().next()}}}};
+}
+
+Effects Replica::on_message(MemberId from, const ReadIndexAsk& ask) {
+    // One who does not lead says nothing: the follower asks again, of whoever leads then.
+    if (proposer_.leads()) reader_.on_ask(from, ask);
+    return {};
+}
+
+Effects Replica::on_message(MemberId, const ReadIndexAnswer& answer) {
+    return reader_.on_answer(answer);
+}
+
+void Replica::check_invariants() const {
+    acceptor_.check_invariants();
+    proposer_.check_invariants();
+    invariant(membership_.executed() <= learner_.chosen_prefix(),
+              "only what is chosen is executed");
+    invariant(highest_seen_ >= proposer_.ballot(), "an attempted ballot is remembered");
+    if (proposer_.leads()) {
+        invariant(leader_ == config_.self, "who leads believes that it leads");
+    }
+}
+
+}  // namespace gavel::paxos
