@@ -1,0 +1,29 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "bench/connection.h"
+
+namespace gavel::bench {
+
+struct Options {
+    std::string backend{"gavel"};
+    std::vector<Endpoint> endpoints{};  // Connections are spread over them in turn.
+    std::vector<std::string> scenarios{};
+    std::vector<std::size_t> clients{};  // Each scenario is run once with each; empty: its default.
+    std::size_t threads{1};
+    std::chrono::milliseconds duration{5000};
+    std::chrono::milliseconds warmup{1000};
+    std::size_t value_size{256};
+    std::uint64_t keys{100'000};
+    std::uint64_t seed{1};
+    bool prepare{true};  // Put every key once before put and get are measured.
+    bool json{};
+    int kill_pid{};  // failover: who is killed with -9, when; 0: nobody.
+    std::chrono::milliseconds kill_after{1000};
+};
+
+}  // namespace gavel::bench
