@@ -54,6 +54,9 @@ public:
     std::uint64_t hash() const;
     void check_invariants() const;
     const Limits& limits() const;
+    // Every row there is, ordered by key: what a snapshot of this state holds. For tests and for
+    // comparing; a member's own snapshots are taken from its storage.
+    std::vector<Row> rows() const;
 
     // Views, valid until the next apply(); the Ptrs in them are immutable and may be kept.
     struct LockView {

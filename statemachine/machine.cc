@@ -1,0 +1,273 @@
+#include "statemachine/machine.h"
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+
+#include "base/invariant.h"
+#include "statemachine/history.h"
+#include "statemachine/idempotency.h"
+#include "statemachine/keys.h"
+#include "statemachine/locks.h"
+#include "statemachine/requests.h"
+#include "statemachine/row_hash.h"
+#include "statemachine/rows.h"
+#include "statemachine/sessions.h"
+#include "statemachine/step.h"
+
+namespace gavel::statemachine {
+
+namespace {
+
+// What is told to whoever sent a command.
+struct Answer {
+    Outcome outcome{};
+    Revision revision{};
+    bool repeated{};
+};
+
+}  // namespace
+
+// Joins the tables: decides what is executed and what is a repeat; each table knows the rest.
+class Machine::Impl {
+public:
+    Impl(Limits limits, std::uint64_t alpha, std::vector<Member> members) : limits_(limits) {
+        std::sort(members.begin(), members.end(),
+                  [](const Member& a, const Member& b) { return a.id < b.id; });
+        globals_.alpha = alpha;
+        globals_.epochs.push_back({.number = 1, .first_slot = 1, .members = std::move(members)});
+    }
+    Impl(const Impl&) = delete;  // The tables refer to the limits and to each other.
+    Impl& operator=(const Impl&) = delete;
+    ~Impl() = default;
+
+    Applied apply(Revision slot, const Entry& entry) {
+        advance(slot);
+        globals_.time = std::max(globals_.time, entry.stamp);
+
+        Step step{.revision = slot, .time = globals_.time, .rows = rows_};
+        idempotency_.expire(step);
+        Answer answer = answer_once(step, entry);
+        for (const SettledWait& wait : step.settled) idempotency_.settle(step, wait);
+
+        Applied applied{.request = entry.request,
+                        .revision = answer.revision,
+                        .repeated = answer.repeated,
+                        .outcome = std::move(answer.outcome)};
+        applied.events = history_.add(step);
+        applied.changed = rows_.take_changed();
+        globals_.history_floor = history_.floor();
+        globals_.rows_hash = rows_.hash();
+        return applied;
+    }
+
+    void advance(Revision slot) {
+        invariant(slot == globals_.applied + 1, "slots are applied one after the other");
+        globals_.applied = slot;
+    }
+
+    void load(Row row) {
+        const std::uint64_t hash = rows_.load(row.key, row.value);
+        std::visit([this, hash](auto&& value) { place(std::move(value), hash); },
+                   std::move(row.value));
+    }
+
+    bool finish_load(const Globals& globals) {
+        globals_ = globals;
+        history_.set_floor(globals.history_floor);
+        return locks_.finish_load() && rows_.hash() == globals.rows_hash;
+    }
+
+    Limits limits_;
+    Globals globals_;
+    Rows rows_;
+    Requests requests_{limits_};
+    Idempotency idempotency_{limits_};
+    Sessions sessions_{limits_};
+    Locks locks_{limits_, sessions_};
+    Keys keys_{limits_};
+    History history_{limits_};
+
+private:
+    // A request id is executed once; whatever it was answered is its answer for ever.
+    Answer answer_once(Step& step, const Entry& entry) {
+        if (requests_.too_old(entry.request)) return {RequestTooOld{}, step.revision, false};
+        if (const auto seen = requests_.find(entry.request)) {
+            return {seen->outcome, seen->revision, true};
+        }
+        Answer answer = answer_once_per_key(step, entry);
+        requests_.record(step, entry.request, answer.revision, answer.outcome);
+        return answer;
+    }
+
+    // An Idempotency-Key likewise, but for refusals on account of a limit: they changed nothing,
+    // and the client may try again with the same key once there is room.
+    Answer answer_once_per_key(Step& step, const Entry& entry) {
+        const Revision now = step.revision;
+        if (!entry.idempotency) return {execute(step, entry, {}), now, false};
+
+        const IdempotencyKey& key = *entry.idempotency;
+        if (const auto seen = idempotency_.find(key.key, step.time)) {
+            if (seen->fingerprint != key.fingerprint) return {IdempotencyKeyReused{}, now, false};
+            return {seen->outcome, seen->revision, true};
+        }
+        if (!idempotency_.has_room_for(key.key)) {
+            return {LimitReached{LimitReached::What::idempotency_keys}, now, false};
+        }
+        Outcome outcome = execute(step, entry, key.key);
+        if (!std::holds_alternative<LimitReached>(outcome)) {
+            idempotency_.record(step, key, outcome);
+        }
+        return {std::move(outcome), now, false};
+    }
+
+    Outcome execute(Step& step, const Entry& entry, std::string_view idempotency_key) {
+        const auto run = [&](const auto& command) -> Outcome {
+            if constexpr (std::is_same_v<decltype(command), const AcquireLock&>) {
+                return locks_.acquire(step, command, idempotency_key);
+            } else {
+                return on(step, command);
+            }
+        };
+        return std::visit(run, entry.command);
+    }
+
+    Outcome on(Step& step, const LeaderStart&) {
+        globals_.leader_start = step.revision;
+        return Done{};
+    }
+
+    Outcome on(Step& step, const OpenSession& command) { return sessions_.open(step, command); }
+
+    Outcome on(Step& step, const EndSession& command) {
+        if (!sessions_.contains(command.session)) return SessionNotFound{command.session};
+        end_session(step, command.session, ReleaseReason::session_ended, 0);
+        return SessionEnded{};
+    }
+
+    // A leader's judgement of time counts only while it is the latest to have started: one that
+    // has been replaced may not know of the keep-alives since (S26; pitfall 22).
+    Outcome on(Step& step, const ExpireSession& command) {
+        if (command.leader_start != globals_.leader_start) return Done{};
+        const auto session = sessions_.find(command.session);
+        if (!session) return Done{};
+        end_session(step, command.session, ReleaseReason::session_expired, session->lock_delay);
+        return Done{};
+    }
+
+    Outcome on(Step& step, const ReleaseLock& command) { return locks_.release(step, command); }
+    Outcome on(Step& step, const LeaveQueue& command) { return locks_.leave_queue(step, command); }
+    Outcome on(Step& step, const EndLockDelay& command) {
+        locks_.end_delay(step, command);
+        return Done{};
+    }
+    Outcome on(Step& step, const PutKey& command) { return keys_.put(step, command); }
+    Outcome on(Step& step, const DeleteKey& command) { return keys_.remove(step, command); }
+
+    // Closed first, so that nothing can be granted to it on the way.
+    void end_session(Step& step, SessionId id, ReleaseReason reason, DurationMs delay) {
+        sessions_.close(step, id);
+        locks_.end_session(step, id, reason, delay);
+    }
+
+    void place(std::monostate, std::uint64_t) { invariant(false, "a row to load has a value"); }
+    void place(Ptr<Session> value, std::uint64_t) { sessions_.load(std::move(value)); }
+    void place(Ptr<Lock> value, std::uint64_t hash) { locks_.load(std::move(value), hash); }
+    void place(Ptr<Waiter> value, std::uint64_t) { locks_.load(std::move(value)); }
+    void place(Ptr<KeyValue> value, std::uint64_t hash) { keys_.load(std::move(value), hash); }
+    void place(Ptr<Change> value, std::uint64_t hash) { history_.load(std::move(value), hash); }
+    void place(Ptr<RequestRecord> value, std::uint64_t hash) {
+        requests_.load(std::move(value), hash);
+    }
+    void place(Ptr<IdempotencyRecord> value, std::uint64_t hash) {
+        idempotency_.load(std::move(value), hash);
+    }
+};
+
+Machine::Machine(Limits limits, std::uint64_t alpha, std::vector<Member> members)
+    : impl_(std::make_unique<Impl>(limits, alpha, std::move(members))) {}
+Machine::~Machine() = default;
+Machine::Machine(Machine&&) noexcept = default;
+Machine& Machine::operator=(Machine&&) noexcept = default;
+
+Applied Machine::apply(Revision slot, const Entry& entry) { return impl_->apply(slot, entry); }
+void Machine::apply_noop(Revision slot) { impl_->advance(slot); }
+
+void Machine::load(Row row) { impl_->load(std::move(row)); }
+bool Machine::finish_load(const Globals& globals) { return impl_->finish_load(globals); }
+
+const Globals& Machine::globals() const { return impl_->globals_; }
+std::uint64_t Machine::hash() const { return state_hash(impl_->globals_); }
+const Limits& Machine::limits() const { return impl_->limits_; }
+
+void Machine::check_invariants() const {
+    invariant(impl_->rows_.hash() == impl_->globals_.rows_hash, "the rows' hash is current");
+    invariant(impl_->history_.floor() == impl_->globals_.history_floor, "the floor is current");
+    invariant(impl_->globals_.leader_start <= applied(), "the leader started in the past");
+    invariant(impl_->sessions_.all().size() <= impl_->limits_.sessions,
+              "there are no more sessions than allowed");
+    impl_->locks_.check_invariants();
+    impl_->keys_.check_invariants();
+    impl_->requests_.check_invariants();
+    impl_->idempotency_.check_invariants();
+    impl_->history_.check_invariants();
+}
+
+std::vector<Row> Machine::rows() const {
+    std::vector<Row> rows;
+    impl_->sessions_.append_rows(rows);
+    impl_->locks_.append_rows(rows);
+    impl_->keys_.append_rows(rows);
+    impl_->history_.append_rows(rows);
+    impl_->requests_.append_rows(rows);
+    impl_->idempotency_.append_rows(rows);
+    std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.key < b.key; });
+    return rows;
+}
+
+Ptr<Session> Machine::session(SessionId id) const { return impl_->sessions_.find(id); }
+const std::map<SessionId, Ptr<Session>>& Machine::sessions() const {
+    return impl_->sessions_.all();
+}
+
+std::vector<std::string> Machine::held_by(SessionId id) const {
+    const auto& held = impl_->locks_.claim_of(id).held;
+    return {held.begin(), held.end()};
+}
+
+std::vector<std::string> Machine::waited_for_by(SessionId id) const {
+    std::vector<std::string> names;
+    for (const auto& [name, place] : impl_->locks_.claim_of(id).places) names.emplace_back(name);
+    return names;
+}
+
+Ptr<Lock> Machine::lock(std::string_view name) const { return impl_->locks_.find(name); }
+Machine::LockView Machine::explain(std::string_view name) const {
+    return impl_->locks_.explain(name);
+}
+std::size_t Machine::queue_length(std::string_view name) const {
+    return impl_->locks_.queue_length(name);
+}
+std::uint64_t Machine::position(std::string_view name, SessionId session) const {
+    return impl_->locks_.position(name, session);
+}
+std::vector<Ptr<Lock>> Machine::locks(std::string_view prefix, std::string_view after,
+                                      std::size_t limit) const {
+    return impl_->locks_.list(prefix, after, limit);
+}
+std::vector<Ptr<Waiter>> Machine::waiters() const { return impl_->locks_.waiters(); }
+std::vector<Ptr<Lock>> Machine::delayed_locks() const { return impl_->locks_.delayed(); }
+
+Ptr<KeyValue> Machine::key(std::string_view key) const { return impl_->keys_.find(key); }
+std::vector<Ptr<KeyValue>> Machine::keys(std::string_view prefix, std::string_view after,
+                                         std::size_t limit) const {
+    return impl_->keys_.list(prefix, after, limit);
+}
+std::size_t Machine::key_count() const { return impl_->keys_.size(); }
+std::uint64_t Machine::key_bytes() const { return impl_->keys_.bytes(); }
+
+std::vector<Ptr<Change>> Machine::history(Revision since, std::size_t limit) const {
+    return impl_->history_.since(since, limit);
+}
+
+}  // namespace gavel::statemachine

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "statemachine/limits.h"
+#include "statemachine/step.h"
+
+namespace gavel::statemachine {
+
+// What has been seen of each member's requests (design.md, "Exactly once"): its newest boot, and
+// of that run the latest W numbers with their first outcomes, in whatever order they came.
+//
+// A number has its place, number modulo W, and a newer one takes the place of an older. So a new
+// boot has nothing to clear: records of older boots are not looked at, and go as places are taken.
+class Requests {
+public:
+    explicit Requests(const Limits& limits);
+
+    // Of an older run, or W or more behind the newest: whether it was seen is not known any more.
+    bool too_old(const RequestId& request) const;
+    // Null: not seen.
+    Ptr<RequestRecord> find(const RequestId& request) const;
+    void record(Step& step, const RequestId& request, Revision revision, Outcome outcome);
+
+    void load(Ptr<RequestRecord> record, std::uint64_t hash);
+    void append_rows(std::vector<Row>& rows) const;
+    void check_invariants() const;
+
+private:
+    struct Place {
+        Ptr<RequestRecord> record{};
+        std::uint64_t hash{};
+    };
+    struct Window {
+        std::uint64_t boot{};
+        std::uint64_t highest{};
+        std::vector<Place> places{};
+    };
+
+    Window& window_of(MemberNumber member);
+    void note_newest(Window& window, const RequestId& request) const;
+
+    const std::uint64_t size_;  // W
+    std::map<MemberNumber, Window> windows_;
+};
+
+}  // namespace gavel::statemachine

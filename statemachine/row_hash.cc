@@ -1,0 +1,153 @@
+#include "statemachine/row_hash.h"
+
+#include "statemachine/digest.h"
+
+namespace gavel::statemachine {
+
+namespace {
+
+template <class Enum>
+std::uint64_t ordinal(Enum value) {
+    return static_cast<std::uint64_t>(value);
+}
+
+std::uint64_t unsigned_of(std::int64_t value) { return static_cast<std::uint64_t>(value); }
+
+// One `add` for each kind of row, outcome and event: the fields in the order of their declaration.
+struct Fields {
+    Digest& digest;
+
+    void add(std::monostate) {}
+
+    void add(const Session& session) {
+        digest.number(session.id).text(session.name).number(unsigned_of(session.ttl));
+        digest.number(unsigned_of(session.lock_delay)).text(session.metadata);
+        digest.number(unsigned_of(session.created_at));
+    }
+
+    void add(const Holder& holder) {
+        digest.number(holder.session).number(holder.token).number(unsigned_of(holder.since));
+        digest.text(holder.metadata);
+    }
+
+    void add(const LastRelease& release) {
+        digest.number(release.session).number(release.token).number(unsigned_of(release.at));
+        digest.number(release.revision).number(ordinal(release.reason));
+    }
+
+    void add(const Lock& lock) {
+        digest.text(lock.name);
+        add(lock.holder);
+        add(lock.last_release);
+        digest.number(unsigned_of(lock.delay));
+    }
+
+    void add(const Waiter& waiter) {
+        digest.text(waiter.lock).number(waiter.session).number(waiter.place);
+        digest.number(waiter.attempt).number(unsigned_of(waiter.wait));
+        digest.number(unsigned_of(waiter.since));
+        digest.text(waiter.metadata).text(waiter.idempotency_key);
+    }
+
+    void add(const KeyValue& value) {
+        digest.text(value.key).text(value.value.view()).text(value.content_type);
+        digest.text(value.author).number(value.created).number(value.modified);
+        digest.number(value.version).number(unsigned_of(value.modified_at));
+    }
+
+    void add(const KeyPutEvent& event) { add(*event.value); }
+    void add(const KeyDeletedEvent& event) { digest.text(event.key).number(event.version); }
+    void add(const LockEvent& event) {
+        digest.text(event.lock).number(ordinal(event.change));
+        digest.number(event.session).number(event.token);
+    }
+
+    void add(const Change& change) {
+        digest.number(change.revision).number(unsigned_of(change.at));
+        digest.number(change.events.size());
+        for (const Event& event : change.events) {
+            digest.number(event.revision).number(event.index).number(event.last ? 1 : 0);
+            add(event.body);
+        }
+    }
+
+    void add(const RequestRecord& record) {
+        digest.number(record.request.member).number(record.request.boot);
+        digest.number(record.request.number).number(record.revision);
+        add(record.outcome);
+    }
+
+    void add(const IdempotencyRecord& record) {
+        digest.text(record.key).number(record.fingerprint).number(record.revision);
+        digest.number(unsigned_of(record.expires_at));
+        add(record.outcome);
+    }
+
+    void add(const Done&) {}
+    void add(const SessionOpened& outcome) { digest.number(outcome.session); }
+    void add(const SessionEnded&) {}
+    void add(const SessionNotFound& outcome) { digest.number(outcome.session); }
+    void add(const LockGranted& outcome) {
+        digest.number(outcome.token).number(unsigned_of(outcome.since));
+        digest.number(outcome.fresh ? 1 : 0);
+    }
+    void add(const LockQueued& outcome) { digest.number(outcome.attempt).number(outcome.position); }
+    void add(const LockHeld& outcome) {
+        digest.number(outcome.holder).number(outcome.token).number(outcome.position);
+    }
+    void add(const LockReleased& outcome) { digest.number(outcome.token); }
+    void add(const LeftQueue&) {}
+    void add(const NotHolder& outcome) { digest.number(outcome.holder); }
+    void add(const KeyPut& outcome) {
+        digest.number(outcome.version).number(outcome.created ? 1 : 0);
+    }
+    void add(const KeyDeleted&) {}
+    void add(const KeyNotFound&) {}
+    void add(const PreconditionFailed& outcome) { digest.number(outcome.present); }
+    void add(const LimitReached& outcome) { digest.number(ordinal(outcome.what)); }
+    void add(const IdempotencyKeyReused&) {}
+    void add(const RequestTooOld&) {}
+
+    template <class T>
+    void add(const std::optional<T>& value) {
+        digest.number(value ? 1 : 0);
+        if (value) add(*value);
+    }
+
+    template <class T>
+    void add(const Ptr<T>& value) {
+        add(*value);
+    }
+
+    template <class... Alternatives>
+    void add(const std::variant<Alternatives...>& value) {
+        digest.number(value.index());
+        std::visit([this](const auto& alternative) { add(alternative); }, value);
+    }
+};
+
+}  // namespace
+
+std::uint64_t row_hash(const RowKey& key, const RowValue& value) {
+    Digest digest;
+    digest.number(ordinal(key.table)).text(key.key);
+    Fields{digest}.add(value);
+    return digest.value();
+}
+
+std::uint64_t state_hash(const Globals& globals) {
+    Digest digest;
+    digest.number(globals.applied).number(unsigned_of(globals.time));
+    digest.number(globals.leader_start).number(globals.alpha).number(globals.history_floor);
+    digest.number(globals.rows_hash).number(globals.epochs.size());
+    for (const Epoch& epoch : globals.epochs) {
+        digest.number(epoch.number).number(epoch.first_slot).number(epoch.members.size());
+        for (const Member& member : epoch.members) {
+            digest.number(member.id).text(member.name).text(member.peer_address);
+            digest.number(ordinal(member.role));
+        }
+    }
+    return digest.value();
+}
+
+}  // namespace gavel::statemachine

@@ -1,0 +1,46 @@
+#include "statemachine/sessions.h"
+
+#include "base/invariant.h"
+#include "statemachine/row_hash.h"
+
+namespace gavel::statemachine {
+
+Outcome Sessions::open(Step& step, const OpenSession& command) {
+    if (sessions_.size() >= limits_.sessions) return LimitReached{LimitReached::What::sessions};
+
+    const SessionId id = step.revision;
+    auto session = std::make_shared<const Session>(Session{.id = id,
+                                                           .name = command.name,
+                                                           .ttl = command.ttl,
+                                                           .lock_delay = command.lock_delay,
+                                                           .metadata = command.metadata,
+                                                           .created_at = step.time});
+    step.rows.put(session_row(id), session);
+    sessions_.emplace_hint(sessions_.end(), id, std::move(session));
+    return SessionOpened{id};
+}
+
+void Sessions::close(Step& step, SessionId id) {
+    const auto at = sessions_.find(id);
+    invariant(at != sessions_.end(), "only a session that exists is closed");
+    RowKey row = session_row(id);
+    const std::uint64_t hash = row_hash(row, at->second);
+    step.rows.erase(std::move(row), hash);
+    sessions_.erase(at);
+}
+
+void Sessions::load(Ptr<Session> session) {
+    const SessionId id = session->id;
+    sessions_.emplace_hint(sessions_.end(), id, std::move(session));
+}
+
+Ptr<Session> Sessions::find(SessionId id) const {
+    const auto at = sessions_.find(id);
+    return at == sessions_.end() ? nullptr : at->second;
+}
+
+void Sessions::append_rows(std::vector<Row>& rows) const {
+    for (const auto& [id, session] : sessions_) rows.push_back({session_row(id), session});
+}
+
+}  // namespace gavel::statemachine

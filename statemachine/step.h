@@ -1,0 +1,26 @@
+#pragma once
+
+#include <vector>
+
+#include "statemachine/outcomes.h"
+#include "statemachine/rows.h"
+#include "statemachine/state.h"
+
+namespace gavel::statemachine {
+
+// A place in a queue that was given up or turned into a grant: how the acquire ended.
+struct SettledWait {
+    Ptr<Waiter> waiter{};
+    Outcome outcome{};
+};
+
+// The execution of one command: where it stands, and what it has done so far.
+struct Step {
+    Revision revision{};
+    TimeMs time{};
+    Rows& rows;
+    std::vector<EventBody> events{};
+    std::vector<SettledWait> settled{};
+};
+
+}  // namespace gavel::statemachine
