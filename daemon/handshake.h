@@ -1,0 +1,40 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "paxos/types.h"
+#include "proto/peer_message.h"
+
+namespace gavel::daemon {
+
+// Who may talk to this member, and what is said once, not at each retry. One for all connections;
+// touched by the core thread.
+class Handshake {
+public:
+    using Admit = std::function<std::optional<std::string>(const proto::Hello&)>;
+
+    Handshake(proto::Hello self, std::set<paxos::MemberId> others, Admit admit)
+        : self_(std::move(self)), others_(std::move(others)), admit_(std::move(admit)) {}
+
+    const proto::Hello& self() const { return self_; }
+
+    // Why the sender of this Hello is refused; nothing: it is welcome.
+    std::optional<std::string> refuse(const proto::Hello& hello) const;
+
+    // Logs what stands between this member and another one, unless it said the same before.
+    void complain(const std::string& who, const std::string& what, const std::string& why);
+    // All is well with it now: what goes wrong later is news again.
+    void forget_complaints(const std::string& who);
+
+private:
+    proto::Hello self_;
+    std::set<paxos::MemberId> others_;
+    Admit admit_;
+    std::set<std::pair<std::string, std::string>> complaints_{};
+};
+
+}  // namespace gavel::daemon
