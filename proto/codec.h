@@ -8,6 +8,7 @@
 #include "paxos/records.h"
 #include "proto/peer_message.h"
 #include "statemachine/commands.h"
+#include "statemachine/limits.h"
 #include "statemachine/state.h"
 
 // Between the rooms' own types and the bytes on the wire and in the log. Every decode checks its
@@ -17,6 +18,9 @@ namespace gavel::proto {
 
 // What the bytes mean can change only with this number: it is in the handshake and on the disk.
 inline constexpr std::uint64_t format_level = 1;
+
+// The largest command that is decoded: a value of the largest size and what goes with it.
+inline constexpr std::size_t command_bytes_max = statemachine::value_bytes_max + (64 << 10);
 
 std::string encode(const statemachine::Entry& entry);
 Result<statemachine::Entry> decode_entry(std::string_view bytes);

@@ -1,0 +1,243 @@
+#include <cstring>
+#include <utility>
+
+#include "base/invariant.h"
+#include "proto/codec.h"
+#include "proto/entry.pb.h"
+#include "proto/wire.h"
+#include "statemachine/limits.h"
+
+namespace gavel::proto {
+namespace {
+
+using namespace statemachine;  // NOLINT(google-build-using-namespace)
+
+void put(const LeaderStart& from, schema::Entry& to) {
+    to.mutable_leader_start()->set_leader(from.leader);
+}
+
+void put(const OpenSession& from, schema::Entry& to) {
+    auto& command = *to.mutable_open_session();
+    command.set_name(from.name);
+    command.set_ttl_ms(from.ttl);
+    command.set_lock_delay_ms(from.lock_delay);
+    command.set_metadata(from.metadata);
+}
+
+void put(const EndSession& from, schema::Entry& to) {
+    to.mutable_end_session()->set_session(from.session);
+}
+
+void put(const ExpireSession& from, schema::Entry& to) {
+    auto& command = *to.mutable_expire_session();
+    command.set_session(from.session);
+    command.set_leader_start(from.leader_start);
+}
+
+void put(const AcquireLock& from, schema::Entry& to) {
+    auto& command = *to.mutable_acquire_lock();
+    command.set_name(from.name);
+    command.set_session(from.session);
+    command.set_metadata(from.metadata);
+    command.set_wait_ms(from.wait);
+}
+
+void put(const ReleaseLock& from, schema::Entry& to) {
+    auto& command = *to.mutable_release_lock();
+    command.set_name(from.name);
+    if (from.session) command.set_session(*from.session);
+    if (from.token) command.set_token(*from.token);
+}
+
+void put(const LeaveQueue& from, schema::Entry& to) {
+    auto& command = *to.mutable_leave_queue();
+    command.set_name(from.name);
+    command.set_session(from.session);
+    command.set_attempt(from.attempt);
+}
+
+void put(const EndLockDelay& from, schema::Entry& to) {
+    auto& command = *to.mutable_end_lock_delay();
+    command.set_name(from.name);
+    command.set_token(from.token);
+}
+
+template <class M>
+void put_precondition(const Precondition& from, M& to) {
+    if (from == Precondition{}) return;
+    auto& precondition = *to.mutable_precondition();
+    precondition.set_kind(static_cast<schema::Precondition::Kind>(from.kind));
+    precondition.mutable_revisions()->Add(from.revisions.begin(), from.revisions.end());
+}
+
+void put(const PutKey& from, schema::Entry& to) {
+    auto& command = *to.mutable_put_key();
+    command.set_key(from.key);
+    command.set_value(from.value.view().data(), from.value.size());
+    command.set_content_type(from.content_type);
+    command.set_author(from.author);
+    put_precondition(from.precondition, command);
+}
+
+void put(const DeleteKey& from, schema::Entry& to) {
+    auto& command = *to.mutable_delete_key();
+    command.set_key(from.key);
+    command.set_author(from.author);
+    put_precondition(from.precondition, command);
+}
+
+LeaderStart take(schema::LeaderStart& from, Check& check) {
+    return {.leader = check.member(from.leader())};
+}
+
+OpenSession take(schema::OpenSession& from, Check& check) {
+    return {.name = check.text(from.mutable_name(), label_bytes_max),
+            .ttl = check.duration(from.ttl_ms()),
+            .lock_delay = check.duration(from.lock_delay_ms()),
+            .metadata = check.text(from.mutable_metadata(), metadata_bytes_max)};
+}
+
+EndSession take(schema::EndSession& from, Check&) { return {.session = from.session()}; }
+
+ExpireSession take(schema::ExpireSession& from, Check&) {
+    return {.session = from.session(), .leader_start = from.leader_start()};
+}
+
+AcquireLock take(schema::AcquireLock& from, Check& check) {
+    return {.name = check.text(from.mutable_name(), name_bytes_max),
+            .session = from.session(),
+            .metadata = check.text(from.mutable_metadata(), metadata_bytes_max),
+            .wait = check.duration(from.wait_ms())};
+}
+
+ReleaseLock take(schema::ReleaseLock& from, Check& check) {
+    ReleaseLock command{.name = check.text(from.mutable_name(), name_bytes_max)};
+    if (from.has_session()) command.session = from.session();
+    if (from.has_token()) command.token = from.token();
+    return command;
+}
+
+LeaveQueue take(schema::LeaveQueue& from, Check& check) {
+    return {.name = check.text(from.mutable_name(), name_bytes_max),
+            .session = from.session(),
+            .attempt = from.attempt()};
+}
+
+EndLockDelay take(schema::EndLockDelay& from, Check& check) {
+    return {.name = check.text(from.mutable_name(), name_bytes_max), .token = from.token()};
+}
+
+Precondition take(schema::Precondition& from, Check& check) {
+    Precondition precondition{
+        .kind = check.alternative(from.kind(), Precondition::Kind::none_matches),
+        .revisions = {from.revisions().begin(), from.revisions().end()}};
+    check.that(precondition != Precondition{});
+    return precondition;
+}
+
+template <class M>
+Precondition take_precondition(M& from, Check& check) {
+    if (!from.has_precondition()) return {};
+    return take(check.known(*from.mutable_precondition()), check);
+}
+
+PutKey take(schema::PutKey& from, Check& check) {
+    return {.key = check.text(from.mutable_key(), name_bytes_max),
+            .value = check.bytes(from.mutable_value(), value_bytes_max),
+            .content_type = check.text(from.mutable_content_type(), label_bytes_max),
+            .author = check.text(from.mutable_author(), label_bytes_max),
+            .precondition = take_precondition(from, check)};
+}
+
+DeleteKey take(schema::DeleteKey& from, Check& check) {
+    return {.key = check.text(from.mutable_key(), name_bytes_max),
+            .author = check.text(from.mutable_author(), label_bytes_max),
+            .precondition = take_precondition(from, check)};
+}
+
+Command take_command(schema::Entry& from, Check& check) {
+    const auto taken = [&check](auto* command) { return take(check.known(*command), check); };
+    switch (from.command_case()) {
+        case schema::Entry::kLeaderStart:
+            return taken(from.mutable_leader_start());
+        case schema::Entry::kOpenSession:
+            return taken(from.mutable_open_session());
+        case schema::Entry::kEndSession:
+            return taken(from.mutable_end_session());
+        case schema::Entry::kExpireSession:
+            return taken(from.mutable_expire_session());
+        case schema::Entry::kAcquireLock:
+            return taken(from.mutable_acquire_lock());
+        case schema::Entry::kReleaseLock:
+            return taken(from.mutable_release_lock());
+        case schema::Entry::kLeaveQueue:
+            return taken(from.mutable_leave_queue());
+        case schema::Entry::kEndLockDelay:
+            return taken(from.mutable_end_lock_delay());
+        case schema::Entry::kPutKey:
+            return taken(from.mutable_put_key());
+        case schema::Entry::kDeleteKey:
+            return taken(from.mutable_delete_key());
+        case schema::Entry::COMMAND_NOT_SET:
+            break;
+    }
+    check.that(false);
+    return {};
+}
+
+Entry take(schema::Entry& from, Check& check) {
+    check.that(from.has_stamp());
+    Entry entry{.request = {.member = check.member(from.member()),
+                            .boot = from.boot(),
+                            .number = from.number()},
+                .stamp = from.stamp()};
+    if (from.has_idempotency()) {
+        auto& idempotency = check.known(*from.mutable_idempotency());
+        entry.idempotency =
+            IdempotencyKey{.key = check.text(idempotency.mutable_key(), idempotency_key_bytes_max),
+                           .fingerprint = idempotency.fingerprint()};
+    }
+    entry.command = take_command(from, check);
+    return entry;
+}
+
+}  // namespace
+
+std::string encode(const Entry& entry) {
+    Scratch<schema::Entry> message;
+    message->set_member(entry.request.member);
+    message->set_boot(entry.request.boot);
+    message->set_number(entry.request.number);
+    if (entry.idempotency) {
+        auto& idempotency = *message->mutable_idempotency();
+        idempotency.set_key(entry.idempotency->key);
+        idempotency.set_fingerprint(entry.idempotency->fingerprint);
+    }
+    std::visit([&message](const auto& command) { put(command, *message); }, entry.command);
+    message->set_stamp(entry.stamp);
+    return serialized(*message);
+}
+
+Result<Entry> decode_entry(std::string_view bytes) {
+    return decoded<schema::Entry, Entry>(
+        bytes, [](schema::Entry& message, Check& check) { return take(message, check); });
+}
+
+std::string with_stamp(std::string_view entry, TimeMs stamp) {
+    // Field 2047 of eight fixed bytes, the last of every entry, least significant byte first.
+    constexpr std::string_view tag = "\xF9\x7F";
+    constexpr std::size_t field_bytes = tag.size() + 8;
+
+    std::string stamped(entry);
+    if (entry.size() >= field_bytes && entry.substr(entry.size() - field_bytes).starts_with(tag)) {
+        stamped.resize(entry.size() - 8);
+    } else {
+        stamped += tag;
+    }
+    for (int shift = 0; shift < 64; shift += 8) {
+        stamped += static_cast<char>(static_cast<std::uint64_t>(stamp) >> shift);
+    }
+    return stamped;
+}
+
+}  // namespace gavel::proto

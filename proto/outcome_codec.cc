@@ -1,0 +1,175 @@
+#include "proto/outcome_codec.h"
+
+namespace gavel::proto {
+namespace {
+
+using namespace statemachine;  // NOLINT(google-build-using-namespace)
+
+void put_one(const Done&, schema::Outcome& to) { to.mutable_done(); }
+
+void put_one(const SessionOpened& from, schema::Outcome& to) {
+    to.mutable_session_opened()->set_session(from.session);
+}
+
+void put_one(const SessionEnded&, schema::Outcome& to) { to.mutable_session_ended(); }
+
+void put_one(const SessionNotFound& from, schema::Outcome& to) {
+    to.mutable_session_not_found()->set_session(from.session);
+}
+
+void put_one(const LockGranted& from, schema::Outcome& to) {
+    auto& outcome = *to.mutable_lock_granted();
+    outcome.set_token(from.token);
+    outcome.set_since(from.since);
+    outcome.set_fresh(from.fresh);
+}
+
+void put_one(const LockQueued& from, schema::Outcome& to) {
+    auto& outcome = *to.mutable_lock_queued();
+    outcome.set_attempt(from.attempt);
+    outcome.set_position(from.position);
+}
+
+void put_one(const LockHeld& from, schema::Outcome& to) {
+    auto& outcome = *to.mutable_lock_held();
+    outcome.set_holder(from.holder);
+    outcome.set_token(from.token);
+    outcome.set_position(from.position);
+}
+
+void put_one(const LockReleased& from, schema::Outcome& to) {
+    to.mutable_lock_released()->set_token(from.token);
+}
+
+void put_one(const LeftQueue&, schema::Outcome& to) { to.mutable_left_queue(); }
+
+void put_one(const NotHolder& from, schema::Outcome& to) {
+    to.mutable_not_holder()->set_holder(from.holder);
+}
+
+void put_one(const KeyPut& from, schema::Outcome& to) {
+    auto& outcome = *to.mutable_key_put();
+    outcome.set_version(from.version);
+    outcome.set_created(from.created);
+}
+
+void put_one(const KeyDeleted&, schema::Outcome& to) { to.mutable_key_deleted(); }
+
+void put_one(const KeyNotFound&, schema::Outcome& to) { to.mutable_key_not_found(); }
+
+void put_one(const PreconditionFailed& from, schema::Outcome& to) {
+    to.mutable_precondition_failed()->set_present(from.present);
+}
+
+void put_one(const LimitReached& from, schema::Outcome& to) {
+    to.mutable_limit_reached()->set_what(static_cast<schema::LimitReached::What>(from.what));
+}
+
+void put_one(const IdempotencyKeyReused&, schema::Outcome& to) {
+    to.mutable_idempotency_key_reused();
+}
+
+void put_one(const RequestTooOld&, schema::Outcome& to) { to.mutable_request_too_old(); }
+
+Done take_one(schema::Done&, Check&) { return {}; }
+
+SessionOpened take_one(schema::SessionOpened& from, Check&) { return {.session = from.session()}; }
+
+SessionEnded take_one(schema::SessionEnded&, Check&) { return {}; }
+
+SessionNotFound take_one(schema::SessionNotFound& from, Check&) {
+    return {.session = from.session()};
+}
+
+LockGranted take_one(schema::LockGranted& from, Check&) {
+    return {.token = from.token(), .since = from.since(), .fresh = from.fresh()};
+}
+
+LockQueued take_one(schema::LockQueued& from, Check&) {
+    return {.attempt = from.attempt(), .position = from.position()};
+}
+
+LockHeld take_one(schema::LockHeld& from, Check&) {
+    return {.holder = from.holder(), .token = from.token(), .position = from.position()};
+}
+
+LockReleased take_one(schema::LockReleased& from, Check&) { return {.token = from.token()}; }
+
+LeftQueue take_one(schema::LeftQueue&, Check&) { return {}; }
+
+NotHolder take_one(schema::NotHolder& from, Check&) { return {.holder = from.holder()}; }
+
+KeyPut take_one(schema::KeyPut& from, Check&) {
+    return {.version = from.version(), .created = from.created()};
+}
+
+KeyDeleted take_one(schema::KeyDeleted&, Check&) { return {}; }
+
+KeyNotFound take_one(schema::KeyNotFound&, Check&) { return {}; }
+
+PreconditionFailed take_one(schema::PreconditionFailed& from, Check&) {
+    return {.present = from.present()};
+}
+
+LimitReached take_one(schema::LimitReached& from, Check& check) {
+    return {.what = check.alternative(from.what(), LimitReached::What::idempotency_keys)};
+}
+
+IdempotencyKeyReused take_one(schema::IdempotencyKeyReused&, Check&) { return {}; }
+
+RequestTooOld take_one(schema::RequestTooOld&, Check&) { return {}; }
+
+}  // namespace
+
+void put(const Outcome& from, schema::Outcome& to) {
+    std::visit([&to](const auto& outcome) { put_one(outcome, to); }, from);
+}
+
+Outcome take(schema::Outcome& from, Check& check) {
+    using Case = schema::Outcome;
+    const auto taken = [&check](auto* outcome) -> Outcome {
+        return take_one(check.known(*outcome), check);
+    };
+    switch (check.known(from).outcome_case()) {
+        case Case::kDone:
+            return taken(from.mutable_done());
+        case Case::kSessionOpened:
+            return taken(from.mutable_session_opened());
+        case Case::kSessionEnded:
+            return taken(from.mutable_session_ended());
+        case Case::kSessionNotFound:
+            return taken(from.mutable_session_not_found());
+        case Case::kLockGranted:
+            return taken(from.mutable_lock_granted());
+        case Case::kLockQueued:
+            return taken(from.mutable_lock_queued());
+        case Case::kLockHeld:
+            return taken(from.mutable_lock_held());
+        case Case::kLockReleased:
+            return taken(from.mutable_lock_released());
+        case Case::kLeftQueue:
+            return taken(from.mutable_left_queue());
+        case Case::kNotHolder:
+            return taken(from.mutable_not_holder());
+        case Case::kKeyPut:
+            return taken(from.mutable_key_put());
+        case Case::kKeyDeleted:
+            return taken(from.mutable_key_deleted());
+        case Case::kKeyNotFound:
+            return taken(from.mutable_key_not_found());
+        case Case::kPreconditionFailed:
+            return taken(from.mutable_precondition_failed());
+        case Case::kLimitReached:
+            return taken(from.mutable_limit_reached());
+        case Case::kIdempotencyKeyReused:
+            return taken(from.mutable_idempotency_key_reused());
+        case Case::kRequestTooOld:
+            return taken(from.mutable_request_too_old());
+        case Case::OUTCOME_NOT_SET:
+            break;
+    }
+    check.that(false);
+    return {};
+}
+
+}  // namespace gavel::proto

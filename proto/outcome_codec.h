@@ -1,0 +1,13 @@
+#pragma once
+
+#include "proto/state.pb.h"
+#include "proto/wire.h"
+#include "statemachine/outcomes.h"
+
+// Not for other rooms: only the row codec remembers outcomes.
+namespace gavel::proto {
+
+void put(const statemachine::Outcome& from, schema::Outcome& to);
+statemachine::Outcome take(schema::Outcome& from, Check& check);
+
+}  // namespace gavel::proto

@@ -1,0 +1,374 @@
+#include <type_traits>
+#include <utility>
+
+#include "proto/ballot.h"
+#include "proto/codec.h"
+#include "proto/peer.pb.h"
+#include "proto/wire.h"
+#include "statemachine/limits.h"
+
+namespace gavel::proto {
+namespace {
+
+using statemachine::label_bytes_max;
+
+void put(const paxos::Canvass& from, schema::PeerMessage& to) {
+    auto& message = *to.mutable_canvass();
+    message.set_number(from.number);
+    message.set_chosen_prefix(from.chosen_prefix.number);
+}
+
+void put(const paxos::CanvassAnswer& from, schema::PeerMessage& to) {
+    auto& message = *to.mutable_canvass_answer();
+    message.set_number(from.number);
+    message.set_would(from.would);
+    message.set_promised(from.promised.number());
+    message.set_chosen_prefix(from.chosen_prefix.number);
+}
+
+void put(const paxos::Prepare& from, schema::PeerMessage& to) {
+    auto& message = *to.mutable_prepare();
+    message.set_ballot(from.ballot.number());
+    message.set_from(from.from.number);
+}
+
+void put(const paxos::Proposal& from, schema::Report& to) {
+    auto& accepted = *to.mutable_accepted();
+    accepted.set_ballot(from.ballot.number());
+    accepted.set_command(from.value.command.view().data(), from.value.command.size());
+}
+
+void put(const paxos::KnownChosen& from, schema::Report& to) {
+    to.mutable_known_chosen()->set_command(from.value.command.view().data(),
+                                           from.value.command.size());
+}
+
+void put(const paxos::Faulty&, schema::Report& to) { to.mutable_faulty(); }
+
+void put(const paxos::Promise& from, schema::PeerMessage& to) {
+    auto& message = *to.mutable_promise();
+    message.set_ballot(from.ballot.number());
+    message.set_boot(from.boot);
+    message.set_first(from.first.number);
+    message.set_last(from.last.number);
+    message.set_chosen_prefix(from.chosen_prefix.number);
+    for (const auto& [slot, report] : from.reports) {
+        auto& listed = *message.add_reports();
+        listed.set_slot(slot.number);
+        std::visit([&listed](const auto& alternative) { put(alternative, listed); }, report);
+    }
+}
+
+void put(const paxos::Reject& from, schema::PeerMessage& to) {
+    auto& message = *to.mutable_reject();
+    message.set_refused(from.refused.number());
+    message.set_promised(from.promised.number());
+}
+
+void put(const paxos::Accept& from, schema::PeerMessage& to) {
+    auto& message = *to.mutable_accept();
+    message.set_ballot(from.ballot.number());
+    message.set_slot(from.slot.number);
+    message.set_chosen_prefix(from.chosen_prefix.number);
+    message.set_command(from.value.command.view().data(), from.value.command.size());
+}
+
+void put(const paxos::Accepted& from, schema::PeerMessage& to) {
+    auto& message = *to.mutable_accepted();
+    message.set_ballot(from.ballot.number());
+    message.set_slot(from.slot.number);
+}
+
+void put(const paxos::Heartbeat& from, schema::PeerMessage& to) {
+    auto& message = *to.mutable_heartbeat();
+    message.set_ballot(from.ballot.number());
+    message.set_round(from.round);
+    message.set_chosen_prefix(from.chosen_prefix.number);
+}
+
+void put(const paxos::HeartbeatAck& from, schema::PeerMessage& to) {
+    auto& message = *to.mutable_heartbeat_ack();
+    message.set_ballot(from.ballot.number());
+    message.set_round(from.round);
+    message.set_executed(from.executed.number);
+}
+
+void put(const paxos::Learn& from, schema::PeerMessage& to) {
+    to.mutable_learn()->set_from(from.from.number);
+}
+
+void put(const paxos::LearnAnswer& from, schema::PeerMessage& to) {
+    auto& message = *to.mutable_learn_answer();
+    message.set_from(from.from.number);
+    message.set_oldest(from.oldest.number);
+    message.set_chosen_prefix(from.chosen_prefix.number);
+    for (const auto& value : from.values) {
+        message.add_commands(value.command.view().data(), value.command.size());
+    }
+}
+
+void put(const paxos::ReadIndexAsk& from, schema::PeerMessage& to) {
+    to.mutable_read_index_ask()->set_number(from.number);
+}
+
+void put(const paxos::ReadIndexAnswer& from, schema::PeerMessage& to) {
+    auto& message = *to.mutable_read_index_answer();
+    message.set_number(from.number);
+    message.set_index(from.index.number);
+}
+
+void put(const paxos::HandOver& from, schema::PeerMessage& to) {
+    to.mutable_hand_over()->set_ballot(from.ballot.number());
+}
+
+void put(const paxos::Message& from, schema::PeerMessage& to) {
+    std::visit([&to](const auto& message) { put(message, to); }, from);
+}
+
+void put(const Forward& from, schema::PeerMessage& to) {
+    to.mutable_forward()->set_entry(from.entry.view().data(), from.entry.size());
+}
+
+void put(const KeepAlive& from, schema::PeerMessage& to) {
+    auto& message = *to.mutable_keep_alive();
+    message.set_number(from.number);
+    message.set_session(from.session);
+}
+
+void put(const KeepAliveAnswer& from, schema::PeerMessage& to) {
+    auto& message = *to.mutable_keep_alive_answer();
+    message.set_number(from.number);
+    message.set_verdict(static_cast<schema::KeepAliveAnswer::Verdict>(from.verdict));
+    message.set_expires_in_ms(from.expires_in);
+}
+
+void put(const MemberReport& from, schema::PeerMessage& to) {
+    auto& message = *to.mutable_member_report();
+    message.set_applied(from.applied);
+    message.set_client_address(from.client_address);
+    message.set_version(from.version);
+    message.set_state_hash(from.state_hash);
+    message.set_hashed(from.hashed);
+}
+
+paxos::Slot slot(std::uint64_t number) { return {number}; }
+
+paxos::Value value(std::string* command, Check& check) {
+    return {check.bytes(command, command_bytes_max)};
+}
+
+paxos::Canvass take(schema::Canvass& from, Check&) {
+    return {.number = from.number(), .chosen_prefix = slot(from.chosen_prefix())};
+}
+
+paxos::CanvassAnswer take(schema::CanvassAnswer& from, Check& check) {
+    return {.number = from.number(),
+            .would = from.would(),
+            .promised = ballot_or_none(from.promised(), check),
+            .chosen_prefix = slot(from.chosen_prefix())};
+}
+
+paxos::Prepare take(schema::Prepare& from, Check& check) {
+    return {.ballot = ballot(from.ballot(), check), .from = slot(from.from())};
+}
+
+paxos::Report take(schema::Report& from, Check& check) {
+    switch (from.report_case()) {
+        case schema::Report::kAccepted: {
+            auto& accepted = check.known(*from.mutable_accepted());
+            return paxos::Proposal{ballot(accepted.ballot(), check),
+                                   value(accepted.mutable_command(), check)};
+        }
+        case schema::Report::kKnownChosen: {
+            auto& chosen = check.known(*from.mutable_known_chosen());
+            return paxos::KnownChosen{value(chosen.mutable_command(), check)};
+        }
+        case schema::Report::kFaulty:
+            check.known(from.faulty());
+            return paxos::Faulty{};
+        case schema::Report::REPORT_NOT_SET:
+            break;
+    }
+    check.that(false);
+    return {};
+}
+
+paxos::Promise take(schema::Promise& from, Check& check) {
+    paxos::Promise promise{.ballot = ballot(from.ballot(), check),
+                           .boot = from.boot(),
+                           .first = slot(from.first()),
+                           .last = slot(from.last()),
+                           .chosen_prefix = slot(from.chosen_prefix())};
+    promise.reports.reserve(static_cast<std::size_t>(from.reports_size()));
+    for (auto& listed : *from.mutable_reports()) {
+        const paxos::Slot at = slot(listed.slot());
+        check.that(promise.first <= at && at <= promise.last);
+        check.that(promise.reports.empty() || promise.reports.back().first < at);
+        promise.reports.emplace_back(at, take(check.known(listed), check));
+    }
+    return promise;
+}
+
+paxos::Reject take(schema::Reject& from, Check& check) {
+    return {.refused = ballot_or_none(from.refused(), check),
+            .promised = ballot_or_none(from.promised(), check)};
+}
+
+paxos::Accept take(schema::Accept& from, Check& check) {
+    return {.ballot = ballot(from.ballot(), check),
+            .slot = slot(from.slot()),
+            .value = value(from.mutable_command(), check),
+            .chosen_prefix = slot(from.chosen_prefix())};
+}
+
+paxos::Accepted take(schema::Accepted& from, Check& check) {
+    return {.ballot = ballot(from.ballot(), check), .slot = slot(from.slot())};
+}
+
+paxos::Heartbeat take(schema::Heartbeat& from, Check& check) {
+    return {.ballot = ballot(from.ballot(), check),
+            .round = from.round(),
+            .chosen_prefix = slot(from.chosen_prefix())};
+}
+
+paxos::HeartbeatAck take(schema::HeartbeatAck& from, Check& check) {
+    return {.ballot = ballot(from.ballot(), check),
+            .round = from.round(),
+            .executed = slot(from.executed())};
+}
+
+paxos::Learn take(schema::Learn& from, Check&) { return {.from = slot(from.from())}; }
+
+paxos::LearnAnswer take(schema::LearnAnswer& from, Check& check) {
+    paxos::LearnAnswer answer{.from = slot(from.from()),
+                              .oldest = slot(from.oldest()),
+                              .chosen_prefix = slot(from.chosen_prefix())};
+    answer.values.reserve(static_cast<std::size_t>(from.commands_size()));
+    for (auto& command : *from.mutable_commands()) answer.values.push_back(value(&command, check));
+    return answer;
+}
+
+paxos::ReadIndexAsk take(schema::ReadIndexAsk& from, Check&) { return {.number = from.number()}; }
+
+paxos::ReadIndexAnswer take(schema::ReadIndexAnswer& from, Check&) {
+    return {.number = from.number(), .index = slot(from.index())};
+}
+
+paxos::HandOver take(schema::HandOver& from, Check& check) {
+    return {.ballot = ballot(from.ballot(), check)};
+}
+
+Forward take(schema::Forward& from, Check& check) {
+    return {.entry = check.bytes(from.mutable_entry(), command_bytes_max)};
+}
+
+KeepAlive take(schema::KeepAlive& from, Check&) {
+    return {.number = from.number(), .session = from.session()};
+}
+
+KeepAliveAnswer take(schema::KeepAliveAnswer& from, Check& check) {
+    return {.number = from.number(),
+            .verdict = check.alternative(from.verdict(), KeepAliveAnswer::Verdict::not_leader),
+            .expires_in = check.duration(from.expires_in_ms())};
+}
+
+MemberReport take(schema::MemberReport& from, Check& check) {
+    return {.applied = from.applied(),
+            .client_address = check.text(from.mutable_client_address(), label_bytes_max),
+            .version = check.text(from.mutable_version(), label_bytes_max),
+            .state_hash = from.state_hash(),
+            .hashed = from.hashed()};
+}
+
+PeerMessage take(schema::PeerMessage& from, Check& check) {
+    const auto own = [&check](auto* message) -> PeerMessage {
+        return take(check.known(*message), check);
+    };
+    const auto paxos = [&check](auto* message) -> PeerMessage {
+        return paxos::Message{take(check.known(*message), check)};
+    };
+    switch (from.message_case()) {
+        case schema::PeerMessage::kAccept:
+            return paxos(from.mutable_accept());
+        case schema::PeerMessage::kAccepted:
+            return paxos(from.mutable_accepted());
+        case schema::PeerMessage::kHeartbeat:
+            return paxos(from.mutable_heartbeat());
+        case schema::PeerMessage::kHeartbeatAck:
+            return paxos(from.mutable_heartbeat_ack());
+        case schema::PeerMessage::kForward:
+            return own(from.mutable_forward());
+        case schema::PeerMessage::kReadIndexAsk:
+            return paxos(from.mutable_read_index_ask());
+        case schema::PeerMessage::kReadIndexAnswer:
+            return paxos(from.mutable_read_index_answer());
+        case schema::PeerMessage::kKeepAlive:
+            return own(from.mutable_keep_alive());
+        case schema::PeerMessage::kKeepAliveAnswer:
+            return own(from.mutable_keep_alive_answer());
+        case schema::PeerMessage::kCanvass:
+            return paxos(from.mutable_canvass());
+        case schema::PeerMessage::kCanvassAnswer:
+            return paxos(from.mutable_canvass_answer());
+        case schema::PeerMessage::kPrepare:
+            return paxos(from.mutable_prepare());
+        case schema::PeerMessage::kPromise:
+            return paxos(from.mutable_promise());
+        case schema::PeerMessage::kReject:
+            return paxos(from.mutable_reject());
+        case schema::PeerMessage::kLearn:
+            return paxos(from.mutable_learn());
+        case schema::PeerMessage::kLearnAnswer:
+            return paxos(from.mutable_learn_answer());
+        case schema::PeerMessage::kHandOver:
+            return paxos(from.mutable_hand_over());
+        case schema::PeerMessage::kMemberReport:
+            return own(from.mutable_member_report());
+        case schema::PeerMessage::MESSAGE_NOT_SET:
+            break;
+    }
+    check.that(false);
+    return {};
+}
+
+Hello take(schema::Hello& from, Check& check) {
+    return {.format_level = from.format_level(),
+            .cluster_id = check.text(from.mutable_cluster_id(), label_bytes_max),
+            .member = check.member(from.member()),
+            .incarnation = from.incarnation(),
+            .boot = from.boot(),
+            .alpha = from.alpha(),
+            .version = check.text(from.mutable_version(), label_bytes_max)};
+}
+
+}  // namespace
+
+std::string encode(const PeerMessage& message) {
+    Scratch<schema::PeerMessage> envelope;
+    std::visit([&envelope](const auto& alternative) { put(alternative, *envelope); }, message);
+    return serialized(*envelope);
+}
+
+Result<PeerMessage> decode_peer_message(std::string_view bytes) {
+    return decoded<schema::PeerMessage, PeerMessage>(
+        bytes, [](schema::PeerMessage& message, Check& check) { return take(message, check); });
+}
+
+std::string encode(const Hello& hello) {
+    Scratch<schema::Hello> message;
+    message->set_format_level(hello.format_level);
+    message->set_cluster_id(hello.cluster_id);
+    message->set_member(hello.member);
+    message->set_incarnation(hello.incarnation);
+    message->set_boot(hello.boot);
+    message->set_alpha(hello.alpha);
+    message->set_version(hello.version);
+    return serialized(*message);
+}
+
+Result<Hello> decode_hello(std::string_view bytes) {
+    return decoded<schema::Hello, Hello>(
+        bytes, [](schema::Hello& message, Check& check) { return take(message, check); });
+}
+
+}  // namespace gavel::proto

@@ -1,0 +1,310 @@
+#include <memory>
+#include <utility>
+
+#include "base/invariant.h"
+#include "proto/codec.h"
+#include "proto/outcome_codec.h"
+#include "proto/state.pb.h"
+#include "proto/wire.h"
+#include "statemachine/limits.h"
+
+namespace gavel::proto {
+namespace {
+
+using namespace statemachine;  // NOLINT(google-build-using-namespace)
+
+void put_into(const Session& from, schema::Session& to) {
+    to.set_id(from.id);
+    to.set_name(from.name);
+    to.set_ttl_ms(from.ttl);
+    to.set_lock_delay_ms(from.lock_delay);
+    to.set_metadata(from.metadata);
+    to.set_created_at(from.created_at);
+}
+
+void put_into(const Lock& from, schema::Lock& to) {
+    to.set_name(from.name);
+    to.set_delay_ms(from.delay);
+    if (from.holder) {
+        auto& holder = *to.mutable_holder();
+        holder.set_session(from.holder->session);
+        holder.set_token(from.holder->token);
+        holder.set_since(from.holder->since);
+        holder.set_metadata(from.holder->metadata);
+    }
+    if (from.last_release) {
+        auto& release = *to.mutable_last_release();
+        release.set_session(from.last_release->session);
+        release.set_token(from.last_release->token);
+        release.set_at(from.last_release->at);
+        release.set_revision(from.last_release->revision);
+        release.set_reason(static_cast<schema::LastRelease::Reason>(from.last_release->reason));
+    }
+}
+
+void put_into(const Waiter& from, schema::Waiter& to) {
+    to.set_lock(from.lock);
+    to.set_session(from.session);
+    to.set_place(from.place);
+    to.set_attempt(from.attempt);
+    to.set_wait_ms(from.wait);
+    to.set_since(from.since);
+    to.set_metadata(from.metadata);
+    to.set_idempotency_key(from.idempotency_key);
+}
+
+void put_into(const KeyValue& from, schema::KeyValue& to) {
+    to.set_key(from.key);
+    to.set_value(from.value.view().data(), from.value.size());
+    to.set_content_type(from.content_type);
+    to.set_author(from.author);
+    to.set_created(from.created);
+    to.set_modified(from.modified);
+    to.set_version(from.version);
+    to.set_modified_at(from.modified_at);
+}
+
+void put_body(const KeyPutEvent& from, schema::Event& to) {
+    invariant(from.value != nullptr, "the event of a put names the value");
+    put_into(*from.value, *to.mutable_key_put());
+}
+
+void put_body(const KeyDeletedEvent& from, schema::Event& to) {
+    auto& body = *to.mutable_key_deleted();
+    body.set_key(from.key);
+    body.set_version(from.version);
+}
+
+void put_body(const LockEvent& from, schema::Event& to) {
+    auto& body = *to.mutable_lock();
+    body.set_lock(from.lock);
+    body.set_change(static_cast<schema::LockEvent::Change>(from.change));
+    body.set_session(from.session);
+    body.set_token(from.token);
+}
+
+void put_into(const Change& from, schema::Change& to) {
+    to.set_revision(from.revision);
+    to.set_at(from.at);
+    for (const auto& event : from.events) {
+        auto& listed = *to.add_events();
+        listed.set_revision(event.revision);
+        listed.set_index(event.index);
+        listed.set_last(event.last);
+        std::visit([&listed](const auto& body) { put_body(body, listed); }, event.body);
+    }
+}
+
+void put_into(const RequestRecord& from, schema::RequestRecord& to) {
+    to.set_member(from.request.member);
+    to.set_boot(from.request.boot);
+    to.set_number(from.request.number);
+    to.set_revision(from.revision);
+    put(from.outcome, *to.mutable_outcome());
+}
+
+void put_into(const IdempotencyRecord& from, schema::IdempotencyRecord& to) {
+    to.set_key(from.key);
+    to.set_fingerprint(from.fingerprint);
+    to.set_revision(from.revision);
+    to.set_expires_at(from.expires_at);
+    put(from.outcome, *to.mutable_outcome());
+}
+
+Session take(schema::Session& from, Check& check) {
+    return {.id = from.id(),
+            .name = check.text(from.mutable_name(), label_bytes_max),
+            .ttl = check.duration(from.ttl_ms()),
+            .lock_delay = check.duration(from.lock_delay_ms()),
+            .metadata = check.text(from.mutable_metadata(), metadata_bytes_max),
+            .created_at = from.created_at()};
+}
+
+Holder take(schema::Holder& from, Check& check) {
+    return {.session = from.session(),
+            .token = from.token(),
+            .since = from.since(),
+            .metadata = check.text(from.mutable_metadata(), metadata_bytes_max)};
+}
+
+LastRelease take(schema::LastRelease& from, Check& check) {
+    return {.session = from.session(),
+            .token = from.token(),
+            .at = from.at(),
+            .revision = from.revision(),
+            .reason = check.alternative(from.reason(), ReleaseReason::session_expired)};
+}
+
+Lock take(schema::Lock& from, Check& check) {
+    Lock lock{.name = check.text(from.mutable_name(), name_bytes_max)};
+    lock.delay = check.duration(from.delay_ms());
+    if (from.has_holder()) lock.holder = take(check.known(*from.mutable_holder()), check);
+    if (from.has_last_release()) {
+        lock.last_release = take(check.known(*from.mutable_last_release()), check);
+    }
+    return lock;
+}
+
+Waiter take(schema::Waiter& from, Check& check) {
+    return {
+        .lock = check.text(from.mutable_lock(), name_bytes_max),
+        .session = from.session(),
+        .place = from.place(),
+        .attempt = from.attempt(),
+        .wait = check.duration(from.wait_ms()),
+        .since = from.since(),
+        .metadata = check.text(from.mutable_metadata(), metadata_bytes_max),
+        .idempotency_key = check.text(from.mutable_idempotency_key(), idempotency_key_bytes_max)};
+}
+
+KeyValue take(schema::KeyValue& from, Check& check) {
+    return {.key = check.text(from.mutable_key(), name_bytes_max),
+            .value = check.bytes(from.mutable_value(), value_bytes_max),
+            .content_type = check.text(from.mutable_content_type(), label_bytes_max),
+            .author = check.text(from.mutable_author(), label_bytes_max),
+            .created = from.created(),
+            .modified = from.modified(),
+            .version = from.version(),
+            .modified_at = from.modified_at()};
+}
+
+KeyDeletedEvent take(schema::KeyDeletedEvent& from, Check& check) {
+    return {.key = check.text(from.mutable_key(), name_bytes_max), .version = from.version()};
+}
+
+LockEvent take(schema::LockEvent& from, Check& check) {
+    return {.lock = check.text(from.mutable_lock(), name_bytes_max),
+            .change = check.alternative(from.change(), LockEvent::Change::expired),
+            .session = from.session(),
+            .token = from.token()};
+}
+
+EventBody take_body(schema::Event& from, Check& check) {
+    switch (from.body_case()) {
+        case schema::Event::kKeyPut:
+            return KeyPutEvent{std::make_shared<const KeyValue>(
+                take(check.known(*from.mutable_key_put()), check))};
+        case schema::Event::kKeyDeleted:
+            return take(check.known(*from.mutable_key_deleted()), check);
+        case schema::Event::kLock:
+            return take(check.known(*from.mutable_lock()), check);
+        case schema::Event::BODY_NOT_SET:
+            break;
+    }
+    check.that(false);
+    return {};
+}
+
+Event take(schema::Event& from, Check& check) {
+    return {.revision = from.revision(),
+            .index = from.index(),
+            .last = from.last(),
+            .body = take_body(from, check)};
+}
+
+Change take(schema::Change& from, Check& check) {
+    Change change{.revision = from.revision(), .at = from.at()};
+    change.events.reserve(static_cast<std::size_t>(from.events_size()));
+    for (auto& event : *from.mutable_events()) {
+        change.events.push_back(take(check.known(event), check));
+    }
+    return change;
+}
+
+template <class M>
+Outcome take_outcome(M& from, Check& check) {
+    check.that(from.has_outcome());
+    return take(*from.mutable_outcome(), check);
+}
+
+RequestRecord take(schema::RequestRecord& from, Check& check) {
+    return {.request = {.member = check.member(from.member()),
+                        .boot = from.boot(),
+                        .number = from.number()},
+            .revision = from.revision(),
+            .outcome = take_outcome(from, check)};
+}
+
+IdempotencyRecord take(schema::IdempotencyRecord& from, Check& check) {
+    return {.key = check.text(from.mutable_key(), idempotency_key_bytes_max),
+            .fingerprint = from.fingerprint(),
+            .revision = from.revision(),
+            .expires_at = from.expires_at(),
+            .outcome = take_outcome(from, check)};
+}
+
+template <class M>
+Result<RowValue> row(std::string_view bytes) {
+    return decoded<M, RowValue>(bytes, [](M& from, Check& check) -> RowValue {
+        auto value = take(from, check);
+        return std::make_shared<const decltype(value)>(std::move(value));
+    });
+}
+
+std::string encode_present(std::monostate) {
+    invariant(false, "a row that is gone has no value to encode");
+    return {};
+}
+std::string encode_present(const Ptr<Session>& value) {
+    Scratch<schema::Session> message;
+    put_into(*value, *message);
+    return serialized(*message);
+}
+std::string encode_present(const Ptr<Lock>& value) {
+    Scratch<schema::Lock> message;
+    put_into(*value, *message);
+    return serialized(*message);
+}
+std::string encode_present(const Ptr<Waiter>& value) {
+    Scratch<schema::Waiter> message;
+    put_into(*value, *message);
+    return serialized(*message);
+}
+std::string encode_present(const Ptr<KeyValue>& value) {
+    Scratch<schema::KeyValue> message;
+    put_into(*value, *message);
+    return serialized(*message);
+}
+std::string encode_present(const Ptr<Change>& value) {
+    Scratch<schema::Change> message;
+    put_into(*value, *message);
+    return serialized(*message);
+}
+std::string encode_present(const Ptr<RequestRecord>& value) {
+    Scratch<schema::RequestRecord> message;
+    put_into(*value, *message);
+    return serialized(*message);
+}
+std::string encode_present(const Ptr<IdempotencyRecord>& value) {
+    Scratch<schema::IdempotencyRecord> message;
+    put_into(*value, *message);
+    return serialized(*message);
+}
+
+}  // namespace
+
+std::string encode(const RowValue& value) {
+    return std::visit([](const auto& present) { return encode_present(present); }, value);
+}
+
+Result<RowValue> decode_row(Table table, std::string_view bytes) {
+    switch (table) {
+        case Table::sessions:
+            return row<schema::Session>(bytes);
+        case Table::locks:
+            return row<schema::Lock>(bytes);
+        case Table::waiters:
+            return row<schema::Waiter>(bytes);
+        case Table::keys:
+            return row<schema::KeyValue>(bytes);
+        case Table::history:
+            return row<schema::Change>(bytes);
+        case Table::requests:
+            return row<schema::RequestRecord>(bytes);
+        case Table::idempotency:
+            return row<schema::IdempotencyRecord>(bytes);
+    }
+    return malformed();
+}
+
+}  // namespace gavel::proto

@@ -1,0 +1,147 @@
+#include <gtest/gtest.h>
+
+#include "tests/unit/proto/samples.h"
+
+namespace gavel::proto {
+namespace {
+
+constexpr paxos::Ballot ballot{.round = 7, .member = {2}};
+constexpr paxos::Slot slot{40};
+
+bool refused(const PeerMessage& message) {
+    return decode_peer_message(encode(message)).has_error();
+}
+
+TEST(PeerCodec, GivesBackEveryMessageWithEveryField) {
+    for (const auto& message : peer_samples()) {
+        const auto decoded = decode_peer_message(encode(message));
+
+        ASSERT_TRUE(decoded.has_value()) << message.index();
+        EXPECT_EQ(*decoded, message) << message.index();
+    }
+}
+
+TEST(PeerCodec, HasASampleOfEveryMessage) {
+    std::vector<bool> own(std::variant_size_v<PeerMessage>);
+    std::vector<bool> paxos(std::variant_size_v<paxos::Message>);
+    for (const auto& message : peer_samples()) {
+        own[message.index()] = true;
+        if (const auto* inner = std::get_if<paxos::Message>(&message)) paxos[inner->index()] = true;
+    }
+
+    EXPECT_EQ(std::count(own.begin(), own.end(), false), 0);
+    EXPECT_EQ(std::count(paxos.begin(), paxos.end(), false), 0);
+}
+
+TEST(PeerCodec, GivesBackRandomMessages) {
+    Prng prng(4);
+    for (int i = 0; i < 3'000; ++i) {
+        const PeerMessage message = random_peer_message(prng);
+
+        const auto decoded = decode_peer_message(encode(message));
+
+        ASSERT_TRUE(decoded.has_value()) << i;
+        ASSERT_EQ(*decoded, message) << i;
+    }
+}
+
+TEST(PeerCodec, GivesBackAHello) {
+    const auto decoded = decode_hello(encode(hello_sample()));
+
+    ASSERT_TRUE(decoded.has_value());
+    EXPECT_EQ(*decoded, hello_sample());
+}
+
+TEST(PeerCodec, KeepsItsBytes) {
+    const PeerMessage accept =
+        paxos::Message{paxos::Accept{{1, {2}}, {3}, {"command"}, paxos::Slot{2}}};
+
+    EXPECT_EQ(encode(accept),
+              "\x0A\x11\x08\x82\x80\x04\x10\x03\x18\x02\x22\x07"
+              "command");
+}
+
+TEST(PeerCodec, RefusesAMessageWithoutABallotWhereOneIsClaimed) {
+    EXPECT_TRUE(refused(paxos::Message{paxos::Prepare{.from = slot}}));
+    EXPECT_TRUE(refused(paxos::Message{paxos::Promise{.first = slot, .last = slot}}));
+    EXPECT_TRUE(refused(paxos::Message{paxos::Accept{.slot = slot}}));
+    EXPECT_TRUE(refused(paxos::Message{paxos::Accepted{.slot = slot}}));
+    EXPECT_TRUE(refused(paxos::Message{paxos::Heartbeat{}}));
+    EXPECT_TRUE(refused(paxos::Message{paxos::HeartbeatAck{}}));
+    EXPECT_TRUE(refused(paxos::Message{paxos::HandOver{}}));
+    EXPECT_FALSE(refused(paxos::Message{paxos::CanvassAnswer{}})) << "nothing promised yet";
+}
+
+TEST(PeerCodec, RefusesHalfABallot) {
+    EXPECT_TRUE(refused(paxos::Message{paxos::HandOver{.ballot = {.round = 1, .member = {}}}}));
+    EXPECT_TRUE(refused(paxos::Message{paxos::HandOver{.ballot = {.round = 0, .member = {1}}}}));
+    EXPECT_TRUE(refused(paxos::Message{paxos::CanvassAnswer{.promised = {0, {1}}}}));
+}
+
+TEST(PeerCodec, RefusesReportsOutOfOrderOrOutsideTheirPart) {
+    const auto promise = [](std::vector<std::pair<paxos::Slot, paxos::Report>> reports) {
+        return paxos::Message{paxos::Promise{
+            .ballot = ballot, .first = slot, .last = slot + 9, .reports = std::move(reports)}};
+    };
+    const paxos::Report report = paxos::Faulty{};
+
+    EXPECT_FALSE(refused(promise({{slot, report}, {slot + 9, report}})));
+    EXPECT_TRUE(refused(promise({{slot + 1, report}, {slot, report}})));
+    EXPECT_TRUE(refused(promise({{slot, report}, {slot, report}})));
+    EXPECT_TRUE(refused(promise({{paxos::Slot{39}, report}})));
+    EXPECT_TRUE(refused(promise({{slot + 10, report}})));
+}
+
+TEST(PeerCodec, RefusesWhatIsTooLong) {
+    const std::string command(command_bytes_max + 1, 'c');
+    const std::string label(statemachine::label_bytes_max + 1, 'l');
+
+    EXPECT_TRUE(refused(Forward{command}));
+    EXPECT_TRUE(refused(paxos::Message{paxos::Accept{ballot, slot, {command}, {}}}));
+    EXPECT_TRUE(refused(paxos::Message{paxos::LearnAnswer{slot, slot, slot, {{command}}}}));
+    EXPECT_TRUE(refused(
+        paxos::Message{paxos::Promise{.ballot = ballot,
+                                      .first = slot,
+                                      .last = slot,
+                                      .reports = {{slot, paxos::KnownChosen{{command}}}}}}));
+    EXPECT_TRUE(refused(MemberReport{.client_address = label}));
+    EXPECT_TRUE(refused(MemberReport{.version = label}));
+    Hello hello = hello_sample();
+    hello.version = label;
+    EXPECT_TRUE(decode_hello(encode(hello)).has_error());
+}
+
+TEST(PeerCodec, RefusesAnUnknownVerdictAndANegativeDuration) {
+    EXPECT_TRUE(refused(KeepAliveAnswer{.verdict = static_cast<KeepAliveAnswer::Verdict>(3)}));
+    EXPECT_TRUE(refused(KeepAliveAnswer{.expires_in = -1}));
+}
+
+TEST(PeerCodec, RefusesWhatItWouldNotHaveEncoded) {
+    EXPECT_TRUE(decode_peer_message("").has_error()) << "no message";
+    EXPECT_TRUE(decode_peer_message(std::string("\x9A\x01\0", 3)).has_error()) << "an unknown one";
+    EXPECT_TRUE(decode_peer_message("\x7A\x02\x08\x01"
+                                    "\x7A\x02\x08\x01")
+                    .has_error())
+        << "two";
+    EXPECT_TRUE(decode_peer_message("\x7A\x04\x08\x01\x10\x01").has_error()) << "unknown field";
+    EXPECT_TRUE(decode_hello("\x42\x01x").has_error()) << "unknown field";
+}
+
+TEST(PeerCodec, NeitherHaltsOnDamagedBytesNorTakesThemAsTheyAreNot) {
+    Prng prng(5);
+    for (int i = 0; i < 20'000; ++i) {
+        const std::string bytes = damaged(encode(random_peer_message(prng)), prng);
+
+        const auto decoded = decode_peer_message(bytes);
+
+        if (decoded) {
+            const std::string again = encode(*decoded);
+            ASSERT_EQ(again.size(), bytes.size()) << i << ": something was lost in silence";
+            ASSERT_EQ(*decode_peer_message(again), *decoded) << i;
+        }
+        (void)decode_hello(bytes);
+    }
+}
+
+}  // namespace
+}  // namespace gavel::proto

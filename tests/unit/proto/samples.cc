@@ -1,0 +1,294 @@
+#include "tests/unit/proto/samples.h"
+
+#include <limits>
+#include <memory>
+
+namespace gavel::proto {
+
+using namespace statemachine;  // NOLINT(google-build-using-namespace)
+
+namespace {
+
+constexpr paxos::Ballot ballot{.round = 77, .member = {3}};
+constexpr paxos::Slot slot{123'456};
+
+std::string random_text(Prng& prng, std::size_t bytes_max) {
+    std::string text(static_cast<std::size_t>(prng.below(bytes_max + 1)), '\0');
+    for (char& byte : text) byte = static_cast<char>(prng.next());
+    return text;
+}
+
+// Small and huge numbers alike.
+std::uint64_t random_number(Prng& prng) { return prng.next() >> prng.below(64); }
+
+std::int64_t random_duration(Prng& prng) {
+    return static_cast<std::int64_t>(random_number(prng) >> 1);
+}
+
+paxos::Ballot random_ballot(Prng& prng) {
+    return {.round = prng.between(1, (1ULL << 48) - 1),
+            .member = {static_cast<std::uint16_t>(prng.between(1, 65535))}};
+}
+
+paxos::Value random_value(Prng& prng) { return {random_text(prng, 300)}; }
+
+Precondition random_precondition(Prng& prng) {
+    Precondition precondition{.kind = static_cast<Precondition::Kind>(prng.below(5))};
+    const std::uint64_t count = prng.below(4);
+    for (std::uint64_t i = 0; i < count; ++i) {
+        precondition.revisions.push_back(random_number(prng));
+    }
+    return precondition;
+}
+
+}  // namespace
+
+std::vector<Command> command_samples() {
+    return {
+        LeaderStart{.leader = 65535},
+        OpenSession{.name = "worker", .ttl = 15'000, .lock_delay = 1'000, .metadata = "{}"},
+        EndSession{.session = 9},
+        ExpireSession{.session = 9, .leader_start = 4},
+        AcquireLock{.name = "a/b", .session = 9, .metadata = "{\"a\":1}", .wait = 30'000},
+        ReleaseLock{.name = "a/b", .session = 0, .token = 0},
+        ReleaseLock{.name = "a/b", .session = 9, .token = {}},
+        ReleaseLock{.name = "a/b", .session = {}, .token = 12},
+        LeaveQueue{.name = "a/b", .session = 9, .attempt = 13},
+        EndLockDelay{.name = "a/b", .token = 12},
+        PutKey{.key = "k",
+               .value = "v",
+               .content_type = "text/plain",
+               .author = "me",
+               .precondition = {Precondition::Kind::matches, {1, 1ULL << 63}}},
+        PutKey{.key = "k"},
+        DeleteKey{
+            .key = "k", .author = "me", .precondition = {Precondition::Kind::none_matches, {0}}},
+        DeleteKey{.key = "k", .author = {}, .precondition = {Precondition::Kind::absent, {}}},
+        DeleteKey{.key = "k", .author = {}, .precondition = {Precondition::Kind::present, {}}}};
+}
+
+Entry entry_sample(Command command) {
+    return {.request = {.member = 2, .boot = 3, .number = 4},
+            .stamp = 1'700'000'000'123,
+            .idempotency = IdempotencyKey{.key = "once", .fingerprint = ~0ULL},
+            .command = std::move(command)};
+}
+
+std::vector<PeerMessage> peer_samples() {
+    using namespace paxos;  // NOLINT(google-build-using-namespace)
+    const std::vector<std::pair<Slot, Report>> reports{
+        {slot, Proposal{gavel::proto::ballot, {"command"}}},
+        {slot + 1, KnownChosen{{"command"}}},
+        {slot + 2, KnownChosen{}},
+        {slot + 3, Proposal{gavel::proto::ballot, {}}},
+        {slot + 4, Faulty{}}};
+    const Ballot claim = gavel::proto::ballot;
+    return {
+        Message{Canvass{.number = 5, .chosen_prefix = slot}},
+        Message{
+            CanvassAnswer{.number = 5, .would = true, .promised = claim, .chosen_prefix = slot}},
+        Message{Prepare{.ballot = claim, .from = slot}},
+        Message{paxos::Promise{.ballot = claim,
+                               .boot = 6,
+                               .first = slot,
+                               .last = last_slot,
+                               .chosen_prefix = slot,
+                               .reports = reports}},
+        Message{Reject{.refused = claim, .promised = Ballot{78, {2}}}},
+        Message{Accept{
+            .ballot = claim, .slot = slot, .value = {"command"}, .chosen_prefix = {123'450}}},
+        Message{Accept{.ballot = claim, .slot = slot}},
+        Message{Accepted{.ballot = claim, .slot = slot}},
+        Message{Heartbeat{.ballot = claim, .round = 8, .chosen_prefix = slot}},
+        Message{HeartbeatAck{.ballot = claim, .round = 8, .executed = slot}},
+        Message{Learn{.from = slot}},
+        Message{LearnAnswer{.from = slot,
+                            .oldest = {1},
+                            .chosen_prefix = slot + 2,
+                            .values = {{"one"}, {}, {"three"}}}},
+        Message{ReadIndexAsk{.number = 9}},
+        Message{ReadIndexAnswer{.number = 9, .index = slot}},
+        Message{HandOver{.ballot = claim}},
+        Forward{.entry = "an entry"},
+        KeepAlive{.number = 10, .session = 11},
+        KeepAliveAnswer{.number = 10, .verdict = KeepAliveAnswer::Verdict::kept, .expires_in = 12},
+        KeepAliveAnswer{.number = 10, .verdict = KeepAliveAnswer::Verdict::not_found},
+        KeepAliveAnswer{.number = 10, .verdict = KeepAliveAnswer::Verdict::not_leader},
+        MemberReport{.applied = 13,
+                     .client_address = "127.0.0.1:7400",
+                     .version = "0.1.0",
+                     .state_hash = 14,
+                     .hashed = 12}};
+}
+
+std::vector<Outcome> outcome_samples() {
+    std::vector<Outcome> outcomes{Done{},
+                                  SessionOpened{.session = 1},
+                                  SessionEnded{},
+                                  SessionNotFound{.session = 2},
+                                  LockGranted{.token = 3, .since = 4, .fresh = true},
+                                  LockQueued{.attempt = 5, .position = 6},
+                                  LockHeld{.holder = 7, .token = 8, .position = 9},
+                                  LockReleased{.token = 10},
+                                  LeftQueue{},
+                                  NotHolder{.holder = 11},
+                                  KeyPut{.version = 12, .created = true},
+                                  KeyDeleted{},
+                                  KeyNotFound{},
+                                  PreconditionFailed{.present = 13},
+                                  IdempotencyKeyReused{},
+                                  RequestTooOld{}};
+    for (int what = 0; what <= static_cast<int>(LimitReached::What::idempotency_keys); ++what) {
+        outcomes.emplace_back(LimitReached{static_cast<LimitReached::What>(what)});
+    }
+    return outcomes;
+}
+
+std::vector<std::pair<Table, RowValue>> row_samples() {
+    const KeyValue value{.key = "k",
+                         .value = "v",
+                         .content_type = "text/plain",
+                         .author = "me",
+                         .created = 1,
+                         .modified = 2,
+                         .version = 3,
+                         .modified_at = 4};
+    const Holder holder{.session = 1, .token = 2, .since = 3, .metadata = "{}"};
+    std::vector<std::pair<Table, RowValue>> rows{
+        {Table::sessions, std::make_shared<const Session>(Session{.id = 1,
+                                                                  .name = "worker",
+                                                                  .ttl = 2,
+                                                                  .lock_delay = 3,
+                                                                  .metadata = "{}",
+                                                                  .created_at = 4})},
+        {Table::locks, std::make_shared<const Lock>(Lock{.name = "free"})},
+        {Table::waiters, std::make_shared<const Waiter>(Waiter{.lock = "a",
+                                                               .session = 1,
+                                                               .place = 2,
+                                                               .attempt = 3,
+                                                               .wait = 4,
+                                                               .since = 5,
+                                                               .metadata = "{}",
+                                                               .idempotency_key = "once"})},
+        {Table::keys, std::make_shared<const KeyValue>(value)},
+        {Table::history,
+         std::make_shared<const Change>(
+             Change{.revision = 1,
+                    .at = 2,
+                    .events = {{1, 0, false, KeyPutEvent{std::make_shared<const KeyValue>(value)}},
+                               {1, 1, false, KeyDeletedEvent{.key = "k", .version = 4}},
+                               {1, 2, false, LockEvent{"a", LockEvent::Change::acquired, 1, 2}},
+                               {1, 3, false, LockEvent{"a", LockEvent::Change::released, 1, 2}},
+                               {1, 4, true, LockEvent{"a", LockEvent::Change::expired, 1, 2}}}})}};
+    for (const auto reason :
+         {ReleaseReason::released, ReleaseReason::session_ended, ReleaseReason::session_expired}) {
+        rows.emplace_back(
+            Table::locks,
+            std::make_shared<const Lock>(Lock{
+                .name = "a",
+                .holder = holder,
+                .last_release =
+                    LastRelease{.session = 1, .token = 2, .at = 3, .revision = 4, .reason = reason},
+                .delay = 5}));
+    }
+    for (const auto& outcome : outcome_samples()) {
+        rows.emplace_back(Table::requests,
+                          std::make_shared<const RequestRecord>(RequestRecord{
+                              .request = {1, 2, 3}, .revision = 4, .outcome = outcome}));
+        rows.emplace_back(Table::idempotency, std::make_shared<const IdempotencyRecord>(
+                                                  IdempotencyRecord{.key = "once",
+                                                                    .fingerprint = 1,
+                                                                    .revision = 2,
+                                                                    .expires_at = 3,
+                                                                    .outcome = outcome}));
+    }
+    return rows;
+}
+
+Hello hello_sample() {
+    return {.format_level = 1,
+            .cluster_id = "00ff",
+            .member = 3,
+            .incarnation = ~0ULL,
+            .boot = 4,
+            .alpha = 512,
+            .version = "0.1.0"};
+}
+
+Globals globals_sample() {
+    return {.applied = 1,
+            .time = 2,
+            .leader_start = 3,
+            .alpha = 4,
+            .epochs = {{.number = 1,
+                        .first_slot = 1,
+                        .members = {{1, "a", "127.0.0.1:7401", Role::voter},
+                                    {2, "b", "127.0.0.1:7402", Role::learner}}},
+                       {.number = 2, .first_slot = 9, .members = {}}},
+            .history_floor = 5,
+            .rows_hash = 6};
+}
+
+Entry random_entry(Prng& prng) {
+    std::vector<Command> commands{
+        LeaderStart{static_cast<MemberNumber>(prng.next())},
+        OpenSession{random_text(prng, label_bytes_max), random_duration(prng),
+                    random_duration(prng), random_text(prng, metadata_bytes_max)},
+        EndSession{random_number(prng)},
+        ExpireSession{random_number(prng), random_number(prng)},
+        AcquireLock{random_text(prng, name_bytes_max), random_number(prng),
+                    random_text(prng, metadata_bytes_max), random_duration(prng)},
+        ReleaseLock{random_text(prng, name_bytes_max),
+                    prng.chance(50) ? std::optional(random_number(prng)) : std::nullopt,
+                    prng.chance(50) ? std::optional(random_number(prng)) : std::nullopt},
+        LeaveQueue{random_text(prng, name_bytes_max), random_number(prng), random_number(prng)},
+        EndLockDelay{random_text(prng, name_bytes_max), random_number(prng)},
+        PutKey{random_text(prng, name_bytes_max), random_text(prng, 3'000),
+               random_text(prng, label_bytes_max), random_text(prng, label_bytes_max),
+               random_precondition(prng)},
+        DeleteKey{random_text(prng, name_bytes_max), random_text(prng, label_bytes_max),
+                  random_precondition(prng)}};
+    Entry entry{.request = {static_cast<MemberNumber>(prng.next()), random_number(prng),
+                            random_number(prng)},
+                .stamp = static_cast<TimeMs>(prng.next()),
+                .command = std::move(commands[prng.below(commands.size())])};
+    if (prng.chance(50)) {
+        entry.idempotency =
+            IdempotencyKey{random_text(prng, idempotency_key_bytes_max), random_number(prng)};
+    }
+    return entry;
+}
+
+PeerMessage random_peer_message(Prng& prng) {
+    using namespace paxos;  // NOLINT(google-build-using-namespace)
+    paxos::Promise promise{.ballot = random_ballot(prng),
+                           .boot = random_number(prng),
+                           .first = {prng.below(100)},
+                           .last = last_slot,
+                           .chosen_prefix = {random_number(prng)}};
+    for (Slot at = promise.first; prng.chance(80); at = at + prng.between(1, 9)) {
+        const Report kinds[] = {Proposal{random_ballot(prng), random_value(prng)},
+                                KnownChosen{random_value(prng)}, Faulty{}};
+        promise.reports.emplace_back(at, kinds[prng.below(3)]);
+    }
+    LearnAnswer answer{{random_number(prng)}, {random_number(prng)}, {random_number(prng)}, {}};
+    while (prng.chance(70)) answer.values.push_back(random_value(prng));
+    const std::vector<PeerMessage> messages{
+        Message{std::move(promise)},
+        Message{std::move(answer)},
+        Message{CanvassAnswer{random_number(prng),
+                              prng.chance(50),
+                              prng.chance(50) ? random_ballot(prng) : Ballot{},
+                              {random_number(prng)}}},
+        Message{Accept{
+            random_ballot(prng), {random_number(prng)}, random_value(prng), {random_number(prng)}}},
+        Message{Heartbeat{random_ballot(prng), random_number(prng), {random_number(prng)}}},
+        Forward{random_text(prng, 2'000)},
+        KeepAliveAnswer{random_number(prng), static_cast<KeepAliveAnswer::Verdict>(prng.below(3)),
+                        random_duration(prng)},
+        MemberReport{random_number(prng), random_text(prng, label_bytes_max),
+                     random_text(prng, label_bytes_max), random_number(prng), random_number(prng)}};
+    return messages[prng.below(messages.size())];
+}
+
+}  // namespace gavel::proto
