@@ -51,8 +51,9 @@ public:
     const Identity& identity() const;
     // Counts up, durably, at each open: 1 at the first.
     std::uint64_t boot() const;
-    // Verifies every record it reads.
-    Result<paxos::Durable, StorageError> recover() const;
+    // The protocol's memory, put together with the state's durable slot as recover() in recovery.h
+    // says; of the entries only those above `applied` are read. Verifies every record it reads.
+    Result<paxos::Durable, StorageError> recover(paxos::Slot applied) const;
 
     // One durable transaction. Returns when the records are on the disk, or not at all.
     void commit(std::span<const paxos::Record> records);
