@@ -1,15 +1,20 @@
 #include "base/crc32c.h"
 
-#include <boost/crc.hpp>
+#include <array>
 #include <cstring>
 
 namespace gavel {
 namespace {
 
-std::uint32_t portable(std::string_view bytes, std::uint32_t crc) {
-    boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> sum(crc ^ 0xFFFFFFFFU);
-    sum.process_bytes(bytes.data(), bytes.size());
-    return sum.checksum();
+// The remainder of each byte; the polynomial with its bits reversed, as the sum is kept.
+constexpr std::array<std::uint32_t, 256> byte_remainders() {
+    std::array<std::uint32_t, 256> remainders{};
+    for (std::uint32_t byte = 0; byte < 256; ++byte) {
+        std::uint32_t sum = byte;
+        for (int bit = 0; bit < 8; ++bit) sum = (sum & 1U) != 0 ? sum >> 1 ^ 0x82F63B78U : sum >> 1;
+        remainders[byte] = sum;
+    }
+    return remainders;
 }
 
 #if defined(__x86_64__)
@@ -33,12 +38,21 @@ __attribute__((target("sse4.2"))) std::uint32_t hardware(std::string_view bytes,
 
 }  // namespace
 
+std::uint32_t crc32c_portable(std::string_view bytes, std::uint32_t crc) {
+    static constexpr auto remainders = byte_remainders();
+    std::uint32_t sum = crc ^ 0xFFFFFFFFU;
+    for (const char byte : bytes) {
+        sum = sum >> 8 ^ remainders[(sum ^ static_cast<unsigned char>(byte)) & 0xFFU];
+    }
+    return sum ^ 0xFFFFFFFFU;
+}
+
 std::uint32_t crc32c(std::string_view bytes, std::uint32_t crc) {
 #if defined(__x86_64__)
     static const bool has_instruction = __builtin_cpu_supports("sse4.2") != 0;
     if (has_instruction) return hardware(bytes, crc);
 #endif
-    return portable(bytes, crc);
+    return crc32c_portable(bytes, crc);
 }
 
 }  // namespace gavel

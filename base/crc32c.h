@@ -9,4 +9,7 @@ namespace gavel {
 // that a checksum can be taken piece by piece.
 std::uint32_t crc32c(std::string_view bytes, std::uint32_t crc = 0);
 
+// The same without the processor's own instruction.
+std::uint32_t crc32c_portable(std::string_view bytes, std::uint32_t crc = 0);
+
 }  // namespace gavel
