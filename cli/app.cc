@@ -1,0 +1,139 @@
+#include "cli/app.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <ostream>
+
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/text.h"
+
+namespace gavel::cli {
+
+namespace {
+
+struct GlobalOptions {
+    std::vector<std::string> endpoints{};
+    Format format = Format::table;
+};
+
+// Where the next word that is not one of the global options stands.
+std::size_t find_word(const std::vector<std::string>& arguments, std::size_t from) {
+    std::size_t i = from;
+    while (i < arguments.size() && arguments[i].starts_with('-')) {
+        const bool takes_value =
+            arguments[i] == "--endpoint" || arguments[i] == "-o" || arguments[i] == "--output";
+        i += takes_value ? 2 : 1;
+    }
+    return i;
+}
+
+void build(CLI::App& app, GlobalOptions& options, Action& action) {
+    app.name("gavel");
+    app.description("Locks and configuration, kept by a cluster of gaveld.");
+    app.fallthrough();
+    app.require_subcommand(1);
+    app.add_option("--endpoint", options.endpoints,
+                   "Where a member listens, repeatable (GAVEL_ENDPOINTS, http://127.0.0.1:7400)")
+        ->allow_extra_args(false);
+    app.add_option("-o,--output", options.format, "table, json, jsonl or value")
+        ->transform(
+            CLI::CheckedTransformer(std::map<std::string, Format>{{"table", Format::table},
+                                                                  {"json", Format::json},
+                                                                  {"jsonl", Format::jsonl},
+                                                                  {"value", Format::value}}));
+    add_lock_command(app, action);
+    add_locks_commands(app, action);
+    add_session_commands(app, action);
+    add_config_commands(app, action);
+    add_watch_command(app, action);
+    add_cluster_commands(app, action);
+    add_playground_command(app, action);
+    for (auto* command : app.get_subcommands({})) {
+        command->fallthrough();
+        for (auto* nested : command->get_subcommands({})) nested->fallthrough();
+    }
+}
+
+// A word that should be a command and is none, at either level: the complaint about it.
+std::optional<std::string> unknown_command(CLI::App& app,
+                                           const std::vector<std::string>& arguments) {
+    CLI::App* group = &app;
+    std::string path;
+    std::size_t at = 0;
+    for (;;) {
+        std::vector<std::string> names;
+        for (const auto* command : group->get_subcommands({})) names.push_back(command->get_name());
+        at = find_word(arguments, at);
+        if (names.empty() || at >= arguments.size()) return std::nullopt;
+        const std::string& word = arguments[at++];
+        if (std::find(names.begin(), names.end(), word) == names.end()) {
+            const std::string near = nearest(word, names);
+            return "there is no command '" + path + word + "'" +
+                   (near.empty() ? "; see gavel --help" : "; did you mean '" + path + near + "'?");
+        }
+        group = group->get_subcommand(word);
+        path += word + " ";
+    }
+}
+
+int usage_error(const Surroundings& surroundings, const std::string& complaint) {
+    surroundings.err << "gavel: " << printable(complaint) << std::endl;
+    return exit_usage;
+}
+
+}  // namespace
+
+SplitArguments split_arguments(const std::vector<std::string>& arguments) {
+    const std::size_t word = find_word(arguments, 0);
+    const std::string name = word < arguments.size() ? arguments[word] : "";
+    const std::string mark = name == "lock" ? "--" : name == "watch" ? "--exec" : "";
+    const auto found =
+        mark.empty() ? arguments.end() : std::find(arguments.begin(), arguments.end(), mark);
+
+    SplitArguments split{.own = {arguments.begin(), found}};
+    if (found != arguments.end()) {
+        split.command.assign(found + 1, arguments.end());
+        split.empty_command = split.command.empty();
+    }
+    return split;
+}
+
+int run_gavel(const std::vector<std::string>& arguments, const Surroundings& surroundings) {
+    const SplitArguments split = split_arguments(arguments);
+    GlobalOptions options;
+    Action action;
+    CLI::App app;
+    build(app, options, action);
+    if (const auto complaint = unknown_command(app, split.own)) {
+        return usage_error(surroundings, *complaint);
+    }
+    try {
+        // CLI11 takes them last first.
+        std::vector<std::string> reversed(split.own.rbegin(), split.own.rend());
+        app.parse(reversed);
+    } catch (const CLI::CallForHelp& help) {
+        return app.exit(help, surroundings.out, surroundings.err);
+    } catch (const CLI::ParseError& error) {
+        return usage_error(surroundings, error.what());
+    }
+    if (split.empty_command) return usage_error(surroundings, "a command is needed at the end");
+
+    auto endpoints = choose_endpoints(options.endpoints, surroundings.endpoints);
+    if (!endpoints) return usage_error(surroundings, endpoints.error().text);
+    Context context{.out = surroundings.out,
+                    .err = surroundings.err,
+                    .out_is_terminal = surroundings.out_is_terminal,
+                    .color = surroundings.out_is_terminal && !surroundings.no_color,
+                    .format = options.format,
+                    .endpoints = *endpoints,
+                    .command = split.command};
+    const int code = action(context);
+    // Output that never arrived (a full disk) is not a success.
+    context.out.flush();
+    return context.out || code != exit_success ? code : exit_error;
+}
+
+}  // namespace gavel::cli

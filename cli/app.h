@@ -1,0 +1,32 @@
+#pragma once
+
+#include <iosfwd>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace gavel::cli {
+
+// Where the tool's output goes and what of the environment it heeds.
+struct Surroundings {
+    std::ostream& out;
+    std::ostream& err;
+    bool out_is_terminal = false;
+    bool no_color = false;
+    std::string endpoints{};  // GAVEL_ENDPOINTS
+};
+
+// The whole tool: reads the arguments (without the program's name), runs what they ask for, and
+// returns the exit code.
+int run_gavel(const std::vector<std::string>& arguments, const Surroundings& surroundings);
+
+// The arguments with the command that a child is to run cut off: for `lock` what follows the first
+// "--", for `watch` what follows the first "--exec".
+struct SplitArguments {
+    std::vector<std::string> own{};
+    std::vector<std::string> command{};
+    bool empty_command = false;  // The mark was there, but nothing after it.
+};
+SplitArguments split_arguments(const std::vector<std::string>& arguments);
+
+}  // namespace gavel::cli

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <functional>
+
+#include "cli/context.h"
+
+namespace CLI {
+class App;
+}
+
+namespace gavel::cli {
+
+// What the arguments ask for, found out while they are read and run afterwards.
+using Action = std::function<int(Context&)>;
+
+// Each adds its commands to `app`; the one that is used sets `action`.
+void add_lock_command(CLI::App& app, Action& action);
+void add_locks_commands(CLI::App& app, Action& action);
+void add_session_commands(CLI::App& app, Action& action);
+void add_config_commands(CLI::App& app, Action& action);
+void add_watch_command(CLI::App& app, Action& action);
+void add_cluster_commands(CLI::App& app, Action& action);
+void add_playground_command(CLI::App& app, Action& action);
+
+}  // namespace gavel::cli

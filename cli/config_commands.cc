@@ -1,0 +1,215 @@
+#include <CLI/CLI.hpp>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "cli/api_call.h"
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/render.h"
+
+namespace gavel::cli {
+
+namespace {
+
+constexpr std::size_t value_columns = 40;
+
+struct GetOptions {
+    std::string key{};
+    bool stale = false;
+    std::uint64_t min_revision = 0;
+};
+
+std::string key_target(const std::string& key) { return "/v1/config/" + encode_path(key); }
+
+int get(const Context& context, const GetOptions& options) {
+    Client client(context.endpoints);
+    const bool bytes = context.format == Format::table || context.format == Format::value;
+    std::string query = bytes ? "" : "&meta=true";
+    if (options.stale) query += "&consistency=stale";
+    if (options.min_revision > 0) query += "&min_revision=" + std::to_string(options.min_revision);
+    if (!query.empty()) query.front() = '?';
+
+    const Call call{.target = key_target(options.key) + query};
+    if (!bytes) {
+        const auto view = call_json(client, call);
+        if (!view) return context.fail(view.error());
+        print_json(context, *view);
+        return exit_success;
+    }
+    const auto answer = client.call(call);
+    if (!answer) return context.fail(answer.error());
+    context.out << answer->body;
+    // The bytes as they are for a program; a person's prompt gets a line of its own.
+    if (context.out_is_terminal && !answer->body.ends_with('\n')) context.out << '\n';
+    context.out.flush();
+    return exit_success;
+}
+
+struct PutOptions {
+    std::string key{};
+    std::optional<std::string> value{};
+    std::string file{};
+    std::string content_type{};
+    std::optional<std::uint64_t> if_revision{};
+    bool if_absent = false;
+};
+
+void add_conditions(Call& call, const std::optional<std::uint64_t>& if_revision, bool if_absent) {
+    if (if_revision) {
+        call.headers.emplace_back("If-Match", "\"" + std::to_string(*if_revision) + "\"");
+    }
+    if (if_absent) call.headers.emplace_back("If-None-Match", "*");
+}
+
+// The value from the command line, a file, or standard input; nothing when it cannot be read.
+std::optional<std::string> read_value(const PutOptions& options) {
+    if (options.value && *options.value != "-") return options.value;
+    const auto slurp = [](std::istream& in) {
+        return std::string(std::istreambuf_iterator<char>(in), {});
+    };
+    if (options.file.empty()) return slurp(std::cin);
+    std::ifstream file(options.file, std::ios::binary);
+    if (!file) return std::nullopt;
+    return slurp(file);
+}
+
+// JSON and text are shown as such in lists; what is not UTF-8 is neither.
+std::string default_content_type(const std::string& value) {
+    const auto first = value.find_first_not_of(" \t\r\n");
+    const bool maybe_json =
+        first != std::string::npos && (value[first] == '{' || value[first] == '[');
+    if (maybe_json && nlohmann::json::accept(value)) return "application/json";
+    try {
+        const auto quoted = nlohmann::json(value).dump();
+        return quoted.empty() ? "" : "text/plain; charset=utf-8";
+    } catch (const nlohmann::json::type_error&) {
+        return "application/octet-stream";
+    }
+}
+
+int print_change(const Context& context, const nlohmann::json& answer, const std::string& what) {
+    if (context.format == Format::json || context.format == Format::jsonl) {
+        print_json(context, answer);
+    } else if (context.format == Format::value) {
+        context.out << text_of(answer, "revision") << std::endl;
+    } else {
+        context.out << what << std::endl;
+    }
+    return exit_success;
+}
+
+int put(const Context& context, const PutOptions& options) {
+    const auto value = read_value(options);
+    if (!value) {
+        context.say("cannot read " + options.file);
+        return exit_error;
+    }
+    Client client(context.endpoints);
+    Call call{.method = "PUT",
+              .target = key_target(options.key),
+              .body = *value,
+              .content_type = options.content_type.empty() ? default_content_type(*value)
+                                                           : options.content_type,
+              .needs_key = true};
+    add_conditions(call, options.if_revision, options.if_absent);
+    const auto answer = call_json(client, call);
+    if (!answer) return context.fail(answer.error());
+    return print_change(context, *answer,
+                        "put " + options.key + ": revision " + text_of(*answer, "revision") +
+                            ", version " + text_of(*answer, "version"));
+}
+
+struct RemoveOptions {
+    std::string key{};
+    std::optional<std::uint64_t> if_revision{};
+};
+
+int remove(const Context& context, const RemoveOptions& options) {
+    Client client(context.endpoints);
+    Call call{.method = "DELETE", .target = key_target(options.key), .needs_key = true};
+    add_conditions(call, options.if_revision, false);
+    const auto answer = call_json(client, call);
+    if (!answer) return context.fail(answer.error());
+    return print_change(context, *answer,
+                        "removed " + options.key + ": revision " + text_of(*answer, "revision"));
+}
+
+int list(const Context& context, const std::string& prefix) {
+    Client client(context.endpoints);
+    // Values are left out where nobody would see them.
+    const bool keys_only = context.format == Format::value;
+    const auto items = fetch_all(
+        client, "/v1/config?prefix=" + encode_query(prefix) + (keys_only ? "&keys_only=true" : ""),
+        "items");
+    if (!items) return context.fail(items.error());
+    const Column value{"VALUE",
+                       [](const nlohmann::json& item) { return value_cell(item, value_columns); }};
+    print_list(
+        context, *items,
+        {column("KEY", "key"), value, column("REVISION", "revision"), column("VERSION", "version"),
+         column("MODIFIED", "modified_at"), column("AUTHOR", "author")},
+        "key");
+    return exit_success;
+}
+
+void add_get(CLI::App& app, Action& action) {
+    auto options = std::make_shared<GetOptions>();
+    auto* command = app.add_subcommand("get", "Print the value of a key");
+    command->add_option("KEY", options->key, "The key")->required();
+    command->add_flag("--stale", options->stale, "Answer from one member's state at once");
+    command->add_option("--min-revision", options->min_revision,
+                        "Wait until the member has applied this revision");
+    command->callback([&action, options] {
+        action = [options](Context& context) { return get(context, *options); };
+    });
+}
+
+void add_put(CLI::App& app, Action& action) {
+    auto options = std::make_shared<PutOptions>();
+    auto* command = app.add_subcommand("put", "Set a key to a value");
+    command->add_option("KEY", options->key, "The key")->required();
+    auto* value = command->add_option("VALUE", options->value,
+                                      "The value; without it, or as '-', from standard input");
+    command->add_option("--file", options->file, "Take the value from this file")->excludes(value);
+    command->add_option("--content-type", options->content_type,
+                        "Default: found from the value (JSON, text or bytes)");
+    auto* revision = command->add_option("--if-revision", options->if_revision,
+                                         "Only if the key was last changed at this revision");
+    command->add_flag("--if-absent", options->if_absent, "Only if there is no such key")
+        ->excludes(revision);
+    command->callback([&action, options] {
+        action = [options](Context& context) { return put(context, *options); };
+    });
+}
+
+void add_remove(CLI::App& app, Action& action) {
+    auto options = std::make_shared<RemoveOptions>();
+    auto* command = app.add_subcommand("rm", "Remove a key");
+    command->add_option("KEY", options->key, "The key")->required();
+    command->add_option("--if-revision", options->if_revision,
+                        "Only if the key was last changed at this revision");
+    command->callback([&action, options] {
+        action = [options](Context& context) { return remove(context, *options); };
+    });
+}
+
+}  // namespace
+
+void add_config_commands(CLI::App& app, Action& action) {
+    add_get(app, action);
+    add_put(app, action);
+    add_remove(app, action);
+
+    auto prefix = std::make_shared<std::string>();
+    auto* command = app.add_subcommand("ls", "List the keys that begin with a prefix");
+    command->add_option("PREFIX", *prefix, "Default: all keys");
+    command->callback([&action, prefix] {
+        action = [prefix](Context& context) { return list(context, *prefix); };
+    });
+}
+
+}  // namespace gavel::cli

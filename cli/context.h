@@ -1,0 +1,30 @@
+#pragma once
+
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+#include "cli/endpoint.h"
+#include "cli/failure.h"
+
+namespace gavel::cli {
+
+enum class Format { table, json, jsonl, value };
+
+// What one run of the tool was given: where it writes, how, and whom it talks to.
+struct Context {
+    std::ostream& out;  // Data.
+    std::ostream& err;  // Messages.
+    bool out_is_terminal = false;
+    bool color = false;
+    Format format = Format::table;
+    std::vector<Endpoint> endpoints{};
+    std::vector<std::string> command{};  // What followed "--" or "--exec".
+
+    // One line on stderr.
+    void say(const std::string& message) const;
+    // Says why and gives the exit code for it.
+    int fail(const Failure& failure) const;
+};
+
+}  // namespace gavel::cli

@@ -1,0 +1,34 @@
+#include "cli/lease.h"
+
+#include <signal.h>
+
+#include <algorithm>
+
+namespace gavel::cli {
+
+LossDecision judge_loss(const Lease& lease, OnLost on_lost, LossStage stage,
+                        BootClock::time_point kill_at, BootClock::time_point now) {
+    constexpr auto never = BootClock::time_point::max();
+    if (stage == LossStage::lost) return {.stage = LossStage::lost, .next_look = never};
+
+    const auto lose = [on_lost] {
+        const int signal = on_lost == OnLost::none ? 0 : SIGKILL;
+        return LossDecision{.stage = LossStage::lost, .signal = signal, .next_look = never};
+    };
+    if (stage == LossStage::warned) {
+        if (now >= kill_at) return lose();
+        return {.stage = LossStage::warned, .next_look = kill_at};
+    }
+
+    if (on_lost == OnLost::term && (lease.ended || now >= lease.term_due())) {
+        if (!lease.ended && now >= lease.kill_due()) return lose();
+        BootClock::time_point next = now + lease.grace();
+        if (!lease.ended) next = std::min(next, lease.kill_due());
+        return {.stage = LossStage::warned, .signal = SIGTERM, .next_look = next};
+    }
+    if (on_lost != OnLost::term && (lease.ended || now >= lease.kill_due())) return lose();
+    const auto next = on_lost == OnLost::term ? lease.term_due() : lease.kill_due();
+    return {.stage = LossStage::held, .next_look = next};
+}
+
+}  // namespace gavel::cli

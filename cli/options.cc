@@ -1,0 +1,26 @@
+#include "cli/options.h"
+
+#include <CLI/CLI.hpp>
+
+#include "cli/duration.h"
+
+namespace gavel::cli {
+
+CLI::Option* add_duration(CLI::App& app, const std::string& flags,
+                          std::optional<std::chrono::milliseconds>& duration,
+                          const std::string& help, std::chrono::milliseconds at_least,
+                          std::chrono::milliseconds at_most) {
+    const auto read = [&duration, flags, at_least, at_most](const std::string& text) {
+        const auto parsed = parse_duration(text);
+        if (!parsed) throw CLI::ValidationError(flags, parsed.error().text);
+        if (*parsed < at_least || *parsed > at_most) {
+            throw CLI::ValidationError(flags, text + " is not between " +
+                                                  format_duration(at_least) + " and " +
+                                                  format_duration(at_most));
+        }
+        duration = *parsed;
+    };
+    return app.add_option_function<std::string>(flags, read, help)->type_name("DURATION");
+}
+
+}  // namespace gavel::cli

@@ -1,0 +1,33 @@
+#include "cli/signals.h"
+
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "base/invariant.h"
+
+namespace gavel::cli {
+
+SignalQueue::SignalQueue(std::initializer_list<int> signals) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : signals) sigaddset(&set, signal);
+    invariant(pthread_sigmask(SIG_BLOCK, &set, &before_) == 0, "signals can be blocked");
+    fd_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    invariant(fd_ >= 0, "there is a descriptor for signals");
+}
+
+SignalQueue::~SignalQueue() {
+    // What still waits has been dealt with or concerns a child that is no more.
+    while (take()) {
+    }
+    ::close(fd_);
+    pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+}
+
+std::optional<int> SignalQueue::take() {
+    signalfd_siginfo info{};
+    if (::read(fd_, &info, sizeof info) != sizeof info) return std::nullopt;
+    return static_cast<int>(info.ssi_signo);
+}
+
+}  // namespace gavel::cli

@@ -1,0 +1,151 @@
+#include "cli/supervisor.h"
+
+#include <poll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+
+#include "base/invariant.h"
+#include "cli/duration.h"
+#include "cli/exit_code.h"
+
+namespace gavel::cli {
+
+namespace {
+
+// A timer that counts suspended time: after a wake-up the loss is judged at once.
+class BootTimer {
+public:
+    BootTimer() : fd_(::timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK)) {
+        invariant(fd_ >= 0, "there is a timer");
+    }
+    ~BootTimer() { ::close(fd_); }
+    BootTimer(const BootTimer&) = delete;
+    BootTimer& operator=(const BootTimer&) = delete;
+
+    int fd() const { return fd_; }
+
+    void set(BootClock::time_point when) {
+        itimerspec setting{};
+        if (when != BootClock::time_point::max()) {
+            const auto since_boot = when.time_since_epoch();
+            const auto seconds = std::chrono::floor<std::chrono::seconds>(since_boot);
+            setting.it_value.tv_sec = seconds.count();
+            setting.it_value.tv_nsec = (since_boot - seconds).count();
+        }
+        ::timerfd_settime(fd_, TFD_TIMER_ABSTIME, &setting, nullptr);
+    }
+
+private:
+    int fd_;
+};
+
+class Supervisor {
+public:
+    Supervisor(Child& child, SignalQueue& signals, const SessionKeeper& keeper, OnLost on_lost,
+               const std::function<void(const std::string&)>& say)
+        : child_(child), signals_(signals), keeper_(keeper), on_lost_(on_lost), say_(say) {}
+
+    int run() {
+        for (;;) {
+            pass_signals_on();
+            // The lease comes before the child is woken from a stop: it must not run without it.
+            judge();
+            if (const auto code = child_.poll()) {
+                return stage_ == LossStage::held ? *code : exit_lock_lost;
+            }
+            if (child_.take_stopped()) {
+                stop_with_child();
+            } else {
+                wait();
+            }
+        }
+    }
+
+private:
+    void pass_signals_on() {
+        while (const auto signal = signals_.take()) {
+            if (*signal == SIGCONT) {
+                child_.resume();
+            } else if (*signal != SIGCHLD && *signal != SIGPIPE && *signal != SIGTTOU) {
+                child_.signal(*signal);
+            }
+        }
+    }
+
+    void judge() {
+        const Lease lease = keeper_.lease();
+        const auto decision = judge_loss(lease, on_lost_, stage_, next_look_, BootClock::now());
+        if (decision.stage != stage_) tell(decision, lease);
+        if (decision.signal != 0) child_.signal(decision.signal);
+        stage_ = decision.stage;
+        next_look_ = decision.next_look;
+    }
+
+    void tell(const LossDecision& decision, const Lease& lease) const {
+        const std::string why =
+            lease.ended ? "the session has ended" : "no keep-alive was confirmed for too long";
+        if (decision.signal == SIGTERM) {
+            say_("lock lost: " + why + "; sending TERM to the command");
+        } else if (decision.signal == SIGKILL) {
+            say_("lock lost: " + why + "; killing the command");
+        } else {
+            say_("lock lost: " + why + "; the command goes on without it");
+        }
+    }
+
+    void wait() {
+        timer_.set(next_look_);
+        std::array<pollfd, 3> sources{{{.fd = signals_.fd(), .events = POLLIN, .revents = 0},
+                                       {.fd = timer_.fd(), .events = POLLIN, .revents = 0},
+                                       {.fd = keeper_.fd(), .events = POLLIN, .revents = 0}}};
+        // An ended session stays readable; once it has been acted on there is no more news there.
+        const nfds_t count = stage_ == LossStage::held ? 3 : 2;
+        ::poll(sources.data(), count, -1);
+    }
+
+    // ^Z: give the terminal back and stop as well, so that the shell sees its job stopped. When the
+    // shell continues us, the lease may have lapsed meanwhile.
+    void stop_with_child() {
+        if (!child_.has_terminal()) return wait();
+        child_.take_terminal_back();
+        ::kill(::getpid(), SIGSTOP);
+        judge();
+        if (stage_ != LossStage::lost || on_lost_ == OnLost::none) child_.resume();
+    }
+
+    Child& child_;
+    SignalQueue& signals_;
+    const SessionKeeper& keeper_;
+    const OnLost on_lost_;
+    const std::function<void(const std::string&)>& say_;
+    BootTimer timer_{};
+    LossStage stage_ = LossStage::held;
+    BootClock::time_point next_look_{};
+};
+
+}  // namespace
+
+int supervise(Child& child, SignalQueue& signals, const SessionKeeper& keeper, OnLost on_lost,
+              const std::function<void(const std::string&)>& say) {
+    const int code = Supervisor(child, signals, keeper, on_lost, say).run();
+    child.take_terminal_back();
+    return code;
+}
+
+int wait_for(Child& child, SignalQueue& signals, int& signalled) {
+    for (;;) {
+        while (const auto signal = signals.take()) {
+            if (*signal == SIGCHLD || *signal == SIGPIPE) continue;
+            signalled = *signal;
+            child.signal(*signal);
+        }
+        if (const auto code = child.poll()) return *code;
+        pollfd source{.fd = signals.fd(), .events = POLLIN, .revents = 0};
+        ::poll(&source, 1, -1);
+    }
+}
+
+}  // namespace gavel::cli

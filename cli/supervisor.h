@@ -1,0 +1,23 @@
+#pragma once
+
+#include <functional>
+#include <iosfwd>
+#include <string>
+
+#include "cli/child.h"
+#include "cli/lease.h"
+#include "cli/session_keeper.h"
+#include "cli/signals.h"
+
+namespace gavel::cli {
+
+// Watches over a child that runs under a lock: passes signals on, judges the loss of the session,
+// and hands the terminal to and fro. Returns the child's exit code, or 122 if the lock was lost.
+int supervise(Child& child, SignalQueue& signals, const SessionKeeper& keeper, OnLost on_lost,
+              const std::function<void(const std::string&)>& say);
+
+// The same without a lock: returns the child's exit code; `signalled` becomes the signal that was
+// passed on to it last.
+int wait_for(Child& child, SignalQueue& signals, int& signalled);
+
+}  // namespace gavel::cli

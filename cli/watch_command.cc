@@ -1,0 +1,211 @@
+#include <signal.h>
+#include <string.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <ostream>
+#include <set>
+
+#include "cli/child.h"
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/render.h"
+#include "cli/signals.h"
+#include "cli/sse.h"
+#include "cli/supervisor.h"
+#include "cli/text.h"
+
+namespace gavel::cli {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+// Three bookmarks, of which the server sends one each 15 s, may be missing.
+constexpr milliseconds silence_limit{50000};
+constexpr milliseconds first_pause{50};
+constexpr milliseconds longest_pause{2000};
+constexpr std::size_t value_columns = 60;
+
+struct WatchOptions {
+    std::optional<std::string> prefix{};
+    std::vector<std::string> keys{};
+    std::vector<std::string> locks{};
+    std::optional<std::uint64_t> since{};
+    std::uint64_t count = 0;  // Stop after so many events; 0: never.
+};
+
+std::optional<std::uint64_t> to_revision(const std::string& text) {
+    std::uint64_t revision = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), revision);
+    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+    return revision;
+}
+
+class Watch {
+public:
+    Watch(const Context& context, const WatchOptions& options)
+        : context_(context),
+          options_(options),
+          client_(context.endpoints, signals_.fd()),
+          position_(options.since) {}
+
+    int run() {
+        std::set<std::string> refused;
+        bool was_open = false;
+        milliseconds pause = first_pause;
+        for (;;) {
+            opened_ = false;
+            const auto answer = open_stream();
+            if (exit_code_) return *exit_code_;
+            was_open = was_open || opened_ || answer;
+            if (!answer) {
+                const Failure& failure = answer.error();
+                if (failure.code == "interrupted") return interrupted();
+                if (!failure.retryable) return context_.fail(failure);
+                if (failure.code == "refused") refused.insert(failure.detail);
+                // Once it has worked it goes on trying for ever: the cluster will be back.
+                if (!was_open && refused.size() >= context_.endpoints.size()) {
+                    return context_.fail(failure);
+                }
+            }
+            pause = opened_ ? first_pause : std::min(pause * 2, longest_pause);
+            if (!client_.pause(pause)) return interrupted();
+        }
+    }
+
+private:
+    Result<HttpResponse, Failure> open_stream() {
+        Call call{.target = target(), .attempt_limit = silence_limit};
+        call.headers.emplace_back("Accept", "text/event-stream");
+        const auto complete = position_.complete();
+        if (complete) call.headers.emplace_back("Last-Event-ID", std::to_string(*complete));
+        position_.on_connect();
+        SseParser parser;
+        return client_.stream(call, [&](std::string_view piece) {
+            opened_ = true;
+            for (const auto& event : parser.feed(piece)) {
+                if (!take(event)) return false;
+            }
+            return !parser.too_long();
+        });
+    }
+
+    // `since` only counts for the first stream: a server that sees Last-Event-ID uses that.
+    std::string target() const {
+        std::string target = "/v1/watch?";
+        if (options_.prefix) target += "prefix=" + encode_query(*options_.prefix) + "&";
+        for (const auto& key : options_.keys) target += "key=" + encode_query(key) + "&";
+        for (const auto& lock : options_.locks) target += "locks=" + encode_query(lock) + "&";
+        const bool resumed = position_.complete() != options_.since;
+        if (options_.since && !resumed) target += "since=" + std::to_string(*options_.since) + "&";
+        target.pop_back();
+        return target;
+    }
+
+    // False ends the watch, with exit_code_ set.
+    bool take(const SseEvent& event) {
+        const auto id = event.id ? to_revision(*event.id) : std::nullopt;
+        const auto data = nlohmann::json::parse(event.data, nullptr, false);
+        const auto revision = data.is_object() ? to_revision(text_of(data, "revision")) : id;
+        if (event.type == "reset") {
+            context_.say("changes are missing here: they are older than what the servers keep");
+        }
+        if (event.type != "put" && event.type != "delete" && event.type != "lock") {
+            if (id) position_.advance(*id);
+            return true;
+        }
+        if (!revision || !position_.is_new(*revision, id.has_value())) return true;
+        show(event.type, *revision, data);
+        if (!context_.command.empty() && !run_command(event.type, *revision, data)) return false;
+        if (options_.count > 0 && ++shown_ == options_.count) exit_code_ = exit_success;
+        return !exit_code_;
+    }
+
+    static std::string name_of(const nlohmann::json& data) {
+        return data.contains("key") ? text_of(data, "key") : text_of(data, "lock");
+    }
+
+    void show(const std::string& type, std::uint64_t revision, nlohmann::json data) const {
+        if (!context_.command.empty()) return;  // Standard output is the command's.
+        if (context_.format == Format::value) {
+            context_.out << text_of(data, "value") << std::endl;
+        } else if (context_.format != Format::table) {
+            data["event"] = type;
+            context_.out << data.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
+                         << std::endl;
+        } else {
+            std::string what = type == "put" ? value_cell(data, value_columns) : "";
+            if (type == "lock") {
+                what = text_of(data, "change") + " by " + text_of(data, "session") + ", token " +
+                       text_of(data, "token");
+            }
+            std::string line = std::to_string(revision) + "  " + type + "  " +
+                               printable(name_of(data)) + (what.empty() ? "" : "  ") +
+                               printable(what);
+            context_.out << line << std::endl;
+        }
+    }
+
+    // Runs the command for one change and waits for its end; false when it did not succeed.
+    bool run_command(const std::string& type, std::uint64_t revision, const nlohmann::json& data) {
+        const auto child =
+            Child::start({.command = context_.command,
+                          .environment = {{"GAVEL_EVENT", type},
+                                          {"GAVEL_KEY", name_of(data)},
+                                          {"GAVEL_REVISION", std::to_string(revision)}},
+                          .signal_mask = signals_.mask_before(),
+                          .signal_when_parent_dies = SIGTERM});
+        if (!child) {
+            context_.say("cannot run " + context_.command.front() + ": " +
+                         ::strerror(child.error().error));
+            exit_code_ = child.error().exit_code();
+            return false;
+        }
+        Child running = *child;
+        SignalQueue all{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD};
+        int signalled = 0;
+        const int code = wait_for(running, all, signalled);
+        if (signalled != 0) exit_code_ = exit_by_signal(signalled);
+        if (code != 0) exit_code_ = code;
+        return !exit_code_;
+    }
+
+    int interrupted() { return exit_by_signal(signals_.take().value_or(SIGTERM)); }
+
+    const Context& context_;
+    const WatchOptions& options_;
+    SignalQueue signals_{SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    Client client_;
+    WatchPosition position_;
+    bool opened_ = false;
+    std::uint64_t shown_ = 0;
+    std::optional<int> exit_code_{};
+};
+
+}  // namespace
+
+void add_watch_command(CLI::App& app, Action& action) {
+    auto options = std::make_shared<WatchOptions>();
+    auto* command = app.add_subcommand("watch", "Show changes as they happen");
+    command->footer("A command comes last: gavel watch PREFIX [OPTIONS] --exec COMMAND [ARGUMENTS]");
+    command->add_option("PREFIX", options->prefix, "Keys that begin with this; '' for all");
+    command->add_option("--key", options->keys, "One key, repeatable")->allow_extra_args(false);
+    command->add_option("--locks", options->locks, "Locks that begin with this, repeatable")
+        ->allow_extra_args(false);
+    command->add_option("--since", options->since, "Begin after this revision; default: now");
+    command->add_option("--count", options->count, "Stop after so many events");
+    command->callback([&action, options] {
+        if (!options->prefix && options->keys.empty() && options->locks.empty()) {
+            throw CLI::RequiredError("PREFIX, --key or --locks");
+        }
+        action = [options](Context& context) { return Watch(context, *options).run(); };
+    });
+}
+
+}  // namespace gavel::cli

@@ -1,0 +1,281 @@
+#include <gmock/gmock.h>
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "cli/exit_code.h"
+#include "cli/playground.h"
+#include "tests/unit/cli/fake_server.h"
+#include "tests/unit/cli/run.h"
+
+namespace gavel::cli {
+namespace {
+
+using test::FakeReply;
+using test::FakeRequest;
+using test::FakeServer;
+using test::problem;
+using test::run;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+FakeServer answering(const std::string& body) {
+    return FakeServer([body](const FakeRequest&) { return FakeReply{.body = body}; });
+}
+
+TEST(Gavel, SuggestsTheNearestCommandAtBothLevels) {
+    EXPECT_EQ(run({"lokc", "a"}).code, exit_usage);
+    EXPECT_EQ(run({"lokc", "a"}).err, "gavel: there is no command 'lokc'; did you mean 'lock'?\n");
+    EXPECT_THAT(run({"-o", "json", "session", "nwe"}).err, HasSubstr("'session new'"));
+    EXPECT_THAT(run({"xyzzy"}).err, HasSubstr("gavel --help"));
+}
+
+TEST(Gavel, AnswersBadUsageWithOneLineAndExitCode2) {
+    for (const std::vector<std::string>& arguments :
+         std::vector<std::vector<std::string>>{{},
+                                               {"get"},
+                                               {"get", "a", "b"},
+                                               {"put", "a", "b", "--if-revision", "x"},
+                                               {"lock", "a"},
+                                               {"lock", "a", "--"},
+                                               {"lock", "a", "--ttl", "15", "--", "true"},
+                                               {"lock", "a", "--ttl", "1ms", "--", "true"},
+                                               {"lock", "a", "--on-lost", "cry", "--", "true"},
+                                               {"watch"},
+                                               {"watch", "a", "--exec"},
+                                               {"locks", "release", "a"},
+                                               {"session"},
+                                               {"playground", "-n", "8"},
+                                               {"--endpoint", "https://a", "status"},
+                                               {"-o", "xml", "status"}}) {
+        const auto ran = run(arguments);
+
+        EXPECT_EQ(ran.code, exit_usage) << testing::PrintToString(arguments);
+        EXPECT_THAT(ran.err, StartsWith("gavel: "));
+        EXPECT_EQ(std::count(ran.err.begin(), ran.err.end(), '\n'), 1) << ran.err;
+        EXPECT_EQ(ran.out, "");
+    }
+}
+
+TEST(Gavel, PrintsHelpToStandardOutput) {
+    EXPECT_EQ(run({"--help"}).code, exit_success);
+    EXPECT_THAT(run({"--help"}).out, HasSubstr("playground"));
+    EXPECT_THAT(run({"lock", "--help"}).out, HasSubstr("--on-lost"));
+}
+
+TEST(Gavel, SplitsOffTheCommandOfAChild) {
+    const auto lock = split_arguments({"--endpoint", "a:1", "lock", "x", "--", "sh", "--", "-c"});
+    EXPECT_THAT(lock.own, ElementsAre("--endpoint", "a:1", "lock", "x"));
+    EXPECT_THAT(lock.command, ElementsAre("sh", "--", "-c"));
+
+    const auto watch = split_arguments({"watch", "a/", "--exec", "make", "--exec"});
+    EXPECT_THAT(watch.command, ElementsAre("make", "--exec"));
+
+    EXPECT_THAT(split_arguments({"put", "lock", "--", "-5"}).command, ElementsAre());
+}
+
+TEST(Gavel, SaysCodeDetailAndRequestIdOfAServersErrorInOneLine) {
+    FakeServer server([](const FakeRequest&) { return problem(404, "key-not-found"); });
+
+    const auto ran = run({"get", "a"}, {server.endpoint()});
+
+    EXPECT_EQ(ran.code, exit_error);
+    EXPECT_EQ(ran.err, "gavel: key-not-found: it is so (request r-1)\n");
+    EXPECT_EQ(ran.out, "");
+}
+
+TEST(Gavel, SaysWhereItFoundNobody) {
+    const auto endpoint = test::closed_endpoint();
+
+    const auto ran = run({"status"}, {endpoint});
+
+    EXPECT_EQ(ran.code, exit_error);
+    EXPECT_THAT(ran.err, HasSubstr(endpoint.url()));
+}
+
+TEST(Get, GivesTheBytesAsTheyAre) {
+    FakeServer server([](const FakeRequest&) {
+        return FakeReply{.body = "no newline", .content_type = "text/plain"};
+    });
+
+    EXPECT_EQ(run({"get", "app/a b"}, {server.endpoint()}).out, "no newline");
+    EXPECT_EQ(run({"get", "app/a b"}, {server.endpoint()}, true).out, "no newline\n");
+    EXPECT_EQ(run({"get", "app/a b", "-o", "value"}, {server.endpoint()}).out, "no newline");
+    EXPECT_EQ(server.requests()[0].target, "/v1/config/app/a%20b");
+}
+
+TEST(Get, AsksForTheJsonViewAndPassesReadOptionsOn) {
+    auto server = answering("{\"key\":\"a\",\"value\":1}");
+
+    const auto ran =
+        run({"-o", "jsonl", "get", "a", "--stale", "--min-revision", "7"}, {server.endpoint()});
+
+    EXPECT_EQ(ran.out, "{\"key\":\"a\",\"value\":1}\n");
+    EXPECT_EQ(server.requests()[0].target,
+              "/v1/config/a?meta=true&consistency=stale&min_revision=7");
+}
+
+TEST(Put, SendsValueTypeConditionAndKey) {
+    auto server = answering("{\"key\":\"a\",\"revision\":17,\"version\":3}");
+
+    const auto ran = run({"put", "a", "{\"n\":1}", "--if-revision", "12"}, {server.endpoint()});
+
+    EXPECT_EQ(ran.out, "put a: revision 17, version 3\n");
+    const auto request = server.requests()[0];
+    EXPECT_EQ(request.method, "PUT");
+    EXPECT_EQ(request.body, "{\"n\":1}");
+    EXPECT_EQ(request.headers.at("content-type"), "application/json");
+    EXPECT_EQ(request.headers.at("if-match"), "\"12\"");
+    EXPECT_EQ(request.headers.at("idempotency-key").size(), 32u);
+}
+
+TEST(Put, TellsTextFromBytesAndTakesAnEmptyValueAndOneThatLooksLikeAnOption) {
+    auto server = answering("{\"revision\":17}");
+
+    run({"put", "a", "grün"}, {server.endpoint()});
+    run({"put", "a", "\xff\xfe"}, {server.endpoint()});
+    run({"put", "a", "", "--if-absent"}, {server.endpoint()});
+    EXPECT_EQ(run({"-o", "value", "put", "a", "--", "-5"}, {server.endpoint()}).out, "17\n");
+
+    const auto requests = server.requests();
+    EXPECT_EQ(requests[0].headers.at("content-type"), "text/plain; charset=utf-8");
+    EXPECT_EQ(requests[1].headers.at("content-type"), "application/octet-stream");
+    EXPECT_EQ(requests[2].headers.at("if-none-match"), "*");
+    EXPECT_EQ(requests[2].body, "");
+    EXPECT_EQ(requests[3].body, "-5");
+}
+
+TEST(Rm, SaysTheRevisionOfTheDeletion) {
+    auto server = answering("{\"key\":\"a\",\"revision\":18}");
+
+    EXPECT_EQ(run({"rm", "a"}, {server.endpoint()}).out, "removed a: revision 18\n");
+    EXPECT_EQ(server.requests()[0].method, "DELETE");
+}
+
+TEST(Ls, ReadsAllPagesIntoOneTable) {
+    FakeServer server([](const FakeRequest& request) {
+        const bool second = request.target.find("&cursor=n%2B1") != std::string::npos;
+        return FakeReply{.body = second
+                                     ? R"({"items":[{"key":"bb","value":"AAE=","encoding":"base64",
+                                              "revision":9,"version":2}]})"
+                                     : R"({"items":[{"key":"a","value":{"n":1},"revision":17,
+                                              "version":1}],"next_cursor":"n+1"})"};
+    });
+
+    EXPECT_EQ(run({"ls", "p/"}, {server.endpoint()}).out,
+              "KEY  VALUE      REVISION  VERSION  MODIFIED  AUTHOR\n"
+              "a    {\"n\":1}    17        1\n"
+              "bb   (2 bytes)  9         2\n");
+    EXPECT_EQ(run({"-o", "value", "ls"}, {server.endpoint()}).out, "a\nbb\n");
+    EXPECT_THAT(server.requests()[0].target, StartsWith("/v1/config?prefix=p/&"));
+}
+
+TEST(Output, IsBoldOnlyOnATerminalWithoutNoColor) {
+    auto server = answering("{\"items\":[]}");
+
+    EXPECT_THAT(run({"ls"}, {server.endpoint()}, true).out, StartsWith("\x1b[1mKEY"));
+    EXPECT_THAT(run({"ls"}, {server.endpoint()}, true, true).out, StartsWith("KEY"));
+    EXPECT_THAT(run({"ls"}, {server.endpoint()}).out, StartsWith("KEY"));
+}
+
+TEST(Locks, ShowsHoldersAndQueue) {
+    auto server = answering(R"({"name":"deploy","held":true,"holders":[{"session":"s1",
+        "session_name":"web-1","token":7,"since":"T1","held_for":"3s","expires_in":"12s"}],
+        "queue":[{"session":"s2","session_name":"","position":1,"since":"T2"}],
+        "last_release":{"session":"s0","token":5,"at":"T0","reason":"expired"}})");
+
+    EXPECT_EQ(run({"locks", "show", "deploy"}, {server.endpoint()}).out,
+              "LOCK deploy   SESSION     TOKEN  SINCE  HELD FOR  EXPIRES IN\n"
+              "held by       s1 (web-1)  7      T1     3s        12s\n"
+              "waiting 1     s2                 T2\n"
+              "last expired  s0          5      T0\n");
+    EXPECT_EQ(run({"locks", "show", "deploy", "-o", "value"}, {server.endpoint()}).out, "7\n");
+}
+
+TEST(Locks, AreListedAndReleasedByToken) {
+    auto server = answering(R"({"locks":[{"name":"a","held":true,"holders":[{"session":"s1",
+        "token":7}],"queue_length":2}],"released":true,"revision":30})");
+
+    EXPECT_EQ(run({"locks", "ls"}, {server.endpoint()}).out,
+              "LOCK  HOLDER  TOKEN  WAITING\na     s1      7      2\n");
+    EXPECT_EQ(run({"locks", "release", "a", "--token", "7"}, {server.endpoint()}).out,
+              "released a\n");
+    EXPECT_EQ(server.requests("DELETE ")[0].target, "/v1/locks/a?token=7");
+}
+
+TEST(Session, IsMadeShownKeptAndEnded) {
+    FakeServer server([](const FakeRequest& request) {
+        if (request.method == "DELETE") return FakeReply{.status = 204};
+        return FakeReply{.body = R"({"id":"s12","name":"job","ttl":"30s","expires_in":"29.5s",
+                                     "held":["a","b"],"waiting":[],"metadata":{"k":"v"}})"};
+    });
+
+    const auto made = run({"-o", "value", "session", "new", "--name", "job", "--ttl", "30s",
+                           "--metadata", "k=v", "--metadata", "e=a=b"},
+                          {server.endpoint()});
+
+    EXPECT_EQ(made.out, "s12\n");
+    EXPECT_EQ(server.requests()[0].body,
+              R"({"metadata":{"e":"a=b","k":"v"},"name":"job","ttl":"30s"})");
+    EXPECT_THAT(run({"session", "show", "s12"}, {server.endpoint()}).out,
+                HasSubstr("held        a, b\n"));
+    EXPECT_EQ(run({"session", "keep", "s12"}, {server.endpoint()}).out,
+              "session s12 expires in 29.5s\n");
+    EXPECT_EQ(run({"session", "end", "s12"}, {server.endpoint()}).out, "ended session s12\n");
+}
+
+TEST(Member, MarksTheLeader) {
+    auto server = answering(R"({"leader_id":2,"members":[{"member_id":1,"name":"n1",
+        "role":"voter"},{"member_id":2,"name":"n2","role":"voter"}]})");
+
+    EXPECT_THAT(run({"member", "ls"}, {server.endpoint()}).out,
+                HasSubstr("2       n2    voter, leader"));
+    EXPECT_EQ(run({"member", "ls", "-o", "value"}, {server.endpoint()}).out, "n1\nn2\n");
+}
+
+TEST(Status, AsksEveryEndpointAndSurvivesADeadOne) {
+    auto one = answering(R"({"member_id":1,"name":"n1","role":"leader"})");
+    auto two = answering(R"({"member_id":2,"name":"n2","role":"follower"})");
+
+    const auto ran =
+        run({"status", "-o", "value"}, {one.endpoint(), test::closed_endpoint(), two.endpoint()});
+
+    EXPECT_EQ(ran.code, exit_success);
+    EXPECT_EQ(ran.out, "leader\nfollower\n");
+    EXPECT_THAT(ran.err, HasSubstr("unreachable"));
+}
+
+TEST(Version, IsKnownWithoutACluster) {
+    EXPECT_THAT(run({"version"}).out, StartsWith("gavel "));
+    EXPECT_THAT(run({"version", "-o", "jsonl"}).out, StartsWith("{\"version\":"));
+}
+
+TEST(Playground, SaysWhenAMemberDies) {
+    const std::string script = testing::TempDir() + "dying-gaveld";
+    std::ofstream(script) << "#!/bin/sh\necho starting\necho the disk is full\nexit 3\n";
+    ::chmod(script.c_str(), 0700);
+    std::ostringstream out;
+    std::ostringstream err;
+    const Context context{.out = out, .err = err};
+
+    EXPECT_EQ(run_playground(context, script, 1), exit_error);
+
+    EXPECT_THAT(err.str(), HasSubstr("exited with 3; its last words: the disk is full"));
+    EXPECT_EQ(out.str(), "");
+}
+
+TEST(Playground, SaysWhatItCannotRun) {
+    std::ostringstream out;
+    std::ostringstream err;
+    const Context context{.out = out, .err = err};
+
+    EXPECT_EQ(run_playground(context, "/nowhere/gaveld", 1), exit_command_not_found);
+
+    EXPECT_THAT(err.str(), HasSubstr("/nowhere/gaveld: No such file"));
+}
+
+}  // namespace
+}  // namespace gavel::cli
