@@ -1,0 +1,371 @@
+#include "daemon/core.h"
+
+#include <algorithm>
+
+#include "base/invariant.h"
+#include "proto/codec.h"
+
+namespace gavel::daemon {
+namespace {
+
+using paxos::MemberId;
+using paxos::Slot;
+using paxos::Tick;
+using statemachine::Revision;
+
+constexpr std::uint64_t report_every_ms = 1'000;
+constexpr std::uint64_t hash_every_slots = 1'024;
+constexpr std::size_t hashes_kept = 64;
+
+paxos::Epoch to_paxos(const statemachine::Epoch& epoch) {
+    paxos::Epoch result{.number = epoch.number};
+    for (const auto& member : epoch.members) {
+        auto& group = member.role == statemachine::Role::voter ? result.voters : result.learners;
+        group.push_back({member.id});
+    }
+    return result;
+}
+
+paxos::Replica::Restored restored_for(const statemachine::Machine& machine,
+                                      const paxos::Durable& durable) {
+    paxos::Replica::Restored restored{
+        .durable = durable, .alpha = machine.globals().alpha, .executed = {machine.applied()}};
+    for (const auto& epoch : machine.globals().epochs) {
+        restored.epochs[{epoch.first_slot}] = to_paxos(epoch);
+    }
+    return restored;
+}
+
+paxos::Replica::Config replica_config(const Core::Config& config) {
+    return {.self = config.self,
+            .boot = config.boot,
+            .seed = config.seed,
+            .heartbeat_ms = config.heartbeat_ms,
+            .election_timeout_ms = config.election_timeout_ms,
+            .limits = config.paxos_limits};
+}
+
+}  // namespace
+
+Core::Core(Config config, statemachine::Machine machine, const paxos::Durable& durable, Tick now,
+           statemachine::TimeMs wall)
+    : config_(std::move(config)),
+      machine_(std::move(machine)),
+      replica_(replica_config(config_), restored_for(machine_, durable), now),
+      now_(now),
+      wall_(wall),
+      last_keep_alive_(config_.boot << 40) {
+    // "An origin never has numbers outstanding W or more apart" (docs/paxos.md, exactly once).
+    config_.limits.submissions =
+        std::min(config_.limits.submissions, machine_.limits().request_window - 1);
+    step(paxos::Start{});
+}
+
+void Core::step(const paxos::Input& input) { spend(replica_.step(input)); }
+
+void Core::spend(paxos::Effects effects) {
+    std::move(effects.records.begin(), effects.records.end(), std::back_inserter(turn_.records));
+    for (auto& envelope : effects.once_durable) {
+        turn_.once_durable.push_back({envelope.peer, std::move(envelope.message)});
+    }
+    for (auto& envelope : effects.at_once) {
+        turn_.at_once.push_back({envelope.peer, std::move(envelope.message)});
+    }
+    std::move(effects.log_reads.begin(), effects.log_reads.end(),
+              std::back_inserter(turn_.log_reads));
+    if (effects.snapshot_wanted) {
+        alarms_ = {"behind the log of member " + std::to_string(effects.snapshot_wanted->number)};
+    }
+    if (effects.role) on_role(*effects.role);
+    for (const auto& chosen : effects.chosen) execute(chosen);
+    for (const auto& read : effects.reads) on_read_confirmed(read);
+}
+
+void Core::tick(Tick now, statemachine::TimeMs wall) {
+    now_ = std::max(now_, now);
+    wall_ = wall;
+    step(paxos::TimePassed{now_});
+    run_leader_timers();
+    expire_requests();
+    resend();
+    report_to_others();
+}
+
+void Core::receive(MemberId from, proto::PeerMessage message) {
+    if (from != config_.self) contact_[from] = now_;
+    std::visit([&](auto& alternative) { on(from, std::move(alternative)); }, message);
+}
+
+void Core::on(MemberId from, paxos::Message message) {
+    step(paxos::Received{{from, std::move(message)}});
+}
+
+void Core::peer_died(MemberId peer) { step(paxos::PeerDied{peer}); }
+
+Turn Core::end_turn() {
+    pump();
+    step(paxos::Flush{});
+    serve_ready_reads();
+    return std::exchange(turn_, {});
+}
+
+// ---- Execution ----------------------------------------------------------------------------------
+
+void Core::execute(const paxos::Chosen& chosen) {
+    const Revision slot = chosen.slot.number;
+    if (chosen.value.is_noop()) {
+        machine_.apply_noop(slot);
+    } else {
+        auto entry = proto::decode_entry(chosen.value.command.view());
+        // Skipping it would let this member's state drift from the others' (pitfall 34).
+        invariant(entry.has_value(), "a chosen command is of a format this version knows");
+        auto applied = machine_.apply(slot, *entry);
+        for (auto& row : applied.changed) {
+            const auto* change = std::get_if<statemachine::Ptr<statemachine::Change>>(&row.value);
+            if (change != nullptr) turn_.changes.push_back(*change);
+            dirty_.insert_or_assign(std::move(row.key), std::move(row.value));
+        }
+        settle(*entry, applied);
+    }
+    if (slot % hash_every_slots == 0) {
+        hashes_[slot] = machine_.hash();
+        if (hashes_.size() > hashes_kept) hashes_.erase(hashes_.begin());
+    }
+
+    paxos::Executed executed{chosen.slot, {}};
+    const auto& newest = machine_.globals().epochs.back();
+    if (newest.first_slot == slot + machine_.globals().alpha) executed.left = to_paxos(newest);
+    step(executed);
+}
+
+// Tells whoever waited for this command, or for what it changed.
+void Core::settle(const statemachine::Entry& entry, const statemachine::Applied& applied) {
+    using namespace statemachine;
+
+    for (const auto& event : applied.events) {
+        const auto* lock = std::get_if<LockEvent>(&event.body);
+        if (lock != nullptr && lock->change == LockEvent::Change::acquired) {
+            answer_wait({lock->session, lock->lock},
+                        LockGranted{lock->token, machine_.globals().time, true});
+        }
+    }
+
+    const bool own =
+        entry.request.member == config_.self.number && entry.request.boot == config_.boot;
+    if (own && leader_start_ && entry.request == *leader_start_) start_leading();
+    if (leader_started_ && !applied.repeated) {
+        if (const auto* opened = std::get_if<SessionOpened>(&applied.outcome)) {
+            if (const auto session = machine_.session(opened->session)) {
+                leases_.renew(session->id, static_cast<std::uint64_t>(session->ttl), now_);
+            }
+        }
+        const auto* acquire = std::get_if<AcquireLock>(&entry.command);
+        const auto* queued = std::get_if<LockQueued>(&applied.outcome);
+        if (acquire != nullptr && queued != nullptr) {
+            leases_.add_wait(acquire->name, acquire->session, queued->attempt,
+                             static_cast<std::uint64_t>(acquire->wait), now_);
+        }
+    }
+
+    if (own) {
+        const auto found = pending_.find(entry.request.number);
+        if (found != pending_.end()) {
+            const Pending pending = std::move(found->second);
+            pending_.erase(found);
+            const auto* acquire = std::get_if<AcquireLock>(&entry.command);
+            if (acquire != nullptr && std::holds_alternative<LockQueued>(applied.outcome)) {
+                // Not final: the client waits on, and for a repeat the wait may be over already.
+                const Waiting waiting{acquire->session, acquire->name};
+                if (pending.ticket != 0) {
+                    waits_[waiting].push_back({pending.ticket, pending.deadline});
+                    ++wait_count_;
+                }
+                check_wait(waiting);
+            } else {
+                answer(pending.ticket, api::Executed{applied.revision, applied.repeated,
+                                                     applied.outcome, machine_.applied()});
+            }
+        }
+    }
+
+    // Commands that may end waits other than by a grant.
+    if (const auto* leave = std::get_if<LeaveQueue>(&entry.command)) {
+        check_wait({leave->session, leave->name});
+    } else if (const auto* release = std::get_if<ReleaseLock>(&entry.command)) {
+        if (release->session) check_wait({*release->session, release->name});
+    } else if (const auto* acquire = std::get_if<AcquireLock>(&entry.command)) {
+        check_wait({acquire->session, acquire->name});
+    } else if (const auto* end = std::get_if<EndSession>(&entry.command)) {
+        cancel_waits(end->session);
+    } else if (const auto* expire = std::get_if<ExpireSession>(&entry.command)) {
+        cancel_waits(expire->session);
+        if (leader_started_ && machine_.session(expire->session) == nullptr) {
+            for (const auto& row : applied.changed) {
+                const auto* lock = std::get_if<Ptr<Lock>>(&row.value);
+                if (lock == nullptr || (*lock)->delay == 0 || !(*lock)->last_release) continue;
+                leases_.add_delay((*lock)->name, (*lock)->last_release->token,
+                                  static_cast<std::uint64_t>((*lock)->delay), now_);
+            }
+        }
+    }
+}
+
+void Core::cancel_waits(statemachine::SessionId session) {
+    if (machine_.session(session) != nullptr) return;
+    leases_.forget(session);
+    for (auto it = waits_.lower_bound({session, ""});
+         it != waits_.end() && it->first.first == session;) {
+        const Waiting waiting = it->first;
+        ++it;
+        answer_wait(waiting, statemachine::SessionNotFound{session});
+    }
+}
+
+// Answers those who wait when the state says that their wait is over.
+void Core::check_wait(const Waiting& waiting) {
+    if (!waits_.contains(waiting)) return;
+    const auto& [session, name] = waiting;
+    if (machine_.session(session) == nullptr) {
+        answer_wait(waiting, statemachine::SessionNotFound{session});
+        return;
+    }
+    const auto lock = machine_.lock(name);
+    if (lock != nullptr && lock->holder && lock->holder->session == session) {
+        answer_wait(waiting,
+                    statemachine::LockGranted{lock->holder->token, lock->holder->since, true});
+    } else if (machine_.position(name, session) == 0) {
+        statemachine::LockHeld held;
+        if (lock != nullptr && lock->holder) {
+            held.holder = lock->holder->session;
+            held.token = lock->holder->token;
+        }
+        answer_wait(waiting, held);
+    }
+}
+
+void Core::answer_wait(const Waiting& waiting, const statemachine::Outcome& outcome) {
+    const auto found = waits_.find(waiting);
+    if (found == waits_.end()) return;
+    Revision revision = machine_.applied();
+    if (const auto* granted = std::get_if<statemachine::LockGranted>(&outcome)) {
+        revision = granted->token;
+    }
+    for (const Wait& wait : found->second) {
+        answer(wait.ticket, api::Executed{revision, false, outcome, machine_.applied()});
+    }
+    wait_count_ -= found->second.size();
+    waits_.erase(found);
+}
+
+void Core::answer(std::uint64_t ticket, api::SubmitResult result) {
+    if (ticket != 0) turn_.answers.emplace_back(Turn::Submitted{ticket, std::move(result)});
+}
+
+// ---- State on its way to the disk, and what is told of this member ------------------------------
+
+StateBatch Core::take_state_batch() {
+    StateBatch batch{.globals = machine_.globals()};
+    batch.rows.reserve(dirty_.size());
+    for (auto& [key, value] : dirty_) batch.rows.push_back({key, std::move(value)});
+    dirty_.clear();
+    return batch;
+}
+
+Slot Core::cut_point(Revision durable_applied, std::uint64_t keep) const {
+    Revision cut = durable_applied > keep ? durable_applied - keep : 0;
+    for (const MemberId member : replica_.membership().everyone()) {
+        if (member == config_.self) continue;
+        const auto report = reports_.find(member);
+        cut = std::min(cut, report == reports_.end() ? 0 : report->second.report.applied);
+    }
+    return {cut};
+}
+
+void Core::report_to_others() {
+    if (now_ - reported_at_ < report_every_ms) return;
+    reported_at_ = now_;
+    proto::MemberReport report{.applied = machine_.applied(),
+                               .client_address = config_.client_address,
+                               .version = config_.version};
+    if (!hashes_.empty()) {
+        report.hashed = hashes_.rbegin()->first;
+        report.state_hash = hashes_.rbegin()->second;
+    }
+    for (const MemberId member : replica_.membership().everyone()) {
+        if (member != config_.self) turn_.at_once.push_back({member, report});
+    }
+}
+
+void Core::on(MemberId from, proto::MemberReport report) {
+    const auto own = hashes_.find(report.hashed);
+    if (own != hashes_.end() && own->second != report.state_hash) {
+        const std::string alarm = "the state differs from that of member " +
+                                  std::to_string(from.number) + " at slot " +
+                                  std::to_string(report.hashed);
+        if (std::find(alarms_.begin(), alarms_.end(), alarm) == alarms_.end() &&
+            alarms_.size() < 16) {
+            alarms_.push_back(alarm);
+        }
+    }
+    reports_[from] = {std::move(report), now_};
+}
+
+api::Status Core::status() const {
+    const auto& globals = machine_.globals();
+    api::Status status{.member_id = config_.self.number,
+                       .role = leader_started_ ? "leader" : "follower",
+                       .leader_id = replica_.leader().number,
+                       .ballot = replica_.ballot().number(),
+                       .chosen = replica_.chosen_prefix().number,
+                       .applied = globals.applied,
+                       .epoch = globals.epochs.front().number,
+                       .alpha = globals.alpha,
+                       .version = config_.version,
+                       .boot = config_.boot,
+                       .ready = serves(),
+                       .not_ready_reason = serves() ? "" : "no leader is known",
+                       .sessions = machine_.sessions().size(),
+                       .keys = machine_.key_count(),
+                       .key_bytes = machine_.key_bytes(),
+                       .waiting = wait_count_,
+                       .history_floor = globals.history_floor,
+                       .elections = replica_.ballots_tried(),
+                       .proposals = proposals_,
+                       .reads = reads_served_,
+                       .alarms = alarms_};
+    for (const auto& member : globals.epochs.front().members) {
+        api::MemberView view{.member = member};
+        if (member.id == config_.self.number) {
+            if (member.role == statemachine::Role::learner) status.role = "learner";
+            status.name = member.name;
+            view.client_address = config_.client_address;
+            view.applied = globals.applied;
+            view.last_contact = std::chrono::milliseconds(0);
+            view.version = config_.version;
+        } else {
+            if (const auto report = reports_.find({member.id}); report != reports_.end()) {
+                view.client_address = report->second.report.client_address;
+                view.applied = report->second.report.applied;
+                view.version = report->second.report.version;
+            }
+            if (const auto contact = contact_.find({member.id}); contact != contact_.end()) {
+                view.last_contact = std::chrono::milliseconds(now_ - contact->second);
+            }
+        }
+        status.members.push_back(std::move(view));
+    }
+    return status;
+}
+
+void Core::check_invariants() const {
+    replica_.check_invariants();
+    machine_.check_invariants();
+    invariant(machine_.applied() == replica_.membership().executed().number,
+              "replica and state machine agree on what is executed");
+    invariant(pending_.size() <= config_.limits.submissions, "submissions are bounded");
+    invariant(queue_.size() <= config_.limits.queued_commands, "queued commands are bounded");
+    invariant(wait_count_ <= config_.limits.waits + config_.limits.submissions,
+              "waits are bounded");
+}
+
+}  // namespace gavel::daemon

@@ -1,0 +1,240 @@
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "api/gateway.h"
+#include "base/hash.h"
+#include "daemon/lease_book.h"
+#include "paxos/replica.h"
+#include "proto/peer_message.h"
+#include "statemachine/machine.h"
+
+namespace gavel::daemon {
+
+struct Outgoing {
+    paxos::MemberId to{};
+    proto::PeerMessage message{};
+};
+
+// What one turn of the core asks of the world. Whoever drives the core (the node, the simulator)
+// spends it in this order: records and what waits for them to the log's writer; messages; changes
+// to those who watch; then the answers.
+struct Turn {
+    struct Submitted {
+        std::uint64_t ticket{};
+        api::SubmitResult result{};
+    };
+    struct ReadReady {  // To be served from the state as it is now.
+        std::uint64_t ticket{};
+        std::optional<api::Failure> failure{};
+    };
+    struct KeptAlive {
+        std::uint64_t ticket{};
+        api::KeepAliveResult result{};
+    };
+    using Answer = std::variant<Submitted, ReadReady, KeptAlive>;
+
+    std::vector<paxos::Record> records{};
+    std::vector<Outgoing> once_durable{};  // Those to the member itself go to Core::receive.
+    std::vector<Outgoing> at_once{};
+    std::vector<statemachine::Ptr<statemachine::Change>> changes{};
+    std::vector<Answer> answers{};
+    std::vector<paxos::LogRead> log_reads{};
+    std::vector<paxos::RoleReport> roles{};  // For the journal.
+};
+
+// Rows changed since the last hand-over and the globals they belong to: one commit of the state.
+struct StateBatch {
+    std::vector<statemachine::Row> rows{};  // Each key once; not sorted.
+    statemachine::Globals globals{};
+};
+
+// A whole member without its threads, clocks, disks and sockets: the replica, the state machine and
+// what lies between them and the clients. Deterministic; the simulator runs this very object.
+//
+// It numbers the commands of its clients and proposes them again until they are executed (exactly
+// once, by the state's request window), hands them to the leader, stamps what it proposes when it
+// leads, keeps sessions alive and lets them lapse (leader only), and remembers who waits for what.
+// Owned by one thread. Every queue is bounded by Limits; what does not fit is answered at once.
+class Core {
+public:
+    struct Limits {
+        std::size_t submissions = 4'000;  // Of own clients, not yet executed; below the window.
+        std::size_t waits = 20'000;       // Own clients that wait for a lock.
+        std::size_t reads = 20'000;
+        std::size_t keep_alives = 20'000;
+        std::size_t queued_commands = 16'384;  // At the leader, waiting for the window.
+        std::size_t queued_bytes = 64 << 20;
+        std::size_t expiries_per_tick = 64;  // A mass expiry is spread out.
+    };
+    struct Config {
+        paxos::MemberId self{};
+        std::uint64_t boot{};
+        std::uint64_t seed{};
+        std::uint64_t heartbeat_ms = 100;
+        std::uint64_t election_timeout_ms = 500;
+        std::string client_address{};
+        std::string version{};
+        Limits limits{};
+        paxos::Limits paxos_limits{};
+    };
+
+    Core(Config config, statemachine::Machine machine, const paxos::Durable& durable,
+         paxos::Tick now, statemachine::TimeMs wall);
+
+    // `now` never goes back; `wall` may jump. At least a few times per heartbeat.
+    void tick(paxos::Tick now, statemachine::TimeMs wall);
+    void receive(paxos::MemberId from, proto::PeerMessage message);
+    void peer_died(paxos::MemberId peer);
+
+    // `ticket` names the request in the answer; the caller never uses one twice.
+    void submit(std::uint64_t ticket, api::Submission submission);
+    void read(std::uint64_t ticket, const api::ReadOptions& options);
+    void keep_alive(std::uint64_t ticket, statemachine::SessionId session,
+                    std::uint64_t timeout_ms);
+
+    // Hands leadership to the best informed voter, if this member leads. New commands are refused
+    // from now on.
+    void begin_shutdown();
+
+    // No other input is waiting: everything the inputs since the last turn led to.
+    Turn end_turn();
+
+    // What the state's writer is to make durable next; only when every record of earlier turns is.
+    StateBatch take_state_batch();
+    std::size_t dirty_rows() const { return dirty_.size(); }
+
+    // The log may be cut up to here, given the durable state and how many entries are to be kept:
+    // never beyond what any other member has executed.
+    paxos::Slot cut_point(statemachine::Revision durable_applied, std::uint64_t keep) const;
+
+    const statemachine::Machine& machine() const { return machine_; }
+    const paxos::Replica& replica() const { return replica_; }
+    bool serves() const { return leader_started_ || bool(replica_.leader()); }
+    api::Status status() const;
+    void check_invariants() const;
+
+private:
+    struct Pending {             // A command of an own client, not yet executed.
+        std::uint64_t ticket{};  // 0: the client was answered already.
+        Bytes entry{};
+        paxos::Tick deadline{};
+        paxos::Tick last_sent{};
+        bool sent{};
+        statemachine::DurationMs wait{};
+    };
+    struct Wait {
+        std::uint64_t ticket{};
+        paxos::Tick deadline{};
+    };
+    struct Read {
+        std::uint64_t ticket{};
+        statemachine::Revision min_revision{};
+        paxos::Tick deadline{};
+    };
+    struct OwnKeepAlive {
+        std::uint64_t ticket{};
+        statemachine::SessionId session{};
+        paxos::Tick deadline{};
+        paxos::Tick last_sent{};
+    };
+    // A keep-alive that this leader confirms like a read.
+    struct Confirming {
+        paxos::MemberId from{};
+        std::uint64_t number{};
+        statemachine::SessionId session{};
+    };
+    struct Report {
+        proto::MemberReport report{};
+        paxos::Tick at{};
+    };
+    using Waiting = std::pair<statemachine::SessionId, std::string>;  // Session, lock.
+
+    void step(const paxos::Input& input);
+    void spend(paxos::Effects effects);
+    void execute(const paxos::Chosen& chosen);
+    void settle(const statemachine::Entry& entry, const statemachine::Applied& applied);
+    void answer(std::uint64_t ticket, api::SubmitResult result);
+    void answer_wait(const Waiting& waiting, const statemachine::Outcome& outcome);
+    void check_wait(const Waiting& waiting);
+    void cancel_waits(statemachine::SessionId session);
+    void on_role(const paxos::RoleReport& role);
+    void on_read_confirmed(const paxos::ReadConfirmed& confirmed);
+
+    void on(paxos::MemberId from, paxos::Message message);
+    void on(paxos::MemberId from, proto::Forward forward);
+    void on(paxos::MemberId from, const proto::KeepAlive& keep_alive);
+    void on(paxos::MemberId from, const proto::KeepAliveAnswer& answer);
+    void on(paxos::MemberId from, proto::MemberReport report);
+
+    void dispatch(Pending& pending);
+    void dispatch_keep_alive(std::uint64_t number);
+    bool enqueue(Bytes entry);
+    void propose_own(statemachine::Command command);
+    void pump();
+    void start_leading();
+    void confirm_keep_alive(Confirming confirming);
+    void answer_keep_alive(const Confirming& confirming, proto::KeepAliveAnswer answer);
+    void run_leader_timers();
+    void expire_requests();
+    void resend();
+    void serve_ready_reads();
+    void report_to_others();
+    std::uint64_t next_read_id() { return ++last_read_; }
+
+    Config config_;
+    statemachine::Machine machine_;
+    paxos::Replica replica_;
+    paxos::Tick now_;
+    statemachine::TimeMs wall_;
+    Turn turn_;
+    bool shutting_down_ = false;
+    std::vector<std::string> alarms_;
+
+    // Own clients.
+    std::uint64_t last_number_ = 0;
+    std::map<std::uint64_t, Pending> pending_;
+    std::map<Waiting, std::vector<Wait>> waits_;
+    std::size_t wait_count_ = 0;
+    std::uint64_t last_read_ = 0;
+    std::map<std::uint64_t, Read> reads_;                   // Awaiting their index, by read id.
+    std::multimap<statemachine::Revision, Read> ready_at_;  // Awaiting this applied slot.
+    std::uint64_t last_keep_alive_;
+    std::map<std::uint64_t, OwnKeepAlive> keep_alives_;
+    paxos::Tick expired_requests_at_{};
+
+    // Leading.
+    std::deque<Bytes> queue_;
+    std::size_t queue_bytes_ = 0;
+    std::optional<statemachine::RequestId> leader_start_;  // Proposed at this ballot.
+    bool leader_started_ = false;                          // ... and executed.
+    LeaseBook leases_;
+    std::map<std::uint64_t, Confirming> confirming_;  // By read id.
+
+    // State on its way to the disk.
+    struct RowKeyHash {
+        std::size_t operator()(const statemachine::RowKey& key) const {
+            return hash64(key.key, static_cast<std::uint64_t>(key.table));
+        }
+    };
+    boost::unordered_flat_map<statemachine::RowKey, statemachine::RowValue, RowKeyHash> dirty_;
+
+    // Others.
+    std::map<paxos::MemberId, Report> reports_;
+    std::map<paxos::MemberId, paxos::Tick> contact_;
+    paxos::Tick reported_at_{};
+    std::map<statemachine::Revision, std::uint64_t> hashes_;  // Of the latest round slots.
+    std::uint64_t proposals_ = 0;
+    std::uint64_t reads_served_ = 0;
+};
+
+}  // namespace gavel::daemon

@@ -1,0 +1,207 @@
+// Core: what its own clients ask of it.
+
+#include <algorithm>
+
+#include "daemon/core.h"
+#include "proto/codec.h"
+
+namespace gavel::daemon {
+namespace {
+
+using api::Failure;
+using paxos::Tick;
+
+constexpr std::uint64_t resend_after_ms = 1'000;
+constexpr std::uint64_t keep_alive_again_ms = 200;
+
+std::uint64_t ms(std::chrono::milliseconds duration) {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(duration.count(), 0));
+}
+
+}  // namespace
+
+void Core::submit(std::uint64_t ticket, api::Submission submission) {
+    const auto refuse = [&](Failure::Kind kind) { answer(ticket, Failure{kind}); };
+    if (shutting_down_) return refuse(Failure::Kind::shutting_down);
+    if (pending_.size() >= config_.limits.submissions) return refuse(Failure::Kind::overloaded);
+    // The window of numbers the state remembers must span everything that is outstanding.
+    if (!pending_.empty() &&
+        last_number_ + 1 - pending_.begin()->first >= machine_.limits().request_window) {
+        return refuse(Failure::Kind::overloaded);
+    }
+
+    statemachine::DurationMs wait = 0;
+    if (const auto* acquire = std::get_if<statemachine::AcquireLock>(&submission.command)) {
+        wait = acquire->wait;
+        if (wait > 0 && wait_count_ >= config_.limits.waits) {
+            return refuse(Failure::Kind::overloaded);
+        }
+    }
+    const std::uint64_t number = ++last_number_;
+    const statemachine::Entry entry{.request = {config_.self.number, config_.boot, number},
+                                    .idempotency = std::move(submission.idempotency),
+                                    .command = std::move(submission.command)};
+    Pending& pending = pending_[number];
+    pending = {.ticket = ticket,
+               .entry = Bytes(proto::encode(entry)),
+               .deadline = now_ + ms(submission.timeout) + static_cast<std::uint64_t>(wait),
+               .wait = wait};
+    dispatch(pending);
+}
+
+// Hands the command to the leader, if one is known; else it leaves when one is.
+void Core::dispatch(Pending& pending) {
+    const paxos::MemberId leader = replica_.leader();
+    if (!leader) return;
+    pending.last_sent = now_;
+    if (leader == config_.self) {
+        pending.sent = enqueue(pending.entry) || pending.sent;
+    } else {
+        pending.sent = true;
+        turn_.at_once.push_back({leader, proto::Forward{pending.entry}});
+    }
+}
+
+// What was sent may be lost with a leader or a connection: everything outstanding goes out again
+// now and then. The state's request window sees to it that nothing happens twice.
+void Core::resend() {
+    for (auto& [number, pending] : pending_) {
+        if (now_ - pending.last_sent >= resend_after_ms || !pending.sent) {
+            dispatch(pending);
+        }
+    }
+    std::vector<std::uint64_t> unanswered;
+    for (const auto& [number, keep_alive] : keep_alives_) {
+        if (now_ - keep_alive.last_sent >= keep_alive_again_ms) unanswered.push_back(number);
+    }
+    for (const std::uint64_t number : unanswered) dispatch_keep_alive(number);
+}
+
+void Core::expire_requests() {
+    if (now_ - expired_requests_at_ < 50) return;
+    expired_requests_at_ = now_;
+
+    std::erase_if(pending_, [&](const auto& entry) {
+        const Pending& pending = entry.second;
+        if (pending.deadline > now_) return false;
+        answer(pending.ticket,
+               Failure{pending.sent ? Failure::Kind::outcome_unknown : Failure::Kind::no_leader});
+        return true;
+    });
+    for (auto it = waits_.begin(); it != waits_.end();) {
+        const auto lapsed = std::erase_if(it->second, [&](const Wait& wait) {
+            if (wait.deadline > now_) return false;
+            answer(wait.ticket, Failure{Failure::Kind::outcome_unknown});
+            return true;
+        });
+        wait_count_ -= lapsed;
+        it = it->second.empty() ? waits_.erase(it) : std::next(it);
+    }
+    const Failure late{replica_.leader() ? Failure::Kind::timed_out : Failure::Kind::no_leader};
+    std::erase_if(reads_, [&](const auto& entry) {
+        if (entry.second.deadline > now_) return false;
+        turn_.answers.emplace_back(Turn::ReadReady{entry.second.ticket, late});
+        return true;
+    });
+    std::erase_if(ready_at_, [&](const auto& entry) {
+        if (entry.second.deadline > now_) return false;
+        turn_.answers.emplace_back(
+            Turn::ReadReady{entry.second.ticket, Failure{Failure::Kind::timed_out}});
+        return true;
+    });
+    std::erase_if(keep_alives_, [&](const auto& entry) {
+        if (entry.second.deadline > now_) return false;
+        turn_.answers.emplace_back(Turn::KeptAlive{entry.second.ticket, late});
+        return true;
+    });
+}
+
+// ---- Reads --------------------------------------------------------------------------------------
+
+void Core::read(std::uint64_t ticket, const api::ReadOptions& options) {
+    if (reads_.size() + ready_at_.size() >= config_.limits.reads) {
+        turn_.answers.emplace_back(Turn::ReadReady{ticket, Failure{Failure::Kind::overloaded}});
+        return;
+    }
+    const Read read{ticket, options.min_revision, now_ + ms(options.timeout)};
+    if (options.stale) {
+        ready_at_.emplace(std::max<statemachine::Revision>(options.min_revision, 0), read);
+        return;
+    }
+    const std::uint64_t id = next_read_id();
+    reads_.emplace(id, read);
+    step(paxos::ReadRequest{id});
+}
+
+void Core::on_read_confirmed(const paxos::ReadConfirmed& confirmed) {
+    if (const auto keep_alive = confirming_.find(confirmed.read); keep_alive != confirming_.end()) {
+        const Confirming confirming = keep_alive->second;
+        confirming_.erase(keep_alive);
+        confirm_keep_alive(confirming);
+        return;
+    }
+    const auto read = reads_.find(confirmed.read);
+    if (read == reads_.end()) return;  // Its time was up.
+    ready_at_.emplace(std::max(confirmed.index.number, read->second.min_revision), read->second);
+    reads_.erase(read);
+}
+
+void Core::serve_ready_reads() {
+    while (!ready_at_.empty() && ready_at_.begin()->first <= machine_.applied()) {
+        ++reads_served_;
+        turn_.answers.emplace_back(Turn::ReadReady{ready_at_.begin()->second.ticket, {}});
+        ready_at_.erase(ready_at_.begin());
+    }
+}
+
+// ---- Keep-alives --------------------------------------------------------------------------------
+
+void Core::keep_alive(std::uint64_t ticket, statemachine::SessionId session,
+                      std::uint64_t timeout_ms) {
+    if (keep_alives_.size() >= config_.limits.keep_alives) {
+        turn_.answers.emplace_back(Turn::KeptAlive{ticket, Failure{Failure::Kind::overloaded}});
+        return;
+    }
+    const std::uint64_t number = ++last_keep_alive_;
+    keep_alives_[number] = {.ticket = ticket, .session = session, .deadline = now_ + timeout_ms};
+    dispatch_keep_alive(number);
+}
+
+void Core::dispatch_keep_alive(std::uint64_t number) {
+    const paxos::MemberId leader = replica_.leader();
+    if (!leader) return;
+    auto& own = keep_alives_.at(number);
+    own.last_sent = now_;
+    const proto::KeepAlive question{number, own.session};
+    if (leader == config_.self) {
+        on(config_.self, question);
+    } else {
+        turn_.at_once.push_back({leader, question});
+    }
+}
+
+void Core::on(paxos::MemberId, const proto::KeepAliveAnswer& answer) {
+    using Verdict = proto::KeepAliveAnswer::Verdict;
+    const auto own = keep_alives_.find(answer.number);
+    if (own == keep_alives_.end()) return;
+    if (answer.verdict == Verdict::not_leader) return;  // Asked again of the next one.
+    turn_.answers.emplace_back(Turn::KeptAlive{
+        own->second.ticket, api::KeptAlive{answer.verdict == Verdict::kept,
+                                           std::chrono::milliseconds(answer.expires_in)}});
+    keep_alives_.erase(own);
+}
+
+void Core::begin_shutdown() {
+    shutting_down_ = true;
+    if (replica_.role() != paxos::Role::leader) return;
+    const auto& membership = replica_.membership();
+    const auto& epoch = membership.epoch_of(membership.executed().next());
+    std::optional<paxos::MemberId> best;
+    for (const auto voter : epoch.voters) {
+        if (voter == config_.self || !replica_.executed_by(voter)) continue;
+        if (!best || *replica_.executed_by(*best) < *replica_.executed_by(voter)) best = voter;
+    }
+    if (best) step(paxos::Transfer{*best});
+}
+
+}  // namespace gavel::daemon

@@ -1,0 +1,123 @@
+// Core: what it does while its replica leads.
+
+#include <algorithm>
+
+#include "base/invariant.h"
+#include "daemon/core.h"
+#include "proto/codec.h"
+
+namespace gavel::daemon {
+
+using paxos::Role;
+
+void Core::on_role(const paxos::RoleReport& role) {
+    turn_.roles.push_back(role);
+    if (role.role != Role::leader) {
+        leader_start_.reset();
+        leader_started_ = false;
+        leases_.clear();
+        confirming_.clear();
+        // What waits here for the window was sent by origins that will send it again, elsewhere.
+        queue_.clear();
+        queue_bytes_ = 0;
+    } else if (!leader_start_) {
+        // The first own command of a leader (docs/paxos.md): expiries of its predecessors have no
+        // effect after it.
+        leader_start_ = {config_.self.number, config_.boot, ++last_number_};
+        const statemachine::Entry entry{.request = *leader_start_,
+                                        .stamp = wall_,
+                                        .command = statemachine::LeaderStart{config_.self.number}};
+        invariant(replica_.can_propose(), "a new leader stands at a free slot");
+        step(paxos::Propose{{Bytes(proto::encode(entry))}});
+    }
+    // Commands that were handed to an earlier leader go to the new one.
+    if (role.leader) {
+        for (auto& [number, pending] : pending_) dispatch(pending);
+        for (auto& [number, keep_alive] : keep_alives_) keep_alive.last_sent = {};
+    }
+}
+
+// Its LeaderStart is executed: everything that earlier leaders proposed is, too. From here on
+// sessions have a full time to live.
+void Core::start_leading() {
+    if (replica_.role() != Role::leader) return;
+    leader_started_ = true;
+    leases_.start(machine_, now_);
+}
+
+void Core::on(paxos::MemberId, proto::Forward forward) {
+    // A full queue says nothing: the origin sends again, or gives up at its deadline.
+    if (replica_.role() == Role::leader) enqueue(std::move(forward.entry));
+}
+
+bool Core::enqueue(Bytes entry) {
+    const bool full = queue_.size() >= config_.limits.queued_commands ||
+                      queue_bytes_ + entry.size() > config_.limits.queued_bytes;
+    if (full || replica_.role() != Role::leader) return false;
+    queue_bytes_ += entry.size();
+    queue_.push_back(std::move(entry));
+    return true;
+}
+
+// An own command that no client waits for, and that is not proposed again when it is lost: the next
+// leader has timers of its own.
+void Core::propose_own(statemachine::Command command) {
+    enqueue(Bytes(proto::encode(statemachine::Entry{.command = std::move(command)})));
+}
+
+void Core::pump() {
+    while (!queue_.empty() && replica_.can_propose()) {
+        const Bytes entry = std::move(queue_.front());
+        queue_.pop_front();
+        queue_bytes_ -= entry.size();
+        ++proposals_;
+        step(paxos::Propose{{Bytes(proto::with_stamp(entry.view(), wall_))}});
+    }
+}
+
+void Core::run_leader_timers() {
+    if (!leader_started_) return;
+    for (auto& command :
+         leases_.due(now_, config_.limits.expiries_per_tick, machine_.globals().leader_start)) {
+        if (const auto* leave = std::get_if<statemachine::LeaveQueue>(&command)) {
+            // Most waits end by a grant, or were renewed by a later acquire.
+            if (machine_.position(leave->name, leave->session) == 0) continue;
+        }
+        propose_own(std::move(command));
+    }
+}
+
+// A keep-alive counts only once a majority confirmed, after it arrived, that this member still
+// leads: otherwise a new leader may have let the session lapse already.
+void Core::on(paxos::MemberId from, const proto::KeepAlive& keep_alive) {
+    const Confirming confirming{from, keep_alive.number, keep_alive.session};
+    if (!leader_started_ || confirming_.size() >= config_.limits.keep_alives) {
+        answer_keep_alive(confirming, {.verdict = proto::KeepAliveAnswer::Verdict::not_leader});
+        return;
+    }
+    const std::uint64_t id = next_read_id();
+    confirming_.emplace(id, confirming);
+    step(paxos::ReadRequest{id});
+}
+
+void Core::confirm_keep_alive(Confirming confirming) {
+    using Verdict = proto::KeepAliveAnswer::Verdict;
+    const auto session = machine_.session(confirming.session);
+    if (session == nullptr ||
+        !leases_.renew(session->id, static_cast<std::uint64_t>(session->ttl), now_)) {
+        answer_keep_alive(confirming, {.verdict = Verdict::not_found});
+        return;
+    }
+    answer_keep_alive(confirming, {.verdict = Verdict::kept, .expires_in = session->ttl});
+}
+
+void Core::answer_keep_alive(const Confirming& confirming, proto::KeepAliveAnswer answer) {
+    answer.number = confirming.number;
+    if (confirming.from == config_.self) {
+        on(config_.self, answer);
+    } else {
+        turn_.at_once.push_back({confirming.from, answer});
+    }
+}
+
+}  // namespace gavel::daemon

@@ -1,0 +1,80 @@
+#include "daemon/lease_book.h"
+
+#include <algorithm>
+
+namespace gavel::daemon {
+
+using paxos::Tick;
+using statemachine::Revision;
+using statemachine::SessionId;
+
+void LeaseBook::clear() {
+    leases_.clear();
+    timers_.clear();
+}
+
+void LeaseBook::start(const statemachine::Machine& machine, Tick now) {
+    clear();
+    for (const auto& [id, session] : machine.sessions()) {
+        renew(id, static_cast<std::uint64_t>(session->ttl), now);
+    }
+    for (const auto& waiter : machine.waiters()) {
+        add_wait(waiter->lock, waiter->session, waiter->attempt,
+                 static_cast<std::uint64_t>(waiter->wait), now);
+    }
+    for (const auto& lock : machine.delayed_locks()) {
+        if (!lock->last_release) continue;
+        add_delay(lock->name, lock->last_release->token, static_cast<std::uint64_t>(lock->delay),
+                  now);
+    }
+}
+
+bool LeaseBook::renew(SessionId session, std::uint64_t ttl_ms, Tick now) {
+    const auto [lease, added] = leases_.try_emplace(session);
+    if (lease->second.expiring) return false;
+    lease->second.deadline = std::max(lease->second.deadline, now + ttl_ms);
+    if (added) timers_.emplace(lease->second.deadline, SessionTimer{session});
+    return true;
+}
+
+void LeaseBook::add_wait(std::string lock, SessionId session, Revision attempt,
+                         std::uint64_t wait_ms, Tick now) {
+    timers_.emplace(now + wait_ms, statemachine::LeaveQueue{std::move(lock), session, attempt});
+}
+
+void LeaseBook::add_delay(std::string lock, statemachine::Token token, std::uint64_t delay_ms,
+                          Tick now) {
+    timers_.emplace(now + delay_ms, statemachine::EndLockDelay{std::move(lock), token});
+}
+
+std::vector<statemachine::Command> LeaseBook::due(Tick now, std::size_t most,
+                                                  Revision leader_start) {
+    std::vector<statemachine::Command> commands;
+    while (commands.size() < most && !timers_.empty() && timers_.begin()->first <= now) {
+        Timer timer = std::move(timers_.begin()->second);
+        timers_.erase(timers_.begin());
+        if (const auto* lapse = std::get_if<SessionTimer>(&timer)) {
+            const auto lease = leases_.find(lapse->session);
+            if (lease == leases_.end()) continue;  // Ended meanwhile.
+            if (lease->second.deadline > now) {
+                timers_.emplace(lease->second.deadline, *lapse);
+                continue;
+            }
+            lease->second.expiring = true;
+            commands.emplace_back(statemachine::ExpireSession{lapse->session, leader_start});
+        } else if (auto* leave = std::get_if<statemachine::LeaveQueue>(&timer)) {
+            commands.emplace_back(std::move(*leave));
+        } else {
+            commands.emplace_back(std::get<statemachine::EndLockDelay>(std::move(timer)));
+        }
+    }
+    return commands;
+}
+
+std::int64_t LeaseBook::expires_in(SessionId session, Tick now) const {
+    const auto lease = leases_.find(session);
+    if (lease == leases_.end() || lease->second.expiring) return -1;
+    return static_cast<std::int64_t>(lease->second.deadline - now);
+}
+
+}  // namespace gavel::daemon

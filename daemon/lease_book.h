@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "paxos/types.h"
+#include "statemachine/machine.h"
+
+namespace gavel::daemon {
+
+// What a leader times for the state: sessions' leases, waits for locks, lock-delays. Volatile: a
+// new leader begins with full times from the state as its LeaderStart left it, so that nothing is
+// taken away early, whatever any clock says.
+class LeaseBook {
+public:
+    // Forgets everything, then gives every session, wait and lock-delay its full time.
+    void start(const statemachine::Machine& machine, paxos::Tick now);
+    void clear();
+
+    // A session was opened, or a keep-alive was confirmed. False: its expiry is proposed already.
+    bool renew(statemachine::SessionId session, std::uint64_t ttl_ms, paxos::Tick now);
+    void forget(statemachine::SessionId session) { leases_.erase(session); }
+    void add_wait(std::string lock, statemachine::SessionId session, statemachine::Revision attempt,
+                  std::uint64_t wait_ms, paxos::Tick now);
+    void add_delay(std::string lock, statemachine::Token token, std::uint64_t delay_ms,
+                   paxos::Tick now);
+
+    // Commands that are due, at most `most`; each is given out once.
+    std::vector<statemachine::Command> due(paxos::Tick now, std::size_t most,
+                                           statemachine::Revision leader_start);
+
+    // Milliseconds until the session lapses; -1: its expiry is proposed, or it is not known.
+    std::int64_t expires_in(statemachine::SessionId session, paxos::Tick now) const;
+    std::size_t size() const { return timers_.size(); }
+
+private:
+    struct Lease {
+        paxos::Tick deadline{};
+        bool expiring{};
+    };
+    struct SessionTimer {
+        statemachine::SessionId session{};
+    };
+    using Timer = std::variant<SessionTimer, statemachine::LeaveQueue, statemachine::EndLockDelay>;
+
+    std::map<statemachine::SessionId, Lease> leases_;
+    // A session has one timer; when it fires early, because of renewals, it is set anew.
+    std::multimap<paxos::Tick, Timer> timers_;
+};
+
+}  // namespace gavel::daemon
