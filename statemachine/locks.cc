@@ -184,16 +184,16 @@ Token Locks::grant(Step& step, Table::iterator at, SessionId session, const std:
 
 // Takes the lock from its holder. Nobody has it until hand_on().
 void Locks::vacate(Step& step, Table::iterator at, ReleaseReason reason, DurationMs delay) {
-    Lock lock = *at->second.lock;
-    const SessionId session = lock.holder->session;
-    const Token token = lock.holder->token;
-    lock.holder.reset();
-    lock.last_release = LastRelease{.session = session,
-                                    .token = token,
-                                    .at = step.time,
-                                    .revision = step.revision,
-                                    .reason = reason};
-    lock.delay = std::max<DurationMs>(delay, 0);
+    const Ptr<Lock> before = at->second.lock;
+    const SessionId session = before->holder->session;
+    const Token token = before->holder->token;
+    Lock lock{.name = before->name,
+              .last_release = LastRelease{.session = session,
+                                          .token = token,
+                                          .at = step.time,
+                                          .revision = step.revision,
+                                          .reason = reason},
+              .delay = std::max<DurationMs>(delay, 0)};
     store(step, at->second, std::move(lock));
     --held_;
     const bool expired = reason == ReleaseReason::session_expired;

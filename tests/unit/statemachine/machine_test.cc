@@ -1,0 +1,124 @@
+#include <gmock/gmock.h>
+
+#include "driver.h"
+
+namespace gavel::statemachine {
+namespace {
+
+using testing::IsEmpty;
+
+TEST(Machine, BeginsWithAnEpochThatGovernsFromTheFirstSlot) {
+    const Machine machine({}, 64, {{.id = 2, .name = "n2"}, {.id = 1, .name = "n1"}});
+
+    const Globals& globals = machine.globals();
+    EXPECT_EQ(globals.applied, 0U);
+    EXPECT_EQ(globals.alpha, 64U);
+    ASSERT_EQ(globals.epochs.size(), 1U);
+    EXPECT_EQ(globals.epochs[0],
+              (Epoch{.number = 1,
+                     .first_slot = 1,
+                     .members = {{.id = 1, .name = "n1"}, {.id = 2, .name = "n2"}}}));
+    EXPECT_THAT(machine.rows(), IsEmpty());
+}
+
+TEST(Machine, HasATimeThatNeverGoesBack) {
+    Driver driver;
+    driver.run(Entry{.stamp = 5'000, .command = OpenSession{}});
+    driver.run(Entry{.stamp = 3'000, .command = OpenSession{}});
+
+    EXPECT_EQ(driver.machine().globals().time, 5'000);
+    EXPECT_EQ(driver.machine().session(2)->created_at, 5'000);
+}
+
+TEST(Machine, MovesOnlyItsSlotOnANoOp) {
+    Driver driver;
+    driver.put("a", "1");
+    Globals before = driver.machine().globals();
+
+    driver.noop();
+
+    before.applied = 2;
+    EXPECT_EQ(driver.machine().globals(), before);
+}
+
+TEST(Machine, RemembersTheLatestLeaderStart) {
+    Driver driver;
+    driver.noop();
+
+    const Applied applied = driver.run(LeaderStart{3});
+
+    EXPECT_EQ(applied.outcome, Outcome{Done{}});
+    EXPECT_EQ(driver.machine().globals().leader_start, 2U);
+    EXPECT_THAT(applied.changed, IsEmpty());
+}
+
+TEST(Machine, HasAHashOfItsRowsThatForgetsWhatIsGone) {
+    Driver driver;
+    const std::uint64_t empty = driver.machine().globals().rows_hash;
+    driver = Driver({.history_changes = 0});
+    driver.put("a", "1");
+    EXPECT_NE(driver.machine().globals().rows_hash, empty);
+
+    driver.run(DeleteKey{.key = "a"});
+
+    EXPECT_EQ(driver.machine().globals().rows_hash, empty);
+    EXPECT_NE(driver.machine().hash(), Driver{}.machine().hash());
+}
+
+TEST(Machine, HasAHashThatTellsDifferentStatesApart) {
+    Driver one, other;
+    one.put("a", "1");
+    other.put("a", "2");
+    EXPECT_NE(one.machine().hash(), other.machine().hash());
+
+    Driver late, later;
+    late.run(Entry{.stamp = 1, .command = LeaderStart{1}});
+    later.run(Entry{.stamp = 2, .command = LeaderStart{1}});
+    EXPECT_NE(late.machine().hash(), later.machine().hash());
+}
+
+TEST(Machine, IsNotRestoredFromRowsThatDifferFromTheirHash) {
+    Driver driver;
+    driver.put("a", "1");
+    driver.put("b", "1");
+    for (const auto& [dropped, value] : driver.stored()) {
+        Machine machine(driver.machine().limits(), 8, {});
+        for (const auto& [key, kept] : driver.stored()) {
+            if (key != dropped) machine.load({key, kept});
+        }
+        EXPECT_FALSE(machine.finish_load(driver.machine().globals()));
+    }
+}
+
+TEST(Machine, IsNotRestoredWhenARowStandsUnderAnotherKey) {
+    Driver driver({.history_changes = 0});
+    driver.put("a", "1");
+    Machine machine(driver.machine().limits(), 8, {});
+
+    machine.load({{Table::keys, "b"}, driver.machine().key("a")});
+
+    EXPECT_FALSE(machine.finish_load(driver.machine().globals()));
+}
+
+TEST(Machine, IsRestoredFromRowsInAnyOrder) {
+    Driver driver;
+    const SessionId one = driver.open(), two = driver.open();
+    driver.lock("x", one);
+    driver.queue("x", two);
+    driver.put("b", "1");
+    driver.put("a", "1");
+    Machine machine(driver.machine().limits(), 8, {});
+
+    const auto& stored = driver.stored();
+    for (auto row = stored.rbegin(); row != stored.rend(); ++row) {
+        machine.load({row->first, row->second});
+    }
+
+    EXPECT_TRUE(machine.finish_load(driver.machine().globals()));
+    machine.check_invariants();
+    EXPECT_EQ(machine.hash(), driver.machine().hash());
+    EXPECT_EQ(machine.position("x", two), 1U);
+}
+
+}  // namespace
+}  // namespace gavel::statemachine

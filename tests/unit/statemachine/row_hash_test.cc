@@ -1,0 +1,201 @@
+#include "statemachine/row_hash.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <set>
+
+#include "statemachine/rows.h"
+
+namespace gavel::statemachine {
+namespace {
+
+// The hashes of `base` and of each variation of it must all differ.
+template <class T>
+void expect_told_apart(const T& base, const std::vector<std::function<void(T&)>>& variations) {
+    const RowKey key{Table::keys, "k"};
+    std::set<std::uint64_t> hashes{row_hash(key, std::make_shared<const T>(base))};
+    EXPECT_EQ(*hashes.begin(), row_hash(key, std::make_shared<const T>(base)));
+    for (const auto& vary : variations) {
+        T varied = base;
+        vary(varied);
+        hashes.insert(row_hash(key, std::make_shared<const T>(varied)));
+    }
+    EXPECT_EQ(hashes.size(), variations.size() + 1);
+}
+
+TEST(RowHash, DependsOnTableAndKey) {
+    const RowValue value = std::make_shared<const Session>(Session{.id = 1});
+
+    const std::set<std::uint64_t> hashes = {row_hash({Table::sessions, "a"}, value),
+                                            row_hash({Table::sessions, "b"}, value),
+                                            row_hash({Table::locks, "a"}, value)};
+
+    EXPECT_EQ(hashes.size(), 3U);
+}
+
+TEST(RowHash, DependsOnEachFieldOfASession) {
+    expect_told_apart<Session>(
+        {}, {[](Session& s) { s.id = 1; }, [](Session& s) { s.name = "x"; },
+             [](Session& s) { s.ttl = 1; }, [](Session& s) { s.lock_delay = 1; },
+             [](Session& s) { s.metadata = "x"; }, [](Session& s) { s.created_at = 1; }});
+}
+
+TEST(RowHash, DependsOnEachFieldOfALock) {
+    expect_told_apart<Lock>(
+        {.name = "x", .holder = Holder{}, .last_release = LastRelease{}},
+        {[](Lock& l) { l.name = "y"; }, [](Lock& l) { l.holder.reset(); },
+         [](Lock& l) { l.holder->session = 1; }, [](Lock& l) { l.holder->token = 1; },
+         [](Lock& l) { l.holder->since = 1; }, [](Lock& l) { l.holder->metadata = "x"; },
+         [](Lock& l) { l.last_release.reset(); }, [](Lock& l) { l.last_release->session = 1; },
+         [](Lock& l) { l.last_release->token = 1; }, [](Lock& l) { l.last_release->at = 1; },
+         [](Lock& l) { l.last_release->revision = 1; },
+         [](Lock& l) { l.last_release->reason = ReleaseReason::session_expired; },
+         [](Lock& l) { l.delay = 1; }});
+}
+
+TEST(RowHash, DependsOnEachFieldOfAWaiter) {
+    expect_told_apart<Waiter>(
+        {}, {[](Waiter& w) { w.lock = "x"; }, [](Waiter& w) { w.session = 1; },
+             [](Waiter& w) { w.place = 1; }, [](Waiter& w) { w.attempt = 1; },
+             [](Waiter& w) { w.wait = 1; }, [](Waiter& w) { w.since = 1; },
+             [](Waiter& w) { w.metadata = "x"; }, [](Waiter& w) { w.idempotency_key = "x"; }});
+}
+
+TEST(RowHash, DependsOnEachFieldOfAKey) {
+    const std::string large(1'000, 'v');
+    expect_told_apart<KeyValue>(
+        {.value = large},
+        {[](KeyValue& v) { v.key = "x"; }, [](KeyValue& v) { v.value = "x"; },
+         [&](KeyValue& v) { v.value = large + "v"; },
+         [&](KeyValue& v) { v.value = std::string(999, 'v') + "w"; },
+         [](KeyValue& v) { v.content_type = "x"; }, [](KeyValue& v) { v.author = "x"; },
+         [](KeyValue& v) { v.created = 1; }, [](KeyValue& v) { v.modified = 1; },
+         [](KeyValue& v) { v.version = 1; }, [](KeyValue& v) { v.modified_at = 1; }});
+}
+
+TEST(RowHash, DependsOnEachFieldOfAChange) {
+    const auto value = [](Revision modified) {
+        return std::make_shared<const KeyValue>(KeyValue{.key = "k", .modified = modified});
+    };
+    const auto body = [](EventBody changed) {
+        return [changed](Change& c) { c.events[0].body = changed; };
+    };
+    using Kind = LockEvent::Change;
+    expect_told_apart<Change>(
+        {.events = {{.body = KeyPutEvent{value(0)}}}},
+        {[](Change& c) { c.revision = 1; }, [](Change& c) { c.at = 1; },
+         [](Change& c) { c.events.clear(); }, [](Change& c) { c.events.push_back(c.events[0]); },
+         [](Change& c) { c.events[0].revision = 1; }, [](Change& c) { c.events[0].index = 1; },
+         [](Change& c) { c.events[0].last = true; }, body(KeyPutEvent{value(1)}),
+         body(KeyDeletedEvent{"k", 0}), body(KeyDeletedEvent{"l", 0}),
+         body(KeyDeletedEvent{"k", 1}), body(LockEvent{"k", Kind::acquired, 0, 0}),
+         body(LockEvent{"l", Kind::acquired, 0, 0}), body(LockEvent{"k", Kind::released, 0, 0}),
+         body(LockEvent{"k", Kind::acquired, 1, 0}), body(LockEvent{"k", Kind::acquired, 0, 1})});
+}
+
+TEST(RowHash, DependsOnEachFieldOfARequestAndItsOutcome) {
+    const auto outcome = [](Outcome changed) {
+        return [changed](RequestRecord& r) { r.outcome = changed; };
+    };
+    using What = LimitReached::What;
+    expect_told_apart<RequestRecord>({}, {[](RequestRecord& r) { r.request.member = 1; },
+                                          [](RequestRecord& r) { r.request.boot = 1; },
+                                          [](RequestRecord& r) { r.request.number = 1; },
+                                          [](RequestRecord& r) { r.revision = 1; },
+                                          outcome(SessionOpened{0}),
+                                          outcome(SessionOpened{1}),
+                                          outcome(SessionEnded{}),
+                                          outcome(SessionNotFound{0}),
+                                          outcome(SessionNotFound{1}),
+                                          outcome(LockGranted{0, 0, false}),
+                                          outcome(LockGranted{1, 0, false}),
+                                          outcome(LockGranted{0, 1, false}),
+                                          outcome(LockGranted{0, 0, true}),
+                                          outcome(LockQueued{0, 0}),
+                                          outcome(LockQueued{1, 0}),
+                                          outcome(LockQueued{0, 1}),
+                                          outcome(LockHeld{0, 0, 0}),
+                                          outcome(LockHeld{1, 0, 0}),
+                                          outcome(LockHeld{0, 1, 0}),
+                                          outcome(LockHeld{0, 0, 1}),
+                                          outcome(LockReleased{0}),
+                                          outcome(LockReleased{1}),
+                                          outcome(LeftQueue{}),
+                                          outcome(NotHolder{0}),
+                                          outcome(NotHolder{1}),
+                                          outcome(KeyPut{0, false}),
+                                          outcome(KeyPut{1, false}),
+                                          outcome(KeyPut{0, true}),
+                                          outcome(KeyDeleted{}),
+                                          outcome(KeyNotFound{}),
+                                          outcome(PreconditionFailed{0}),
+                                          outcome(PreconditionFailed{1}),
+                                          outcome(LimitReached{What::sessions}),
+                                          outcome(LimitReached{What::keys}),
+                                          outcome(IdempotencyKeyReused{}),
+                                          outcome(RequestTooOld{})});
+}
+
+TEST(RowHash, DependsOnEachFieldOfAnIdempotencyRecord) {
+    using Record = IdempotencyRecord;
+    expect_told_apart<Record>(
+        {}, {[](Record& r) { r.key = "x"; }, [](Record& r) { r.fingerprint = 1; },
+             [](Record& r) { r.revision = 1; }, [](Record& r) { r.expires_at = 1; },
+             [](Record& r) { r.outcome = SessionEnded{}; }});
+}
+
+TEST(StateHash, DependsOnEverythingThatBelongsToNoRow) {
+    const Globals base{.epochs = {{.members = {{.id = 1}}}}};
+    const std::vector<std::function<void(Globals&)>> variations = {
+        [](Globals& g) { g.applied = 1; },
+        [](Globals& g) { g.time = 1; },
+        [](Globals& g) { g.leader_start = 1; },
+        [](Globals& g) { g.alpha = 1; },
+        [](Globals& g) { g.history_floor = 1; },
+        [](Globals& g) { g.rows_hash = 1; },
+        [](Globals& g) { g.epochs.clear(); },
+        [](Globals& g) { g.epochs[0].number = 1; },
+        [](Globals& g) { g.epochs[0].first_slot = 1; },
+        [](Globals& g) { g.epochs[0].members.clear(); },
+        [](Globals& g) { g.epochs[0].members[0].id = 2; },
+        [](Globals& g) { g.epochs[0].members[0].name = "x"; },
+        [](Globals& g) { g.epochs[0].members[0].peer_address = "x"; },
+        [](Globals& g) { g.epochs[0].members[0].role = Role::learner; }};
+
+    std::set<std::uint64_t> hashes{state_hash(base)};
+    for (const auto& vary : variations) {
+        Globals varied = base;
+        vary(varied);
+        hashes.insert(state_hash(varied));
+    }
+
+    EXPECT_EQ(hashes.size(), variations.size() + 1);
+}
+
+// Stored states carry the hash: it must not change with a compiler or a release.
+TEST(RowHash, IsTheSameOnEveryMachine) {
+    const KeyValue value{.key = "app/a",
+                         .value = std::string(300, 'v'),
+                         .content_type = "text/plain",
+                         .created = 3,
+                         .modified = 5,
+                         .version = 2,
+                         .modified_at = 1'700'000'000'000};
+
+    EXPECT_EQ(row_hash(key_row("app/a"), std::make_shared<const KeyValue>(value)),
+              14977571552035823739U);
+}
+
+TEST(RowKey, IsOrderedLikeWhatItNames) {
+    EXPECT_LT(session_row(255), session_row(256));
+    EXPECT_LT(history_row(1), history_row(1ULL << 40));
+    EXPECT_EQ(session_row(258).key, std::string("\0\0\0\0\0\0\1\2", 8));
+    EXPECT_EQ(request_row({.member = 258, .boot = 9, .number = 4'097}, 4'096).key,
+              std::string("\1\2\0\0\0\0\0\0\0\1", 10));
+    EXPECT_EQ(waiter_row({.lock = "x", .place = 1}).key, std::string("\0\0\0\0\0\0\0\1x", 9));
+    EXPECT_EQ(idempotency_row(std::string(300, 'k')).key.size(), 263U);
+}
+
+}  // namespace
+}  // namespace gavel::statemachine
