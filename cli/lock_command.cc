@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <map>
 #include <memory>
@@ -65,7 +66,12 @@ private:
     std::optional<Failure> open_session() {
         const auto sent = BootClock::now();
         const nlohmann::json body{{"name", session_name()}, {"ttl", format_ttl()}};
-        const auto session = call_json(client_, create_session_call(body));
+        Call call = create_session_call(body);
+        if (deadline_) {
+            const auto left = std::chrono::ceil<milliseconds>(*deadline_ - Clock::now());
+            call.patience = std::min(call.patience, left);
+        }
+        const auto session = call_json(client_, call);
         if (!session) return session.error();
         session_ = text_of(*session, "id");
         keeper_.emplace(context_.endpoints, session_, options_.ttl, sent);

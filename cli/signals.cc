@@ -8,16 +8,21 @@
 namespace gavel::cli {
 
 SignalQueue::SignalQueue(std::initializer_list<int> signals) {
-    sigset_t set;
-    sigemptyset(&set);
-    for (const int signal : signals) sigaddset(&set, signal);
-    invariant(pthread_sigmask(SIG_BLOCK, &set, &before_) == 0, "signals can be blocked");
-    fd_ = ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    sigemptyset(&signals_);
+    for (const int signal : signals) sigaddset(&signals_, signal);
+    invariant(pthread_sigmask(SIG_BLOCK, &signals_, &before_) == 0, "signals can be blocked");
+    fd_ = ::signalfd(-1, &signals_, SFD_CLOEXEC | SFD_NONBLOCK);
     invariant(fd_ >= 0, "there is a descriptor for signals");
 }
 
 SignalQueue::~SignalQueue() {
-    // What still waits has been dealt with or concerns a child that is no more.
+    // What still waits has been dealt with or concerns a child that is no more, except for what an
+    // outer queue waits for as well: that is left to it.
+    sigset_t ours = signals_;
+    for (int signal = 1; signal < NSIG; ++signal) {
+        if (sigismember(&before_, signal) == 1) sigdelset(&ours, signal);
+    }
+    ::signalfd(fd_, &ours, 0);
     while (take()) {
     }
     ::close(fd_);

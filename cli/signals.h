@@ -24,6 +24,7 @@ public:
     const sigset_t& mask_before() const { return before_; }
 
 private:
+    sigset_t signals_{};
     sigset_t before_{};
     int fd_ = -1;
 };

@@ -193,7 +193,8 @@ private:
 void add_watch_command(CLI::App& app, Action& action) {
     auto options = std::make_shared<WatchOptions>();
     auto* command = app.add_subcommand("watch", "Show changes as they happen");
-    command->footer("A command comes last: gavel watch PREFIX [OPTIONS] --exec COMMAND [ARGUMENTS]");
+    command->footer(
+        "A command comes last: gavel watch PREFIX [OPTIONS] --exec COMMAND [ARGUMENTS]");
     command->add_option("PREFIX", options->prefix, "Keys that begin with this; '' for all");
     command->add_option("--key", options->keys, "One key, repeatable")->allow_extra_args(false);
     command->add_option("--locks", options->locks, "Locks that begin with this, repeatable")

@@ -56,8 +56,8 @@ private:
     bool answer(int connection, const FakeRequest& request, const FakeReply& reply);
 
     Handler handler_;
-    int listener_ = -1;
-    int port_ = 0;
+    int port_ = 0;  // Before listener_, whose making finds it.
+    int listener_;
     std::atomic<bool> stopping_{false};
     std::atomic<int> connections_{0};
     mutable std::mutex mutex_;  // Guards what follows.

@@ -1,0 +1,388 @@
+#include <gmock/gmock.h>
+#include <poll.h>
+#include <pty.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+
+#include "cli/exit_code.h"
+#include "tests/unit/cli/fake_server.h"
+#include "tests/unit/cli/run.h"
+
+namespace gavel::cli {
+namespace {
+
+using test::FakeReply;
+using test::FakeRequest;
+using test::FakeServer;
+using test::problem;
+using test::Ran;
+using test::run;
+using testing::EndsWith;
+using testing::HasSubstr;
+
+const FakeReply granted{.status = 201, .body = R"({"held":true,"name":"deploy","token":7})"};
+const FakeReply kept_alive{.body = R"({"id":"s1","ttl":"15s","expires_in":"15s"})"};
+
+bool is_keepalive(const FakeRequest& request) { return request.target.ends_with("/keepalive"); }
+
+FakeReply held() {
+    return problem(
+        409, "lock-held",
+        R"(,"position":1,"holders":[{"session":"s9","session_name":"web-1","token":5}])");
+}
+
+// A member that gives every session the lock at once; a test overrides what it is about.
+class FakeMember {
+public:
+    using Override = std::function<std::optional<FakeReply>(const FakeRequest&)>;
+
+    explicit FakeMember(Override special = [](const FakeRequest&) { return std::nullopt; })
+        : special_(std::move(special)) {}
+
+    Endpoint endpoint() const { return server_.endpoint(); }
+    std::vector<FakeRequest> requests(const std::string& beginning) const {
+        return server_.requests(beginning);
+    }
+
+private:
+    FakeReply answer(const FakeRequest& request) {
+        if (const auto reply = special_(request)) return *reply;
+        if (request.method == "PUT") return granted;
+        if (is_keepalive(request)) return kept_alive;
+        if (request.method == "POST") {
+            const int number = ++sessions_;
+            return {.status = 201, .body = "{\"id\":\"s" + std::to_string(number) + "\"}"};
+        }
+        return {};
+    }
+
+    Override special_;
+    std::atomic<int> sessions_{0};
+    FakeServer server_{[this](const FakeRequest& request) { return answer(request); }};
+};
+
+class Lock : public testing::Test {
+protected:
+    Lock() { std::filesystem::remove(file_); }
+
+    std::string said() const {
+        std::ifstream in(file_);
+        return {std::istreambuf_iterator<char>(in), {}};
+    }
+    void say() const { std::ofstream(file_) << "said"; }
+
+    static Ran lock(const std::vector<Endpoint>& endpoints, const std::string& script,
+                    std::vector<std::string> options = {}) {
+        std::vector<std::string> arguments{"lock", "deploy"};
+        arguments.insert(arguments.end(), options.begin(), options.end());
+        arguments.insert(arguments.end(), {"--", "sh", "-c", script});
+        return run(arguments, endpoints);
+    }
+
+    static void expect_left(const FakeMember& member, const std::string& session = "s1") {
+        EXPECT_EQ(member.requests("DELETE /v1/locks/deploy?session=" + session).size(), 1u);
+        EXPECT_EQ(member.requests("DELETE /v1/sessions/" + session).size(), 1u);
+    }
+
+    const std::string file_ = testing::TempDir() + "gavel-lock-test-" + std::to_string(::getpid());
+};
+
+TEST_F(Lock, RunsTheCommandWithNameTokenAndSessionAndReleasesAfterwards) {
+    FakeMember member;
+
+    const auto ran = lock({member.endpoint()},
+                          "echo $GAVEL_LOCK_NAME $GAVEL_LOCK_TOKEN "
+                          "$GAVEL_SESSION > " +
+                              file_);
+
+    EXPECT_EQ(ran.code, exit_success);
+    EXPECT_EQ(said(), "deploy 7 s1\n");
+    EXPECT_EQ(ran.err, "");
+    EXPECT_THAT(member.requests("POST /v1/sessions")[0].body, HasSubstr("\"ttl\":\"15000ms\""));
+    expect_left(member);
+}
+
+TEST_F(Lock, GivesTheCommandsExitCodeAndReleasesEvenIfItFailed) {
+    FakeMember member;
+
+    EXPECT_EQ(lock({member.endpoint()}, "exit 7").code, 7);
+    EXPECT_EQ(lock({member.endpoint()}, "kill -KILL $$").code, exit_by_signal(SIGKILL));
+
+    expect_left(member);
+    expect_left(member, "s2");
+}
+
+TEST_F(Lock, AnswersAsExecDoesWhenTheCommandCannotBeRun) {
+    FakeMember member;
+
+    const auto missing = run({"lock", "deploy", "--", "/nowhere/command"}, {member.endpoint()});
+    const auto folder = run({"lock", "deploy", "--", "/tmp"}, {member.endpoint()});
+
+    EXPECT_EQ(missing.code, exit_command_not_found);
+    EXPECT_THAT(missing.err, HasSubstr("/nowhere/command: No such file or directory"));
+    EXPECT_EQ(folder.code, exit_cannot_execute);
+    expect_left(member);
+    expect_left(member, "s2");
+}
+
+TEST_F(Lock, RunsTheCommandInAProcessGroupOfItsOwnWithTheUsualSignalMask) {
+    FakeMember member;
+
+    // Builtins only: the shell blocks signals while it waits for another program.
+    lock({member.endpoint()},
+         "read stat < /proc/$$/stat; set -- $stat; test $5 = $$ && echo group > " + file_ +
+             "; while read name value; do case $name$value in SigBlk:*[1-9a-f]*) exit 1;; "
+             "SigBlk:*) echo mask >> " +
+             file_ + ";; esac; done < /proc/$$/status");
+
+    EXPECT_EQ(said(), "group\nmask\n");
+}
+
+TEST_F(Lock, WithNoWaitIsBusyWhenAnotherHoldsIt) {
+    FakeMember member([](const FakeRequest& request) -> std::optional<FakeReply> {
+        if (request.method == "PUT") return held();
+        return std::nullopt;
+    });
+
+    const auto ran = lock({member.endpoint()}, "exit 0", {"--no-wait"});
+
+    EXPECT_EQ(ran.code, exit_busy);
+    EXPECT_EQ(member.requests("PUT ").size(), 1u);
+    EXPECT_THAT(member.requests("PUT ")[0].target, EndsWith("?wait=0ms"));
+    expect_left(member);
+}
+
+TEST_F(Lock, GivesUpAtItsTimeout) {
+    FakeMember member([](const FakeRequest& request) -> std::optional<FakeReply> {
+        if (request.method == "PUT") return held();
+        return std::nullopt;
+    });
+
+    const auto ran = lock({member.endpoint()}, "exit 0", {"--timeout", "100ms"});
+
+    EXPECT_EQ(ran.code, exit_timed_out);
+    expect_left(member);
+}
+
+TEST_F(Lock, WaitsInTheQueueAndSaysOnceWhoHoldsIt) {
+    int attempts = 0;
+    FakeMember member([&attempts](const FakeRequest& request) -> std::optional<FakeReply> {
+        if (request.method == "PUT" && ++attempts <= 3) return held();
+        return std::nullopt;
+    });
+
+    const auto ran = lock({member.endpoint()}, "exit 0");
+
+    EXPECT_EQ(ran.code, exit_success);
+    EXPECT_EQ(ran.err, "gavel: waiting for deploy, held by s9 (web-1)\n");
+    EXPECT_THAT(member.requests("PUT ")[1].target, EndsWith("?wait=10m"));
+}
+
+TEST_F(Lock, KeepsWaitingWithItsSessionThroughAnotherMember) {
+    FakeMember dies([](const FakeRequest& request) -> std::optional<FakeReply> {
+        if (request.target.ends_with("wait=0ms")) return held();
+        if (request.method == "PUT") return FakeReply{.hang_up = true};
+        return std::nullopt;
+    });
+    FakeMember other;
+
+    const auto ran = lock({dies.endpoint(), other.endpoint()}, "echo $GAVEL_SESSION > " + file_);
+
+    EXPECT_EQ(ran.code, exit_success);
+    EXPECT_EQ(said(), "s1\n");
+    EXPECT_EQ(other.requests("PUT ")[0].body, dies.requests("PUT ")[0].body);
+}
+
+TEST_F(Lock, QueuesAgainWithANewSessionWhenItsSessionLapsedWhileWaiting) {
+    FakeMember member([](const FakeRequest& request) -> std::optional<FakeReply> {
+        if (request.method == "PUT" && request.body.find("\"s1\"") != std::string::npos) {
+            return problem(404, "session-not-found");
+        }
+        return std::nullopt;
+    });
+
+    const auto ran = lock({member.endpoint()}, "echo $GAVEL_SESSION > " + file_);
+
+    EXPECT_EQ(ran.code, exit_success);
+    EXPECT_EQ(said(), "s2\n");
+}
+
+TEST_F(Lock, LeavesTheQueueWhenASignalComesWhileItWaits) {
+    FakeMember member([](const FakeRequest& request) -> std::optional<FakeReply> {
+        if (request.target.ends_with("wait=0ms")) return held();
+        if (request.method != "PUT") return std::nullopt;
+        ::kill(::getpid(), SIGTERM);
+        return FakeReply{.silent = true};
+    });
+
+    const auto ran = lock({member.endpoint()}, "exit 0");
+
+    EXPECT_EQ(ran.code, exit_by_signal(SIGTERM));
+    expect_left(member);
+}
+
+TEST_F(Lock, PassesSignalsOnToTheCommandsGroup) {
+    FakeMember member;
+
+    const auto ran = lock({member.endpoint()},
+                          "trap 'exit 9' USR1; kill -USR1 $PPID; while :; do sleep 0.02; done");
+
+    EXPECT_EQ(ran.code, 9);
+    expect_left(member);
+}
+
+TEST_F(Lock, KeepsItsSessionAliveWhileTheCommandRuns) {
+    FakeMember member(
+        [this, count = 0](const FakeRequest& request) mutable -> std::optional<FakeReply> {
+            if (is_keepalive(request) && ++count == 2) say();
+            return std::nullopt;
+        });
+
+    const auto ran = lock({member.endpoint()}, "while ! test -s " + file_ + "; do sleep 0.02; done",
+                          {"--ttl", "3s"});
+
+    EXPECT_EQ(ran.code, exit_success);
+    EXPECT_GE(member.requests("POST /v1/sessions/s1/keepalive").size(), 2u);
+}
+
+TEST_F(Lock, KeepsItsSessionAliveThroughAnotherMember) {
+    FakeMember silent([](const FakeRequest& request) -> std::optional<FakeReply> {
+        if (is_keepalive(request)) return FakeReply{.silent = true};
+        return std::nullopt;
+    });
+    FakeMember other([this](const FakeRequest& request) -> std::optional<FakeReply> {
+        if (is_keepalive(request)) say();
+        return std::nullopt;
+    });
+
+    const auto ran = lock({silent.endpoint(), other.endpoint()},
+                          "while ! test -s " + file_ + "; do sleep 0.02; done", {"--ttl", "3s"});
+
+    EXPECT_EQ(ran.code, exit_success);
+}
+
+std::optional<FakeReply> without_session(const FakeRequest& request) {
+    if (is_keepalive(request)) return problem(404, "session-not-found");
+    return std::nullopt;
+}
+
+TEST_F(Lock, EndsTheCommandWhenItsSessionHasEnded) {
+    FakeMember member(without_session);
+
+    const auto ran = lock({member.endpoint()},
+                          "trap 'echo term > " + file_ +
+                              "; exit 0' TERM; "
+                              "while :; do sleep 0.02; done",
+                          {"--ttl", "1s"});
+
+    EXPECT_EQ(ran.code, exit_lock_lost);
+    EXPECT_EQ(said(), "term\n");
+    EXPECT_THAT(ran.err, HasSubstr("lock lost: the session has ended"));
+}
+
+TEST_F(Lock, KillsACommandThatDoesNotHeedTerm) {
+    FakeMember member(without_session);
+
+    const auto ran =
+        lock({member.endpoint()}, "trap '' TERM; while :; do sleep 0.02; done", {"--ttl", "1s"});
+
+    EXPECT_EQ(ran.code, exit_lock_lost);
+    EXPECT_THAT(ran.err, HasSubstr("killing the command"));
+}
+
+TEST_F(Lock, WithKillDoesNotAskFirst) {
+    FakeMember member(without_session);
+
+    const auto ran = lock({member.endpoint()},
+                          "trap 'echo term > " + file_ + "' TERM; while :; do sleep 0.02; done",
+                          {"--ttl", "1s", "--on-lost", "kill"});
+
+    EXPECT_EQ(ran.code, exit_lock_lost);
+    EXPECT_EQ(said(), "");
+}
+
+TEST_F(Lock, IsLostBeforeItsTtlIsOverWhenNoKeepaliveIsConfirmed) {
+    FakeMember member([](const FakeRequest& request) -> std::optional<FakeReply> {
+        if (is_keepalive(request)) return FakeReply{.hang_up = true};
+        return std::nullopt;
+    });
+    const auto begun = std::chrono::steady_clock::now();
+
+    const auto ran =
+        lock({member.endpoint()}, "trap '' TERM; while :; do sleep 0.02; done", {"--ttl", "4s"});
+
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(4));
+    EXPECT_EQ(ran.code, exit_lock_lost);
+    EXPECT_THAT(ran.err, HasSubstr("no keep-alive was confirmed"));
+}
+
+TEST_F(Lock, WithNoneLetsTheCommandGoOnAndSaysSoInTheEnd) {
+    FakeMember member(without_session);
+
+    const auto ran = lock({member.endpoint()}, "sleep 1; echo done > " + file_,
+                          {"--ttl", "1s", "--on-lost", "none"});
+
+    EXPECT_EQ(ran.code, exit_lock_lost);
+    EXPECT_EQ(said(), "done\n");
+    EXPECT_THAT(ran.err, HasSubstr("the command goes on without it"));
+}
+
+TEST_F(Lock, FailsWhenNobodyListens) {
+    EXPECT_EQ(lock({test::closed_endpoint()}, "exit 0").code, exit_error);
+}
+
+TEST_F(Lock, FailsWhenTheServerRefuses) {
+    FakeMember member([](const FakeRequest& request) -> std::optional<FakeReply> {
+        if (request.method == "PUT") return problem(409, "deadlock");
+        return std::nullopt;
+    });
+
+    const auto ran = lock({member.endpoint()}, "exit 0");
+
+    EXPECT_EQ(ran.code, exit_error);
+    EXPECT_EQ(ran.err, "gavel: deadlock: it is so (request r-1)\n");
+    expect_left(member);
+}
+
+// Runs `script` under the lock in a process of its own on a terminal of its own; types `typed` when
+// the command has made the file; gives the exit code, 99 if terminal or lock were not given back.
+int on_a_terminal(const std::string& script, const std::string& typed, const std::string& file) {
+    int terminal = -1;
+    const pid_t pid = ::forkpty(&terminal, nullptr, nullptr, nullptr);
+    if (pid == 0) {
+        FakeMember member;
+        const int code =
+            run({"lock", "deploy", "--", "sh", "-c", script}, {member.endpoint()}).code;
+        const bool ours = ::tcgetpgrp(STDIN_FILENO) == ::getpgrp();
+        const bool released = member.requests("DELETE /v1/locks/deploy").size() == 1;
+        ::_exit(ours && released ? code : 99);
+    }
+    while (!std::filesystem::exists(file)) ::poll(nullptr, 0, 10);
+    EXPECT_EQ(::write(terminal, typed.data(), typed.size()), static_cast<ssize_t>(typed.size()));
+    int status = 0;
+    ::waitpid(pid, &status, 0);
+    ::close(terminal);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST_F(Lock, LetsTheCommandReadFromTheTerminal) {
+    EXPECT_EQ(on_a_terminal("touch " + file_ + "; read word; test \"$word\" = hello && exit 5",
+                            "hello\n", file_),
+              5);
+}
+
+TEST_F(Lock, LetsControlCReachTheCommand) {
+    EXPECT_EQ(on_a_terminal("trap 'exit 6' INT; touch " + file_ + "; while :; do sleep 0.02; done",
+                            "\x03", file_),
+              6);
+}
+
+}  // namespace
+}  // namespace gavel::cli

@@ -1,0 +1,176 @@
+#include <gmock/gmock.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "cli/exit_code.h"
+#include "tests/unit/cli/fake_server.h"
+#include "tests/unit/cli/run.h"
+
+namespace gavel::cli {
+namespace {
+
+using test::FakeReply;
+using test::FakeRequest;
+using test::FakeServer;
+using test::problem;
+using test::run;
+using testing::HasSubstr;
+
+std::string put_event(int revision, const std::string& key, const std::string& value) {
+    const std::string number = std::to_string(revision);
+    return "event: put\ndata: {\"revision\":" + number + ",\"key\":\"" + key + "\",\"value\":\"" +
+           value + "\"}\nid: " + number + "\n\n";
+}
+
+FakeReply stream(const std::string& events) {
+    return {.body = events, .content_type = "text/event-stream", .stream = true};
+}
+
+class Watch : public testing::Test {
+protected:
+    Watch() { std::filesystem::remove(file_); }
+
+    std::string said() const {
+        std::ifstream in(file_);
+        return {std::istreambuf_iterator<char>(in), {}};
+    }
+
+    const std::string file_ = testing::TempDir() + "gavel-watch-test-" + std::to_string(::getpid());
+};
+
+TEST_F(Watch, PrintsOneLineForEachChange) {
+    FakeServer server([](const FakeRequest&) {
+        return stream(put_event(5, "app/a", "one") +
+                      "event: delete\ndata: {\"revision\":6,\"key\":\"app/a\"}\nid: 6\n\n"
+                      "event: lock\ndata: {\"revision\":7,\"lock\":\"deploy\","
+                      "\"change\":\"acquired\",\"session\":\"s1\",\"token\":7}\nid: 7\n\n");
+    });
+
+    const auto ran = run({"watch", "app/", "--locks", "deploy", "--since", "4", "--count", "3"},
+                         {server.endpoint()});
+
+    EXPECT_EQ(ran.code, exit_success);
+    EXPECT_EQ(ran.out,
+              "5  put  app/a  one\n6  delete  app/a\n"
+              "7  lock  deploy  acquired by s1, token 7\n");
+    EXPECT_EQ(server.requests()[0].target, "/v1/watch?prefix=app/&locks=deploy&since=4");
+    EXPECT_EQ(server.requests()[0].headers.at("accept"), "text/event-stream");
+}
+
+TEST_F(Watch, PrintsJsonWithTheKindOfChange) {
+    FakeServer server([](const FakeRequest&) { return stream(put_event(5, "a", "one")); });
+
+    EXPECT_EQ(run({"watch", "--key", "a", "--count", "1", "-o", "jsonl"}, {server.endpoint()}).out,
+              "{\"event\":\"put\",\"key\":\"a\",\"revision\":5,\"value\":\"one\"}\n");
+    EXPECT_EQ(run({"watch", "--key", "a", "--count", "1", "-o", "value"}, {server.endpoint()}).out,
+              "one\n");
+}
+
+TEST_F(Watch, ResumesThroughAnotherEndpointWithoutShowingAnythingTwice) {
+    // The first breaks within revision 6; the second brings that revision from its beginning.
+    FakeServer second([](const FakeRequest&) {
+        return stream("event: put\ndata: {\"revision\":6,\"key\":\"a\",\"value\":\"two\"}\n\n" +
+                      put_event(6, "b", "three") + "event: bookmark\nid: 9\ndata: {}\n\n" +
+                      put_event(8, "b", "stale") + put_event(10, "b", "four"));
+    });
+    int streams = 0;
+    FakeServer breaks([&](const FakeRequest& request) {
+        EXPECT_EQ(request.headers.contains("last-event-id"), ++streams > 1);
+        return streams == 1 ? stream(put_event(5, "a", "one") +
+                                     "event: put\ndata: {\"revision\":6,\"key\":\"a\",\"value\":"
+                                     "\"two\"}\n\nevent: put\ndata: {\"revi")
+                            : FakeReply{.hang_up = true};
+    });
+
+    const auto ran =
+        run({"watch", "", "--count", "4", "-o", "value"}, {breaks.endpoint(), second.endpoint()});
+
+    EXPECT_EQ(ran.out, "one\ntwo\nthree\nfour\n");
+    EXPECT_EQ(second.requests()[0].headers.at("last-event-id"), "5");
+}
+
+TEST_F(Watch, DoesNotSendSinceAgainOnceItHasAPosition) {
+    int streams = 0;
+    FakeServer server(
+        [&streams](const FakeRequest&) { return stream(put_event(++streams + 4, "a", "x")); });
+
+    run({"watch", "a", "--since", "4", "--count", "2"}, {server.endpoint()});
+
+    EXPECT_EQ(server.requests()[1].target, "/v1/watch?prefix=a");
+    EXPECT_EQ(server.requests()[1].headers.at("last-event-id"), "5");
+}
+
+TEST_F(Watch, SaysWhenChangesAreMissing) {
+    FakeServer server([](const FakeRequest&) {
+        return stream("event: reset\ndata: {\"revision\":50}\nid: 50\n\n" +
+                      put_event(51, "a", "x"));
+    });
+
+    const auto ran = run({"watch", "a", "--count", "1"}, {server.endpoint()});
+
+    EXPECT_EQ(ran.out, "51  put  a  x\n");
+    EXPECT_THAT(ran.err, HasSubstr("changes are missing"));
+}
+
+TEST_F(Watch, EndsWhenTheServerRefusesOrNobodyListens) {
+    FakeServer server([](const FakeRequest&) { return problem(410, "compacted"); });
+
+    EXPECT_EQ(run({"watch", "a", "--since", "1"}, {server.endpoint()}).code, exit_error);
+    EXPECT_EQ(run({"watch", "a"}, {test::closed_endpoint(), test::closed_endpoint()}).code,
+              exit_error);
+}
+
+TEST_F(Watch, EndsWithASignal) {
+    FakeServer server([](const FakeRequest&) {
+        ::kill(::getpid(), SIGINT);
+        return FakeReply{.silent = true};
+    });
+
+    EXPECT_EQ(run({"watch", "a"}, {server.endpoint()}).code, exit_by_signal(SIGINT));
+}
+
+TEST_F(Watch, RunsTheCommandForEachChangeNeverTwoAtOnce) {
+    FakeServer server([](const FakeRequest&) {
+        return stream(put_event(5, "a", "x") + put_event(6, "b", "y") + put_event(7, "c", "z"));
+    });
+
+    const auto ran = run({"watch", "", "--count", "3", "--exec", "sh", "-c",
+                          "mkdir $0.lock && echo $GAVEL_EVENT $GAVEL_KEY $GAVEL_REVISION >> $0 && "
+                          "sleep 0.05 && rmdir $0.lock",
+                          file_},
+                         {server.endpoint()});
+
+    EXPECT_EQ(ran.code, exit_success);
+    EXPECT_EQ(said(), "put a 5\nput b 6\nput c 7\n");
+    EXPECT_EQ(ran.out, "");
+}
+
+TEST_F(Watch, EndsWithTheExitCodeOfACommandThatFails) {
+    FakeServer server(
+        [](const FakeRequest&) { return stream(put_event(5, "a", "x") + put_event(6, "b", "y")); });
+
+    EXPECT_EQ(
+        run({"watch", "", "--exec", "sh", "-c", "echo x >> $0; exit 4", file_}, {server.endpoint()})
+            .code,
+        4);
+    EXPECT_EQ(said(), "x\n");
+    EXPECT_EQ(run({"watch", "", "--exec", "/nowhere/command"}, {server.endpoint()}).code,
+              exit_command_not_found);
+}
+
+TEST_F(Watch, PassesASignalOnToTheCommand) {
+    FakeServer server([](const FakeRequest&) { return stream(put_event(5, "a", "x")); });
+
+    const auto ran = run({"watch", "", "--exec", "sh", "-c",
+                          "trap 'exit 3' TERM; kill -TERM $PPID; while :; do sleep 0.02; done"},
+                         {server.endpoint()});
+
+    EXPECT_EQ(ran.code, 3);
+}
+
+}  // namespace
+}  // namespace gavel::cli
