@@ -1,0 +1,112 @@
+#include "daemon/disk.h"
+
+#include <algorithm>
+#include <iterator>
+#include <memory>
+#include <utility>
+
+namespace gavel::daemon {
+namespace {
+
+constexpr std::uint64_t cut_step = 8'192;  // Entries removed in one transaction.
+constexpr std::uint64_t cut_from = 4'096;  // Not worth one for less.
+constexpr std::size_t learn_bytes = 256 * 1024;
+
+bool by_key(const statemachine::Row& a, const statemachine::Row& b) { return a.key < b.key; }
+
+}  // namespace
+
+Disk::Disk(persistence::LogStore log, persistence::StateStore state,
+           statemachine::Revision durable_applied, Post post)
+    : log_(std::move(log)),
+      state_(std::move(state)),
+      post_(std::move(post)),
+      durable_applied_(durable_applied) {}
+
+void Disk::append(std::vector<paxos::Record> records, std::vector<Outgoing> once_durable) {
+    if (records.empty() && once_durable.empty()) return;
+    if (records.empty() && !log_busy_ && collecting_.empty()) {
+        released(std::move(once_durable));
+        return;
+    }
+    std::move(records.begin(), records.end(), std::back_inserter(collecting_.records));
+    std::move(once_durable.begin(), once_durable.end(),
+              std::back_inserter(collecting_.once_durable));
+    start_log();
+}
+
+void Disk::start_log() {
+    if (log_busy_) return;
+    if (collecting_.records.empty()) {
+        if (!collecting_.empty()) released(std::exchange(collecting_, {}).once_durable);
+        start_cut();
+        return;
+    }
+    log_busy_ = true;
+    ++handed_;
+    auto batch = std::make_shared<Batch>(std::exchange(collecting_, {}));
+    log_writer_.start([this, batch] {
+        log_.commit(batch->records);
+        post_([this, batch] { on_log_durable(std::move(*batch)); });
+    });
+}
+
+void Disk::on_log_durable(Batch batch) {
+    log_busy_ = false;
+    durable_ = handed_;
+    ++commits_;
+    start_state();
+    // The next commit begins before the answers to this one are worked off; now and then a cut
+    // gets its turn first.
+    if (!collecting_.records.empty() && commits_ % 64 != 0) start_log();
+    released(std::move(batch.once_durable));
+    if (!log_busy_) start_cut();
+    if (!log_busy_) start_log();
+}
+
+// Between two batches, so that the hot path waits for one bounded transaction at most.
+void Disk::start_cut() {
+    if (log_busy_) return;
+    const paxos::Slot oldest = log_.oldest();
+    if (cut_target_ < oldest + cut_from) return;
+    const paxos::Slot through{std::min(cut_target_.number, oldest.number + cut_step)};
+    log_busy_ = true;
+    log_writer_.start([this, through] {
+        log_.cut(through);
+        post_([this] {
+            log_busy_ = false;
+            start_log();
+        });
+    });
+}
+
+void Disk::commit_state(StateBatch batch) {
+    held_state_ = std::move(batch);
+    // What was executed may rest on records that still collect, or are being synced.
+    held_until_ = handed_ + (collecting_.records.empty() ? 0 : 1);
+    start_state();
+}
+
+void Disk::start_state() {
+    if (!held_state_ || state_busy_ || durable_ < held_until_) return;
+    state_busy_ = true;
+    auto batch = std::make_shared<StateBatch>(std::move(*held_state_));
+    held_state_.reset();
+    state_writer_.start([this, batch] {
+        std::sort(batch->rows.begin(), batch->rows.end(), by_key);
+        state_.commit(batch->rows, batch->globals);
+        post_([this, applied = batch->globals.applied] {
+            state_busy_ = false;
+            durable_applied_ = applied;
+        });
+    });
+}
+
+paxos::LearnAnswer Disk::read(const paxos::LogRead& wanted) const {
+    return {.from = wanted.from,
+            .oldest = log_.oldest(),
+            .chosen_prefix = wanted.chosen_prefix,
+            .values = log_.read_chosen(wanted.from, learn_bytes)};
+}
+
+}  // namespace gavel::daemon

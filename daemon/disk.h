@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "daemon/core.h"
+#include "daemon/writer.h"
+#include "persistence/log_store.h"
+#include "persistence/state_store.h"
+
+namespace gavel::daemon {
+
+// The two environments and their writers, as the core thread sees them. While one batch of the log
+// is being synced the next one collects (group commit); messages that rest on a batch come back
+// when it is durable. The state follows in the background: a batch of it is started only once every
+// record handed over before it is durable, and the log is cut only behind the durable state.
+//
+// Every call and callback is on the core thread, but for the writers' own jobs.
+class Disk {
+public:
+    using Post = std::function<void(std::function<void()>)>;  // To the core thread.
+
+    Disk(persistence::LogStore log, persistence::StateStore state,
+         statemachine::Revision durable_applied, Post post);
+
+    // The log: `released` gets each message, in order, once all records handed over before it and
+    // with it are durable. Without records, and with nothing under way, that is at once.
+    void append(std::vector<paxos::Record> records, std::vector<Outgoing> once_durable);
+    std::function<void(std::vector<Outgoing>)> released{};
+
+    // The state: only when state_is_idle().
+    bool state_is_idle() const { return !state_busy_ && !held_state_; }
+    void commit_state(StateBatch batch);
+    statemachine::Revision durable_applied() const { return durable_applied_; }
+
+    // Entries up to `through` are no longer needed; removed some at a time, between batches.
+    void cut(paxos::Slot through) { cut_target_ = std::max(cut_target_, through); }
+
+    // Chosen values for a peer that asks; bounded, on the core thread, from memory-mapped pages.
+    paxos::LearnAnswer read(const paxos::LogRead& wanted) const;
+
+    bool idle() const { return !log_busy_ && collecting_.empty() && state_is_idle(); }
+    std::uint64_t commits() const { return commits_; }
+    persistence::LogStore& log() { return log_; }
+    const persistence::LogStore& log() const { return log_; }
+    const persistence::StateStore& state() const { return state_; }
+
+private:
+    struct Batch {
+        std::vector<paxos::Record> records{};
+        std::vector<Outgoing> once_durable{};
+        bool empty() const { return records.empty() && once_durable.empty(); }
+    };
+
+    void start_log();
+    void start_cut();
+    void start_state();
+    void on_log_durable(Batch batch);
+
+    persistence::LogStore log_;
+    persistence::StateStore state_;
+    Post post_;
+    Batch collecting_;
+    bool log_busy_ = false;
+    bool state_busy_ = false;
+    std::uint64_t handed_ = 0;   // Batches given to the log's writer.
+    std::uint64_t durable_ = 0;  // ... and known durable.
+    std::uint64_t commits_ = 0;
+    std::optional<StateBatch> held_state_;
+    std::uint64_t held_until_ = 0;  // The batch that must be durable first.
+    statemachine::Revision durable_applied_;
+    paxos::Slot cut_target_{};
+    // Last, so that they end before what their jobs touch.
+    Writer log_writer_;
+    Writer state_writer_;
+};
+
+}  // namespace gavel::daemon

@@ -1,0 +1,530 @@
+#include "daemon/node.h"
+
+#include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
+#include <future>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <thread>
+#include <utility>
+
+#include "daemon/disk.h"
+#include "daemon/log.h"
+#include "daemon/peers.h"
+#include "proto/codec.h"
+
+namespace gavel::daemon {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr std::chrono::milliseconds tick_interval{10};
+constexpr std::chrono::milliseconds alive_interval{250};
+
+paxos::Tick monotonic_now() {
+    const auto since =
+        std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now().time_since_epoch());
+    return {static_cast<std::uint64_t>(since.count())};
+}
+
+statemachine::TimeMs wall_now() {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(
+               std::chrono::system_clock::now().time_since_epoch())
+        .count();
+}
+
+std::uint64_t random_seed() {
+    std::random_device device;
+    return std::uint64_t{device()} << 32 | device();
+}
+
+const char* to_string(paxos::Role role) {
+    switch (role) {
+        case paxos::Role::leader:
+            return "leader";
+        case paxos::Role::candidate:
+            return "candidate";
+        case paxos::Role::follower:
+            break;
+    }
+    return "follower";
+}
+
+}  // namespace
+
+class Node::Impl {
+public:
+    Impl(Options options, persistence::LogStore log, persistence::StateStore state,
+         statemachine::Machine machine, paxos::Durable durable)
+        : options_(std::move(options)),
+          boot_(log.boot()),
+          identity_(log.identity()),
+          machine_(std::move(machine)),
+          durable_(std::move(durable)),
+          disk_(std::move(log), std::move(state), machine_->applied(),
+                [this](std::function<void()> job) { boost::asio::post(io_, std::move(job)); }),
+          timer_(io_) {
+        disk_.released = [this](std::vector<Outgoing> messages) { release(std::move(messages)); };
+        applied_ = machine_->applied();
+        members_ = machine_->globals().epochs.back().members;
+        make_peers();
+    }
+
+    Result<std::uint16_t, ConfigError> listen() { return peers_->listen(options_.peer_listen); }
+
+    void start(std::uint16_t port) {
+        peer_port = port;
+        peers_->start();
+        if (may_vote()) {
+            make_core();
+        } else {
+            log::info("waiting to meet every initial member before voting");
+        }
+        tick();
+        thread_ = std::thread([this] { io_.run(); });
+    }
+
+    void hand_over(std::chrono::milliseconds patience) {
+        auto done = std::make_shared<std::promise<void>>();
+        auto handed = done->get_future();
+        boost::asio::post(io_, [this, done, patience] {
+            if (core_) {
+                core_->begin_shutdown();
+                turn();
+            }
+            wait_until_followed(done, Clock::now() + patience);
+        });
+        handed.wait_for(patience + std::chrono::seconds(1));
+    }
+
+    void stop() {
+        if (!thread_.joinable()) return;
+        boost::asio::post(io_, [this] { finish(); });
+        thread_.join();
+    }
+
+    // From any thread: runs on the core thread, together with whatever else came meanwhile.
+    void enter(std::function<void()> call) {
+        bool first = false;
+        {
+            const std::lock_guard lock(inbox_mutex_);
+            first = inbox_.empty();
+            inbox_.push_back(std::move(call));
+        }
+        if (first) boost::asio::post(io_, [this] { drain_inbox(); });
+    }
+
+    void submit(api::Submission submission, std::function<void(api::SubmitResult)> done) {
+        if (!core_) return done(api::Failure{unavailable()});
+        const std::uint64_t ticket = ++last_ticket_;
+        submits_.emplace(ticket, std::move(done));
+        core_->submit(ticket, std::move(submission));
+    }
+
+    void read(const api::ReadOptions& options, api::Query query) {
+        if (!core_) return query(nullptr, api::Failure{unavailable()});
+        const std::uint64_t ticket = ++last_ticket_;
+        queries_.emplace(ticket, std::move(query));
+        core_->read(ticket, options);
+    }
+
+    void keep_alive(statemachine::SessionId session, std::chrono::milliseconds timeout,
+                    std::function<void(api::KeepAliveResult)> done) {
+        if (!core_) return done(api::Failure{unavailable()});
+        const std::uint64_t ticket = ++last_ticket_;
+        keep_alives_.emplace(ticket, std::move(done));
+        core_->keep_alive(ticket, session, static_cast<std::uint64_t>(timeout.count()));
+    }
+
+    api::Status status() const {
+        api::Status status;
+        if (core_) {
+            status = core_->status();
+        } else {
+            status.member_id = identity_.member;
+            status.role = "follower";
+            status.alpha = identity_.alpha;
+            status.version = options_.version;
+            status.boot = boot_;
+            status.not_ready_reason = "waiting to meet every initial member";
+            for (const auto& member : members_) status.members.push_back({.member = member});
+        }
+        status.name = identity_.name;
+        status.cluster_id = identity_.cluster_id;
+        status.durable_applied = disk_.durable_applied();
+        status.log_bytes = disk_.log().bytes_used();
+        status.state_bytes = disk_.state().bytes_used();
+        status.messages_dropped = peers_->dropped();
+        status.commits = disk_.commits();
+        return status;
+    }
+
+    void subscribe(std::weak_ptr<std::function<void(Changes)>> sink) {
+        sinks_.push_back(std::move(sink));
+    }
+
+    std::uint64_t applied() const { return applied_.load(std::memory_order_relaxed); }
+    std::uint16_t leader() const { return leader_.load(std::memory_order_relaxed); }
+
+    std::uint16_t peer_port = 0;
+
+private:
+    // ---- Setting up -----------------------------------------------------------------------------
+
+    void make_peers() {
+        Peers::Options options{.self = {.format_level = proto::format_level,
+                                        .cluster_id = identity_.cluster_id,
+                                        .member = identity_.member,
+                                        .incarnation = identity_.incarnation,
+                                        .boot = boot_,
+                                        .alpha = identity_.alpha,
+                                        .version = options_.version},
+                               .seed = random_seed()};
+        for (const auto& member : members_) {
+            if (member.id == identity_.member) continue;
+            if (auto address = parse_address(member.peer_address)) {
+                options.others[{member.id}] = *address;
+            }
+        }
+        Peers::Callbacks callbacks{
+            .admit = [this](const proto::Hello& hello) { return admit(hello); },
+            .on_connected =
+                [](paxos::MemberId member, const proto::Hello& hello) {
+                    log::info("connected to member",
+                              {{"member", member.number}, {"boot", hello.boot}});
+                },
+            .on_message =
+                [this](paxos::MemberId from, proto::PeerMessage message) {
+                    if (core_) core_->receive(from, std::move(message));
+                },
+            .on_read = [this] { schedule_turn(); },
+            .on_down = [this](paxos::MemberId member, bool refused) { on_down(member, refused); }};
+        peers_ = std::make_unique<Peers>(io_, std::move(options), std::move(callbacks));
+    }
+
+    // A member is who it was when it was first met (design: identity). The pin is durable before
+    // the handshake ends.
+    std::optional<std::string> admit(const proto::Hello& hello) {
+        if (!disk_.log().pin(hello.member, hello.incarnation)) {
+            return "its data directory is not the one that this cluster knows it by: a member "
+                   "that lost its directory has to join anew";
+        }
+        if (!core_ && may_vote()) {
+            boost::asio::post(io_, [this] {
+                if (core_) return;
+                log::info("met every initial member");
+                make_core();
+                schedule_turn();
+            });
+        }
+        return std::nullopt;
+    }
+
+    bool may_vote() const {
+        const auto pinned = disk_.log().pinned();
+        for (const auto& member : members_) {
+            if (member.id != identity_.member && !pinned.contains(member.id)) return false;
+        }
+        return true;
+    }
+
+    void make_core() {
+        Core::Config config{.self = {identity_.member},
+                            .boot = boot_,
+                            .seed = random_seed(),
+                            .heartbeat_ms = options_.heartbeat_ms,
+                            .election_timeout_ms = options_.election_timeout_ms,
+                            .client_address = options_.client_address,
+                            .version = options_.version,
+                            .limits = options_.limits};
+        core_.emplace(std::move(config), std::move(*machine_), durable_, monotonic_now(),
+                      wall_now());
+        machine_.reset();
+        durable_ = {};
+    }
+
+    api::Failure::Kind unavailable() const {
+        return stopping_ ? api::Failure::Kind::shutting_down : api::Failure::Kind::no_leader;
+    }
+
+    void on_down(paxos::MemberId member, bool refused) {
+        log::info(refused ? "member is gone" : "connection to member broke",
+                  {{"member", member.number}});
+        if (!core_ || !refused) return;
+        core_->peer_died(member);
+        schedule_turn();
+    }
+
+    // ---- The loop -------------------------------------------------------------------------------
+
+    void tick() {
+        if (core_) {
+            core_->tick(monotonic_now(), wall_now());
+            turn();
+            hand_state_over(false);
+            disk_.cut(core_->cut_point(disk_.durable_applied(), options_.log_retain));
+        }
+        if (options_.alive && Clock::now() - alive_at_ >= alive_interval) {
+            alive_at_ = Clock::now();
+            options_.alive(status());
+        }
+        timer_.expires_after(tick_interval);
+        timer_.async_wait([this](const boost::system::error_code& error) {
+            if (!error) tick();
+        });
+    }
+
+    void drain_inbox() {
+        std::vector<std::function<void()>> calls;
+        {
+            const std::lock_guard lock(inbox_mutex_);
+            calls.swap(inbox_);
+        }
+        for (auto& call : calls) call();
+        schedule_turn();
+    }
+
+    // A turn ends when everything that is ready has been taken in: proposals share a commit, reads
+    // share a round, messages share a frame.
+    void schedule_turn() {
+        if (turn_scheduled_) return;
+        turn_scheduled_ = true;
+        boost::asio::post(io_, [this] {
+            turn_scheduled_ = false;
+            turn();
+        });
+    }
+
+    void turn() {
+        if (!core_) return;
+        Turn turn = core_->end_turn();
+        applied_.store(core_->machine().applied(), std::memory_order_relaxed);
+        leader_.store(core_->replica().leader().number, std::memory_order_relaxed);
+
+        for (const auto& role : turn.roles) {
+            log::info("role", {{"role", to_string(role.role)},
+                               {"leader", role.leader.number},
+                               {"ballot", role.ballot.number()}});
+        }
+        disk_.append(std::move(turn.records), std::move(turn.once_durable));
+        for (const auto& outgoing : turn.at_once) peers_->send(outgoing.to, outgoing.message);
+        for (const auto& wanted : turn.log_reads) {
+            peers_->send(wanted.to, paxos::Message(disk_.read(wanted)));
+        }
+        peers_->flush();
+        publish(std::move(turn.changes));
+        for (auto& answer : turn.answers) {
+            std::visit([this](auto& alternative) { deliver(alternative); }, answer);
+        }
+        if (core_->dirty_rows() >= options_.state_commit_rows) hand_state_over(true);
+    }
+
+    void release(std::vector<Outgoing> messages) {
+        for (auto& outgoing : messages) {
+            if (outgoing.to.number == identity_.member) {
+                core_->receive(outgoing.to, std::move(outgoing.message));
+            } else {
+                peers_->send(outgoing.to, outgoing.message);
+            }
+        }
+        peers_->flush();
+        schedule_turn();
+    }
+
+    void publish(std::vector<statemachine::Ptr<statemachine::Change>> changes) {
+        if (changes.empty() || sinks_.empty()) return;
+        const auto shared =
+            std::make_shared<const std::vector<statemachine::Ptr<statemachine::Change>>>(
+                std::move(changes));
+        std::erase_if(sinks_, [&](const auto& weak) {
+            const auto sink = weak.lock();
+            if (sink) (*sink)(shared);
+            return !sink;
+        });
+    }
+
+    void deliver(Turn::Submitted& submitted) {
+        auto node = take(submits_, submitted.ticket);
+        if (node) node(std::move(submitted.result));
+    }
+    void deliver(Turn::ReadReady& ready) {
+        auto query = take(queries_, ready.ticket);
+        if (!query) return;
+        if (ready.failure) {
+            query(nullptr, ready.failure);
+        } else {
+            query(&core_->machine(), {});
+        }
+    }
+    void deliver(Turn::KeptAlive& kept) {
+        auto done = take(keep_alives_, kept.ticket);
+        if (done) done(std::move(kept.result));
+    }
+
+    template <class Map>
+    static typename Map::mapped_type take(Map& map, std::uint64_t ticket) {
+        const auto found = map.find(ticket);
+        if (found == map.end()) return {};
+        auto callback = std::move(found->second);
+        map.erase(found);
+        return callback;
+    }
+
+    // ---- State to the disk, and the end ---------------------------------------------------------
+
+    void hand_state_over(bool now) {
+        if (!disk_.state_is_idle() || core_->dirty_rows() == 0) return;
+        const auto since = Clock::now() - state_handed_at_;
+        if (!now && since < std::chrono::milliseconds(options_.state_commit_ms)) return;
+        state_handed_at_ = Clock::now();
+        disk_.commit_state(core_->take_state_batch());
+    }
+
+    void wait_until_followed(const std::shared_ptr<std::promise<void>>& done,
+                             Clock::time_point deadline) {
+        const bool leads = core_ && core_->replica().role() == paxos::Role::leader;
+        const bool alone = members_.size() == 1;
+        if (!leads || alone || Clock::now() >= deadline) {
+            done->set_value();
+            return;
+        }
+        auto timer = std::make_shared<boost::asio::steady_timer>(io_, tick_interval);
+        timer->async_wait([this, done, deadline, timer](const boost::system::error_code&) {
+            wait_until_followed(done, deadline);
+        });
+    }
+
+    void finish() {
+        stopping_ = true;
+        timer_.cancel();
+        if (core_) {
+            turn();
+            hand_state_over(true);
+        }
+        wait_for_disk();
+    }
+
+    void wait_for_disk() {
+        if (!disk_.idle()) {
+            auto timer =
+                std::make_shared<boost::asio::steady_timer>(io_, std::chrono::milliseconds(1));
+            timer->async_wait([this, timer](const boost::system::error_code&) { wait_for_disk(); });
+            return;
+        }
+        for (auto& [ticket, done] : submits_) {
+            done(api::Failure{api::Failure::Kind::outcome_unknown});
+        }
+        for (auto& [ticket, query] : queries_) {
+            query(nullptr, api::Failure{api::Failure::Kind::shutting_down});
+        }
+        for (auto& [ticket, done] : keep_alives_) {
+            done(api::Failure{api::Failure::Kind::shutting_down});
+        }
+        submits_.clear();
+        queries_.clear();
+        keep_alives_.clear();
+        peers_->stop();
+        io_.stop();
+    }
+
+    Options options_;
+    std::uint64_t boot_;
+    persistence::Identity identity_;
+    std::optional<statemachine::Machine> machine_;  // Until the core has it.
+    paxos::Durable durable_;
+    std::vector<statemachine::Member> members_;
+
+    boost::asio::io_context io_{1};
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
+        io_.get_executor()};
+    std::unique_ptr<Peers> peers_;
+    std::optional<Core> core_;
+    Disk disk_;
+    boost::asio::steady_timer timer_;
+    bool turn_scheduled_ = false;
+    bool stopping_ = false;
+    Clock::time_point alive_at_{};
+    Clock::time_point state_handed_at_{};
+
+    std::uint64_t last_ticket_ = 0;
+    boost::unordered_flat_map<std::uint64_t, std::function<void(api::SubmitResult)>> submits_;
+    boost::unordered_flat_map<std::uint64_t, api::Query> queries_;
+    boost::unordered_flat_map<std::uint64_t, std::function<void(api::KeepAliveResult)>>
+        keep_alives_;
+    std::vector<std::weak_ptr<std::function<void(Changes)>>> sinks_;
+
+    std::atomic<std::uint64_t> applied_{0};
+    std::atomic<std::uint16_t> leader_{0};
+
+    std::mutex inbox_mutex_;
+    std::vector<std::function<void()>> inbox_;
+    std::thread thread_;
+};
+
+Result<std::unique_ptr<Node>, persistence::StorageError> Node::open(Options options,
+                                                                    persistence::LogStore log,
+                                                                    persistence::StateStore state) {
+    statemachine::Machine machine(options.state_limits, log.identity().alpha,
+                                  options.initial_members);
+    const auto globals = state.load([&](statemachine::Row row) { machine.load(std::move(row)); });
+    if (!globals) return globals.error();
+    if (*globals && !machine.finish_load(**globals)) {
+        return persistence::StorageError{
+            "the state on disk is not the one that was written (its hash differs)"};
+    }
+    auto durable = log.recover({machine.applied()});
+    if (!durable) return durable.error();
+
+    auto impl = std::make_unique<Impl>(std::move(options), std::move(log), std::move(state),
+                                       std::move(machine), std::move(*durable));
+    auto port = impl->listen();
+    if (!port) return persistence::StorageError{port.error().what};
+    impl->peer_port = *port;
+    return std::unique_ptr<Node>(new Node(std::move(impl)));
+}
+
+Node::Node(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Node::~Node() { stop(); }
+
+void Node::start() { impl_->start(impl_->peer_port); }
+std::uint16_t Node::peer_port() const { return impl_->peer_port; }
+void Node::hand_over(std::chrono::milliseconds patience) { impl_->hand_over(patience); }
+void Node::stop() { impl_->stop(); }
+
+void Node::submit(api::Submission submission, std::function<void(api::SubmitResult)> done) {
+    impl_->enter([this, submission = std::move(submission), done = std::move(done)]() mutable {
+        impl_->submit(std::move(submission), std::move(done));
+    });
+}
+
+void Node::read(api::ReadOptions options, api::Query query) {
+    impl_->enter([this, options, query = std::move(query)]() mutable {
+        impl_->read(options, std::move(query));
+    });
+}
+
+void Node::keep_alive(statemachine::SessionId session, std::chrono::milliseconds timeout,
+                      std::function<void(api::KeepAliveResult)> done) {
+    impl_->enter([this, session, timeout, done = std::move(done)]() mutable {
+        impl_->keep_alive(session, timeout, std::move(done));
+    });
+}
+
+void Node::status(std::function<void(api::Status)> done) {
+    impl_->enter([this, done = std::move(done)] { done(impl_->status()); });
+}
+
+std::shared_ptr<void> Node::subscribe(std::function<void(Changes)> sink) {
+    auto shared = std::make_shared<std::function<void(Changes)>>(std::move(sink));
+    impl_->enter([this, weak = std::weak_ptr(shared)] { impl_->subscribe(weak); });
+    return shared;
+}
+
+std::uint64_t Node::applied() const { return impl_->applied(); }
+std::uint16_t Node::leader() const { return impl_->leader(); }
+
+}  // namespace gavel::daemon
