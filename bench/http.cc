@@ -200,11 +200,14 @@ void HttpConnection::give_lines() {
 std::string_view json_field(std::string_view json, std::string_view name) {
     for (std::size_t at = json.find(name); at != std::string_view::npos;
          at = json.find(name, at + 1)) {
-        std::size_t from = at + name.size();
-        if (at == 0 || json[at - 1] != '"' || from >= json.size() || json[from] != '"') continue;
-        from = json.find_first_not_of(" :\"", from);
-        if (from == std::string_view::npos) break;
-        return json.substr(from, json.find_first_of("\",}] \r\n", from) - from);
+        if (at == 0 || json[at - 1] != '"') continue;
+        std::string_view rest = json.substr(at + name.size());
+        if (!rest.starts_with('"')) continue;
+        rest.remove_prefix(std::min(rest.find_first_not_of(' ', 1), rest.size()));
+        if (!rest.starts_with(':')) continue;
+        rest.remove_prefix(std::min(rest.find_first_not_of(' ', 1), rest.size()));
+        if (rest.starts_with('"')) rest.remove_prefix(1);
+        return rest.substr(0, rest.find_first_of("\",}] \r\n"));
     }
     return {};
 }

@@ -19,9 +19,10 @@ namespace {
 using boost::asio::steady_timer;
 
 constexpr std::size_t opening_at_once = 64;
-constexpr auto setup_max = std::chrono::seconds(30);
+constexpr auto setup_max = std::chrono::seconds(10);
 constexpr auto drain_max = std::chrono::seconds(5);
 constexpr auto pause_after_error = std::chrono::milliseconds(10);
+constexpr auto pause_in_setup = std::chrono::milliseconds(200);
 
 bool is_locking(Work work) { return work == Work::lock || work == Work::handoff; }
 
@@ -77,8 +78,9 @@ public:
             const int status = errors.empty() ? 0 : errors.begin()->first;
             throw std::runtime_error(
                 "only " + std::to_string(ready_) + " of " + std::to_string(runners_.size()) +
-                " clients could be set up in 30 s; the first answer to the others was " +
-                (status == 0 ? "a lost connection" : std::to_string(status)));
+                " clients could be set up in 10 s; " +
+                (status == 0 ? "connections are refused or lost"
+                             : "others were answered " + std::to_string(status)));
         }
         result_.errors.clear();
         io_.restart();
@@ -233,7 +235,7 @@ void Runner::on_done(Answer answer) {
 
 void Runner::recover(Answer answer) {
     worker_.count_error(answer.status);
-    pause_.expires_after(pause_after_error);
+    pause_.expires_after(was_ready_ ? pause_after_error : pause_in_setup);
     pause_.async_wait(
         [this, lost = answer.status == 0](auto) { lost || !was_ready_ ? open() : next(); });
 }
