@@ -2,12 +2,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <map>
+#include <array>
 #include <optional>
 #include <ostream>
 
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/options.h"
 #include "cli/text.h"
 
 namespace gavel::cli {
@@ -38,12 +39,13 @@ void build(CLI::App& app, GlobalOptions& options, Action& action) {
     app.add_option("--endpoint", options.endpoints,
                    "Where a member listens, repeatable (GAVEL_ENDPOINTS, http://127.0.0.1:7400)")
         ->allow_extra_args(false);
-    app.add_option("-o,--output", options.format, "table, json, jsonl or value")
-        ->transform(
-            CLI::CheckedTransformer(std::map<std::string, Format>{{"table", Format::table},
-                                                                  {"json", Format::json},
-                                                                  {"jsonl", Format::jsonl},
-                                                                  {"value", Format::value}}));
+    add_choice(
+        app, "-o,--output", {"table", "json", "jsonl", "value"},
+        [&options](std::size_t chosen) {
+            constexpr std::array formats{Format::table, Format::json, Format::jsonl, Format::value};
+            options.format = formats.at(chosen);
+        },
+        "How data is printed (table)");
     add_lock_command(app, action);
     add_locks_commands(app, action);
     add_session_commands(app, action);

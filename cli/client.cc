@@ -24,7 +24,9 @@ HttpRequest request_of(const Call& call, const std::string& request_id) {
                         .body = call.body,
                         .time_limit = call.attempt_limit};
     request.headers.emplace_back("X-Request-Id", request_id);
-    if (!call.body.empty()) request.headers.emplace_back("Content-Type", call.content_type);
+    if (!call.body.empty() || call.method == "PUT") {
+        request.headers.emplace_back("Content-Type", call.content_type);
+    }
     return request;
 }
 

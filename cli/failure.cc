@@ -13,6 +13,18 @@ std::string text_member(const nlohmann::json& object, const char* name) {
     return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
+// Whether it is trouble of one member or of a moment. That a lock is held or a limit reached may
+// pass as well, but it is the cluster's answer, which no other member betters.
+bool may_pass(const Failure& failure, const nlohmann::json& problem) {
+    if (failure.status < 500 && failure.status != 408) return false;
+    // No call of ours does harm when it is sent twice (see Call).
+    if (failure.code == "outcome-unknown") return true;
+    // A proxy in between, or a server that is not Gavel's.
+    if (!problem.is_object()) return failure.status == 502 || failure.status == 503;
+    const auto retryable = problem.find("retryable");
+    return retryable != problem.end() && retryable->is_boolean() && retryable->get<bool>();
+}
+
 }  // namespace
 
 Failure failure_of(const HttpResponse& response) {
@@ -23,13 +35,8 @@ Failure failure_of(const HttpResponse& response) {
         failure.detail = text_member(problem, "detail");
         if (failure.detail.empty()) failure.detail = text_member(problem, "title");
         failure.request_id = text_member(problem, "request_id");
-        const auto retryable = problem.find("retryable");
-        failure.retryable =
-            retryable != problem.end() && retryable->is_boolean() && retryable->get<bool>();
-    } else {
-        // A proxy in between, or a server that is not Gavel's.
-        failure.retryable = response.status == 502 || response.status == 503;
     }
+    failure.retryable = may_pass(failure, problem);
     if (failure.code.empty()) failure.code = "http-" + std::to_string(response.status);
     if (failure.request_id.empty()) failure.request_id = response.header("x-request-id");
     return failure;

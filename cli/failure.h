@@ -14,8 +14,8 @@ struct Failure {
         code{};  // The server's slug, or "refused", "unreachable", "timed-out", "interrupted".
     std::string detail{};
     std::string request_id{};
-    bool retryable = false;
-    std::string body{};  // The whole problem, for the members that only some codes have.
+    bool retryable = false;  // Another attempt, perhaps at another endpoint, may do better at once.
+    std::string body{};      // The whole problem, for the members that only some codes have.
 };
 
 Failure failure_of(const HttpResponse& response);

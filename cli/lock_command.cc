@@ -6,7 +6,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -209,11 +208,13 @@ void add_lock_command(CLI::App& app, Action& action) {
                                  "Wait no longer than this; exit 124");
     command->add_flag("--no-wait", flags->options.no_wait, "Do not wait at all; exit 123")
         ->excludes(timeout);
-    command
-        ->add_option("--on-lost", flags->options.on_lost,
-                     "What the command gets when the lock is lost: term (then kill), kill, none")
-        ->transform(CLI::CheckedTransformer(std::map<std::string, OnLost>{
-            {"term", OnLost::term}, {"kill", OnLost::kill}, {"none", OnLost::none}}));
+    add_choice(
+        *command, "--on-lost", {"term", "kill", "none"},
+        [flags](std::size_t chosen) {
+            constexpr std::array choices{OnLost::term, OnLost::kill, OnLost::none};
+            flags->options.on_lost = choices.at(chosen);
+        },
+        "What the command gets when the lock is lost (term, then kill)");
     command->callback([&action, flags] {
         if (flags->ttl) flags->options.ttl = *flags->ttl;
         action = [flags](Context& context) {

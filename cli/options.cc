@@ -1,6 +1,7 @@
 #include "cli/options.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "cli/duration.h"
 
@@ -21,6 +22,19 @@ CLI::Option* add_duration(CLI::App& app, const std::string& flags,
         duration = *parsed;
     };
     return app.add_option_function<std::string>(flags, read, help)->type_name("DURATION");
+}
+
+CLI::Option* add_choice(CLI::App& app, const std::string& flags,
+                        const std::vector<std::string>& names,
+                        const std::function<void(std::size_t)>& chosen, const std::string& help) {
+    std::string list;
+    for (const auto& name : names) list += (list.empty() ? "" : "|") + name;
+    const auto read = [names, chosen, list](const std::string& text) {
+        const auto found = std::find(names.begin(), names.end(), text);
+        if (found == names.end()) throw CLI::ValidationError("'" + text + "' is none of " + list);
+        chosen(static_cast<std::size_t>(found - names.begin()));
+    };
+    return app.add_option_function<std::string>(flags, read, help)->type_name(list);
 }
 
 }  // namespace gavel::cli

@@ -1,8 +1,11 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -17,5 +20,10 @@ CLI::Option* add_duration(CLI::App& app, const std::string& flags,
                           const std::string& help,
                           std::chrono::milliseconds at_least = std::chrono::milliseconds{0},
                           std::chrono::milliseconds at_most = std::chrono::hours{24 * 365});
+
+// An option whose value is one of `names`; `chosen` gets its position.
+CLI::Option* add_choice(CLI::App& app, const std::string& flags,
+                        const std::vector<std::string>& names,
+                        const std::function<void(std::size_t)>& chosen, const std::string& help);
 
 }  // namespace gavel::cli

@@ -76,6 +76,25 @@ TEST(Client, RepeatsAWriteWhoseOutcomeIsUnknownWithItsKey) {
               server.requests()[1].headers.at("idempotency-key"));
 }
 
+TEST(Client, DoesNotRepeatWhatOnlyTimeWillChange) {
+    FakeServer server([](const FakeRequest&) { return problem(409, "lock-held", "", true); });
+    Client client({server.endpoint()});
+
+    EXPECT_EQ(client.call({.method = "PUT", .target = "/v1/locks/a"}).error().code, "lock-held");
+
+    EXPECT_EQ(server.requests().size(), 1u);
+}
+
+TEST(Client, RepeatsACallOfUnknownOutcomeEvenIfTheServerCannotKnowThatItMay) {
+    int calls = 0;
+    FakeServer server([&calls](const FakeRequest&) {
+        return ++calls == 1 ? problem(504, "outcome-unknown") : test::FakeReply{};
+    });
+    Client client({server.endpoint()});
+
+    EXPECT_TRUE(client.call({.method = "PUT", .target = "/v1/locks/a"}));
+}
+
 TEST(Client, GivesUpAtOnceWhenNobodyListensAnywhere) {
     Client client({closed_endpoint(), closed_endpoint()});
 

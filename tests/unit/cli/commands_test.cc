@@ -145,6 +145,7 @@ TEST(Put, TellsTextFromBytesAndTakesAnEmptyValueAndOneThatLooksLikeAnOption) {
     EXPECT_EQ(requests[1].headers.at("content-type"), "application/octet-stream");
     EXPECT_EQ(requests[2].headers.at("if-none-match"), "*");
     EXPECT_EQ(requests[2].body, "");
+    EXPECT_EQ(requests[2].headers.at("content-type"), "text/plain; charset=utf-8");
     EXPECT_EQ(requests[3].body, "-5");
 }
 

@@ -33,9 +33,9 @@ const FakeReply kept_alive{.body = R"({"id":"s1","ttl":"15s","expires_in":"15s"}
 bool is_keepalive(const FakeRequest& request) { return request.target.ends_with("/keepalive"); }
 
 FakeReply held() {
-    return problem(
-        409, "lock-held",
-        R"(,"position":1,"holders":[{"session":"s9","session_name":"web-1","token":5}])");
+    return problem(409, "lock-held",
+                   R"(,"position":1,"holders":[{"session":"s9","session_name":"web-1","token":5}])",
+                   true);
 }
 
 // A member that gives every session the lock at once; a test overrides what it is about.
