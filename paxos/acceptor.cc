@@ -21,7 +21,11 @@ std::size_t size_of(const Report& report) {
 }  // namespace
 
 Acceptor::Acceptor(std::uint64_t boot, Limits limits, const Durable& restored, Slot executed)
-    : boot_(boot), limits_(limits), promised_(restored.promised), chosen_prefix_(executed) {
+    : boot_(boot),
+      limits_(limits),
+      promised_(restored.promised),
+      chosen_prefix_(executed),
+      recorded_prefix_(restored.chosen_prefix) {
     for (auto it = restored.log.upper_bound(executed); it != restored.log.end(); ++it) {
         const auto& [slot, entry] = *it;
         const bool chosen = entry.chosen || slot <= restored.chosen_prefix;
@@ -92,7 +96,7 @@ Effects Acceptor::on_accept(MemberId from, const Accept& accept) {
     if (too_far_ahead(accept.slot)) return {};
 
     Effects effects;
-    if (accept.slot > chosen_prefix_) {
+    if (accept.slot > chosen_prefix_ && !is_lost(accept.slot)) {
         // Chosen already, and another value: this ballot is too old to get a quorum there.
         const auto known = chosen_.find(accept.slot);
         if (known != chosen_.end() && known->second != accept.value) return {};
@@ -116,6 +120,12 @@ Effects Acceptor::on_accept(MemberId from, const Accept& accept) {
     }
     effects.once_durable.push_back({from, Accepted{accept.ballot, accept.slot}});
     return effects;
+}
+
+// Known chosen, but the value is unreadable: it has to be learned. A value stored here by an older
+// ballot would pass for the chosen one after the next restart.
+bool Acceptor::is_lost(Slot slot) const {
+    return slot <= recorded_prefix_ && faulty_.contains(slot);
 }
 
 bool Acceptor::too_far_ahead(Slot slot) const {

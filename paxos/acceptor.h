@@ -37,11 +37,13 @@ public:
 private:
     std::vector<Promise> promise_parts(const Prepare& prepare) const;
     bool too_far_ahead(Slot slot) const;
+    bool is_lost(Slot slot) const;
 
     std::uint64_t boot_;
     Limits limits_;
     Ballot promised_;
     Slot chosen_prefix_;
+    Slot recorded_prefix_;               // Chosen, though values there may be unreadable.
     std::map<Slot, Proposal> accepted_;  // Above the prefix, as are the next two.
     std::map<Slot, Value> chosen_;
     std::set<Slot> faulty_;

@@ -18,8 +18,12 @@ Effects Proposer::start(Ballot ballot, Tick now) {
     ballot_ = ballot;
     next_ = learner_.chosen_prefix().next();
     highest_reported_ = learner_.highest();
+    waits_to_learn_at_ = {};
     Effects effects;
     effects.records.emplace_back(AttemptRecord{ballot});
+    // Whether or not it has a vote in the first slot: from here on no older leader is followed.
+    prepare_sent_[self_] = now;
+    effects.at_once.push_back({self_, Prepare{ballot_, next_}});
     append(effects, advance(now));
     return effects;
 }
@@ -115,11 +119,13 @@ Effects Proposer::advance(Tick now) {
                 return effects;
             case Standing::Kind::bound:
                 ++reached_.values_proposed_again;
+                recovered_ = next_;
                 send_accepts(next_, std::move(standing.value), now, effects);
                 break;
             case Standing::Kind::free:
                 if (next_ <= highest_reported_) {
                     ++reached_.gaps_filled;
+                    recovered_ = next_;
                     send_accepts(next_, Value{}, now, effects);
                     break;
                 }
@@ -160,7 +166,10 @@ void Proposer::send_accepts(Slot slot, Value value, Tick now, Effects& effects) 
     invariant(added, "one value is proposed at one ballot in one slot");
 }
 
-bool Proposer::can_propose() const { return phase_ == Phase::leading && next_is_free_; }
+bool Proposer::can_propose() const {
+    // What was learned meanwhile is not proposed in: the next commit notice would make a lie of it.
+    return phase_ == Phase::leading && next_is_free_ && !learner_.knows(next_);
+}
 
 bool Proposer::next_needs_no_look() const {
     return next_ <= membership_.window_end() && next_ > highest_reported_ &&
@@ -185,6 +194,15 @@ std::optional<Chosen> Proposer::on_accepted(MemberId from, const Accepted& accep
     Chosen chosen{accepted.slot, std::move(flight->second.value)};
     flights_.erase(flight);
     return chosen;
+}
+
+bool Proposer::on_learned(Slot slot, const Value& value) {
+    const auto flight = flights_.find(slot);
+    if (flight == flights_.end()) return true;
+    if (flight->second.value != value) return false;
+    // A value proposed again, which is the rule when a better informed member answers late.
+    flights_.erase(flight);
+    return true;
 }
 
 Effects Proposer::on_tick(Tick now, std::uint64_t retransmit_ms, std::uint64_t patience_ms) {
@@ -234,6 +252,9 @@ void Proposer::check_invariants() const {
     invariant(flights_.size() <= membership_.alpha(), "at most alpha slots are open");
     if (!flights_.empty()) {
         invariant(flights_.rbegin()->first < next_, "open slots lie before the next free one");
+    }
+    for (const auto& [slot, flight] : flights_) {
+        invariant(!learner_.knows(slot), "what is known chosen is not under way");
     }
 }
 

@@ -50,11 +50,14 @@ public:
 
     // This leader's own acceptor owes it a vote since then; none: it does not.
     std::optional<Tick> own_vote_outstanding() const;
-    // A proposal of this ballot is under way in the slot.
-    bool has_open(Slot slot) const { return flights_.contains(slot); }
+    // Another member says what was chosen. False: it is not what is proposed here in that slot.
+    [[nodiscard]] bool on_learned(Slot slot, const Value& value);
     std::size_t open_slots() const { return flights_.size(); }
-    // Everything up to here was settled by recovery: no read may be served below it.
+    // Everything up to here was found by phase 1, at the start or as an epoch came into the window:
+    // no read may be served below it.
     Slot recovered() const { return recovered_; }
+    // A majority of C(slot) has promised, and what it reported is proposed again.
+    bool is_settled(Slot slot) const { return slot < next_ || (slot == next_ && next_is_free_); }
     // Learn from this member, it knows more: while recovery waits for that.
     std::optional<MemberId> wants_to_learn_from() const { return learn_from_; }
 

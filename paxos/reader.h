@@ -68,8 +68,8 @@ private:
     std::map<MemberId, std::uint64_t> asks_;   // Followers' questions not yet in a round.
     std::deque<Pending> rounds_;               // Under way, in order.
     std::map<MemberId, std::uint64_t> acked_;  // The latest round each member echoed.
-    std::uint64_t round_ = 0;
-    std::uint64_t own_in_round_;  // Own reads numbered up to here are in a round.
+    std::uint64_t round_ = 1;                  // Of what heartbeats carry before the first read.
+    std::uint64_t own_in_round_;               // Own reads numbered up to here are in a round.
     std::uint64_t asked_through_;
 };
 

@@ -226,9 +226,10 @@ Effects Replica::heartbeat(std::uint64_t round) {
 }
 
 Effects Replica::confirm_reads() {
-    // Never below what recovery settled, and C(e+1) must be known.
+    // Never below what recovery settled. C(e+1) must be known and have promised: until then another
+    // leader's value may be chosen there and executed elsewhere.
     const Slot index = std::max(learner_.chosen_prefix(), proposer_.recovered());
-    if (!membership_.knows(index.next())) return {};
+    if (!membership_.knows(index.next()) || !proposer_.is_settled(index.next())) return {};
     auto [begin, effects] = reader_.begin_round(index);
     if (begin) append(effects, heartbeat(reader_.round()));
     return effects;
@@ -397,7 +398,7 @@ Effects Replica::on_message(MemberId from, const Accept& accept) {
 Effects Replica::on_message(MemberId from, const Accepted& accepted) {
     auto chosen = proposer_.on_accepted(from, accepted);
     if (!chosen) return {};
-    return learner_.on_learned(chosen->slot, std::move(chosen->value), acceptor_);
+    return learned(chosen->slot, chosen->value);
 }
 
 Effects Replica::on_message(MemberId from, const Heartbeat& heartbeat) {
@@ -437,20 +438,26 @@ Effects Replica::on_message(MemberId from, const LearnAnswer& answer) {
         slot = slot.next();
     }
     if (answer.oldest > before.next()) effects.snapshot_wanted = from;
-    if (learner_.chosen_prefix() > before) {
-        asked_to_learn_.reset();
-        append(effects, proposer_.advance(now_));
-        append(effects, lead());
-    }
+    if (learner_.chosen_prefix() > before) asked_to_learn_.reset();
+    append(effects, proposer_.advance(now_));
+    append(effects, lead());
     append(effects, ask_to_learn(false));
     return effects;
 }
 
-// A value that another member knows chosen. A leader with a proposal of its own under way in that
-// slot has been overtaken: it yields before it uses what it learned.
+// A value that another member knows chosen. A leader with another proposal of its own under way in
+// that slot has been overtaken: it yields before it uses what it learned, for its commit notices
+// would make a lie of it.
 Effects Replica::learn_value(Slot slot, const Value& value) {
-    if (proposer_.has_open(slot)) step_down();
-    return learner_.on_learned(slot, value, acceptor_);
+    if (!proposer_.on_learned(slot, value)) step_down();
+    return learned(slot, value);
+}
+
+Effects Replica::learned(Slot slot, const Value& value) {
+    Effects effects = learner_.on_learned(slot, value, acceptor_);
+    // Beyond a gap the acceptor has to know, lest an older ballot overwrite the chosen value.
+    if (slot > learner_.chosen_prefix()) acceptor_.on_chosen(slot, value);
+    return effects;
 }
 
 // Asks for chosen values that are known to exist and are missing here: of the leader, or of

@@ -133,6 +133,7 @@ private:
     void follow(MemberId leader, Ballot ballot);
     void step_down();
     Effects learn_value(Slot slot, const Value& value);
+    Effects learned(Slot slot, const Value& value);
     Effects ask_to_learn(bool again);
     Effects canvass();
     Effects stand();

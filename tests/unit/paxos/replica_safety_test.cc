@@ -1,0 +1,153 @@
+// Schedules that once led astray: each is the smallest that shows what it guards against.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "persistence/recovery.h"
+#include "tests/unit/paxos/driven.h"
+
+namespace gavel::paxos {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+// An accept of an older ballot arrives after the slot's outcome was learned beyond a gap. Storing
+// it would put the old value into a slot that the recorded prefix later calls chosen.
+TEST(Replica, KeepsAChosenValueThatItLearnedBeyondAGapWhenAnOlderAcceptArrives) {
+    Driven driven{{.self = m3}};
+    const Ballot old{.round = 1, .member = m1};
+    const Ballot newer{.round = 2, .member = m2};
+    driven.hears(m2, LearnAnswer{.from = {2}, .values = {{"chosen"}}});
+
+    const Effects effects = driven.hears(m1, Accept{old, {2}, {"older"}, {}});
+
+    EXPECT_THAT(sent<Accepted>(effects), IsEmpty());
+    driven.hears(m2, LearnAnswer{.from = {1}, .values = {{"first"}}});
+    driven.hears(m2, Accept{newer, {3}, {"third"}, {2}});
+    EXPECT_EQ(driven.disk().chosen_prefix, Slot{2});
+    EXPECT_EQ(driven.disk().log.at({2}).proposal.value, Value{"chosen"});
+}
+
+// A late answer tells the leader of the slot it would propose in next, while the one before it is
+// still open. Proposing there all the same would make its next commit notice a lie.
+TEST(Replica, ProposesNothingInASlotWhoseOutcomeItHasLearned) {
+    Driven driven;
+    driven.stand();
+    const Ballot ballot = driven.replica().promised();
+    driven.hears(m2, promise(ballot, {1}));
+    driven.propose("one");
+
+    driven.hears(m3, LearnAnswer{.from = {2}, .values = {{"of a higher ballot"}}});
+    const auto accepts = sent<Accept>(driven.propose("mine"));
+
+    ASSERT_THAT(accepts, Not(IsEmpty()));
+    EXPECT_EQ(accepts.front().second.slot, Slot{3});
+}
+
+// A slot below the recorded prefix whose entry became unreadable: chosen, the value unknown. What
+// an old ballot asks to store there must not pass for the chosen value after the next restart.
+TEST(Replica, StoresNothingInAnUnreadableSlotThatIsKnownChosen) {
+    Durable durable{.promised = {.round = 1, .member = m1}, .chosen_prefix = {1}};
+    durable.faulty.insert({1});
+    Driven driven{{.self = m3, .durable = durable}};
+    driven.step(Start{});
+
+    driven.hears(m1, Accept{{.round = 1, .member = m1}, {1}, {"older"}, {}});
+
+    EXPECT_THAT(driven.disk().log, IsEmpty());
+    EXPECT_THAT(driven.disk().faulty, SizeIs(1));
+}
+
+// The window reaches an epoch of other members. Until they have promised, another leader's value
+// may be chosen there and executed elsewhere: no read may be served below it.
+TEST(Replica, ServesNoReadAtTheEdgeOfAnEpochBeforeItsMembersHavePromised) {
+    Driven driven{{.alpha = 1}};
+    driven.execute_by_hand();
+    const Ballot ballot = driven.lead();
+    driven.propose("replace everyone");
+    driven.hears(m2, Accepted{ballot, {1}});
+    driven.executes({1}, epoch_of_members(2, {m4, m5, m6}));
+
+    driven.step(ReadRequest{77});
+    const auto before = sent<Heartbeat>(driven.step(Flush{}));
+    driven.hears(m4,
+                 promise(ballot, {2}, {{{2}, Proposal{{.round = 0, .member = m4}, {"found"}}}}));
+    driven.hears(m5, promise(ballot, {2}));
+    const auto found = sent<Heartbeat>(driven.step(Flush{}));
+
+    for (const auto& [to, heartbeat] : before) EXPECT_EQ(heartbeat.round, 0U);
+    for (const auto& [to, heartbeat] : found) EXPECT_EQ(heartbeat.round, 0U);
+    driven.hears(m4, Accepted{ballot, {2}});
+    driven.hears(m5, Accepted{ballot, {2}});
+    driven.executes({2});
+    const auto heartbeats = sent<Heartbeat>(driven.step(Flush{}));
+    ASSERT_THAT(heartbeats, Not(IsEmpty()));
+    const std::uint64_t round = heartbeats.front().second.round;
+    driven.hears(m4, HeartbeatAck{ballot, round, {2}});
+    const Effects served = driven.hears(m5, HeartbeatAck{ballot, round, {2}});
+    EXPECT_THAT(served.reads, ElementsAre(ReadConfirmed{77, {2}}));
+}
+
+// A leader that does not govern the first open slot (it enters with a later epoch) has promised
+// itself all the same: an older leader's heartbeat finds its acceptor ahead.
+TEST(Replica, PromisesItselfItsBallotWhenAnotherEpochGovernsTheFirstSlot) {
+    Driven driven{{.self = m4,
+                   .alpha = 2,
+                   .epochs = {{Slot{1}, epoch_of_members(1, {m1, m2, m3})},
+                              {Slot{2}, epoch_of_members(2, {m2, m3, m4})}}}};
+    const Ballot ballot = driven.stand({m2, m3});
+    driven.hears(m2, promise(ballot, {1}));
+    driven.hears(m3, promise(ballot, {1}));
+    ASSERT_EQ(driven.replica().role(), Role::leader);
+    const Ballot older{.round = ballot.round - 1, .member = m1};
+
+    const Effects effects = driven.hears(m1, Heartbeat{older, 1, {}});
+
+    EXPECT_THAT(effects.at_once, ElementsAre(Envelope{m1, Reject{older, ballot}}));
+    EXPECT_EQ(driven.replica().role(), Role::leader);
+}
+
+// Nobody reads and nobody writes: heartbeats alone must keep the leader in touch.
+TEST(Replica, LeadsOnInAnIdleCluster) {
+    Driven driven;
+    driven.lead();
+
+    for (int beat = 0; beat < 100; ++beat) {
+        for (const auto& [to, heartbeat] : sent<Heartbeat>(driven.pass(50))) {
+            if (to == m2 && heartbeat.round > 0) {
+                driven.hears(m2, HeartbeatAck{heartbeat.ballot, heartbeat.round, {}});
+            }
+        }
+    }
+
+    EXPECT_EQ(driven.replica().role(), Role::leader);
+}
+
+// While a new leader proposes again what it found, a better informed member tells it the outcome,
+// which is the same. That is no reason to yield.
+TEST(Replica, LeadsOnWhenItLearnsTheVeryValueItProposesAgain) {
+    Driven driven;
+    const Ballot ballot = driven.stand();
+    const Ballot older{.round = 0, .member = m2};
+    driven.hears(m2, promise(ballot, {1}, {{{1}, Proposal{older, {"found"}}}}));
+
+    driven.hears(m3, LearnAnswer{.from = {1}, .chosen_prefix = {1}, .values = {{"found"}}});
+
+    EXPECT_EQ(driven.replica().role(), Role::leader);
+    EXPECT_EQ(driven.replica().chosen_prefix(), Slot{1});
+}
+
+TEST(Replica, YieldsWhenAnotherValueThanItsOwnWasChosen) {
+    Driven driven;
+    driven.lead();
+    driven.propose("mine");
+
+    driven.hears(m3, LearnAnswer{.from = {1}, .chosen_prefix = {1}, .values = {{"theirs"}}});
+
+    EXPECT_EQ(driven.replica().role(), Role::follower);
+}
+
+}  // namespace
+}  // namespace gavel::paxos
