@@ -223,12 +223,14 @@ private:
             const auto code = member.process ? member.process->poll() : std::nullopt;
             if (!code) continue;
             none = false;
-            const std::string how = *code > 128
-                                        ? "was ended by signal " + std::to_string(*code - 128)
-                                        : "exited with " + std::to_string(*code);
-            const std::string words = last_line(member.log);
-            context_.say(member.name + " (pid " + std::to_string(member.process->pid()) + ") " +
-                         how + (words.empty() ? "" : "; its last words: " + words));
+            const std::string who =
+                member.name + " (pid " + std::to_string(member.process->pid()) + ")";
+            if (*code > 128) {
+                context_.say(who + " was ended by signal " + std::to_string(*code - 128));
+            } else {
+                context_.say(who + " exited with " + std::to_string(*code) +
+                             "; its last words: " + last_line(member.log));
+            }
             member.process.reset();
         }
         return none;

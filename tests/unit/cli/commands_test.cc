@@ -1,12 +1,8 @@
 #include <gmock/gmock.h>
 
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <fstream>
 
 #include "cli/exit_code.h"
-#include "cli/playground.h"
 #include "tests/unit/cli/fake_server.h"
 #include "tests/unit/cli/run.h"
 
@@ -252,30 +248,6 @@ TEST(Status, AsksEveryEndpointAndSurvivesADeadOne) {
 TEST(Version, IsKnownWithoutACluster) {
     EXPECT_THAT(run({"version"}).out, StartsWith("gavel "));
     EXPECT_THAT(run({"version", "-o", "jsonl"}).out, StartsWith("{\"version\":"));
-}
-
-TEST(Playground, SaysWhenAMemberDies) {
-    const std::string script = testing::TempDir() + "dying-gaveld";
-    std::ofstream(script) << "#!/bin/sh\necho starting\necho the disk is full\nexit 3\n";
-    ::chmod(script.c_str(), 0700);
-    std::ostringstream out;
-    std::ostringstream err;
-    const Context context{.out = out, .err = err};
-
-    EXPECT_EQ(run_playground(context, script, 1), exit_error);
-
-    EXPECT_THAT(err.str(), HasSubstr("exited with 3; its last words: the disk is full"));
-    EXPECT_EQ(out.str(), "");
-}
-
-TEST(Playground, SaysWhatItCannotRun) {
-    std::ostringstream out;
-    std::ostringstream err;
-    const Context context{.out = out, .err = err};
-
-    EXPECT_EQ(run_playground(context, "/nowhere/gaveld", 1), exit_command_not_found);
-
-    EXPECT_THAT(err.str(), HasSubstr("/nowhere/gaveld: No such file"));
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <optional>
 
 #include "base/invariant.h"
@@ -17,6 +18,7 @@ namespace {
 int listen_on_loopback(int& port) {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t length = sizeof address;
@@ -76,8 +78,8 @@ FakeReply problem(int status, const std::string& code, const std::string& more, 
             .content_type = "application/problem+json"};
 }
 
-FakeServer::FakeServer(Handler handler)
-    : handler_(std::move(handler)), listener_(listen_on_loopback(port_)) {
+FakeServer::FakeServer(Handler handler, int port)
+    : handler_(std::move(handler)), port_(port), listener_(listen_on_loopback(port_)) {
     // Signals that tests send are for the code under test.
     sigset_t all;
     sigset_t before;

@@ -39,7 +39,8 @@ class FakeServer {
 public:
     using Handler = std::function<FakeReply(const FakeRequest&)>;
 
-    explicit FakeServer(Handler handler);
+    // On a port of its own unless one is given.
+    explicit FakeServer(Handler handler, int port = 0);
     ~FakeServer();
     FakeServer(const FakeServer&) = delete;
     FakeServer& operator=(const FakeServer&) = delete;
