@@ -43,9 +43,8 @@ std::vector<Event> History::add(Step& step) {
         events.push_back({step.revision, index, last, std::move(body)});
     }
     auto change = std::make_shared<const Change>(Change{step.revision, step.time, events});
-    bytes_ += footprint(*change);
     const std::uint64_t hash = step.rows.put(history_row(step.revision), change);
-    changes_.emplace_hint(changes_.end(), step.revision, Entry{std::move(change), hash});
+    keep(std::move(change), hash);
     while (changes_.size() > limits_.history_changes || bytes_ > limits_.history_bytes) {
         forget_oldest(step);
     }
@@ -56,15 +55,16 @@ void History::forget_oldest(Step& step) {
     const auto oldest = changes_.begin();
     invariant(oldest != changes_.end(), "an empty history takes no room");
     floor_ = oldest->first;
-    bytes_ -= footprint(*oldest->second.change);
+    bytes_ -= oldest->second.bytes;
     step.rows.erase(history_row(oldest->first), oldest->second.hash);
     changes_.erase(oldest);
 }
 
-void History::load(Ptr<Change> change, std::uint64_t hash) {
-    bytes_ += footprint(*change);
+void History::keep(Ptr<Change> change, std::uint64_t hash) {
     const Revision revision = change->revision;
-    changes_.emplace_hint(changes_.end(), revision, Entry{std::move(change), hash});
+    const std::uint64_t bytes = footprint(*change);
+    bytes_ += bytes;
+    changes_.emplace_hint(changes_.end(), revision, Entry{std::move(change), hash, bytes});
 }
 
 std::vector<Ptr<Change>> History::since(Revision revision, std::size_t limit) const {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <utility>
 #include <vector>
 
 #include "statemachine/limits.h"
@@ -18,7 +19,7 @@ public:
     // Gives the step's events their identity and keeps them. Returns them.
     std::vector<Event> add(Step& step);
 
-    void load(Ptr<Change> change, std::uint64_t hash);
+    void load(Ptr<Change> change, std::uint64_t hash) { keep(std::move(change), hash); }
     void set_floor(Revision floor) { floor_ = floor; }
 
     // Every change above it is here.
@@ -31,8 +32,10 @@ private:
     struct Entry {
         Ptr<Change> change{};
         std::uint64_t hash{};
+        std::uint64_t bytes{};
     };
 
+    void keep(Ptr<Change> change, std::uint64_t hash);
     void forget_oldest(Step& step);
 
     const Limits& limits_;

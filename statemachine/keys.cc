@@ -39,7 +39,7 @@ bool holds(const Precondition& precondition, Revision present) {
 
 Outcome Keys::put(Step& step, const PutKey& command) {
     const auto at = keys_.lower_bound(std::string_view(command.key));
-    const bool exists = at != keys_.end() && at->value->key == command.key;
+    const bool exists = at != keys_.end() && at->name == command.key;
     const KeyValue* old = exists ? at->value.get() : nullptr;
 
     const Revision present = exists ? old->modified : 0;
@@ -68,10 +68,11 @@ Outcome Keys::put(Step& step, const PutKey& command) {
     step.events.emplace_back(KeyPutEvent{value});
     const std::uint64_t hash = step.rows.put(key_row(command.key), value, exists ? at->hash : 0);
     if (exists) {
+        at->name = value->key;
         at->value = std::move(value);
         at->hash = hash;
     } else {
-        keys_.insert(at, Entry{std::move(value), hash});
+        keys_.insert(at, Entry{value->key, value, hash});
     }
     return KeyPut{.version = version, .created = !exists};
 }
@@ -92,7 +93,8 @@ Outcome Keys::remove(Step& step, const DeleteKey& command) {
 
 void Keys::load(Ptr<KeyValue> value, std::uint64_t hash) {
     bytes_ += footprint(value->key, value->value);
-    keys_.insert(keys_.end(), Entry{std::move(value), hash});
+    const std::string_view name = value->key;
+    keys_.insert(keys_.end(), Entry{name, std::move(value), hash});
 }
 
 Ptr<KeyValue> Keys::find(std::string_view key) const {
@@ -106,7 +108,7 @@ std::vector<Ptr<KeyValue>> Keys::list(std::string_view prefix, std::string_view 
     const bool from_prefix = after.empty() || after < prefix;
     auto at = from_prefix ? keys_.lower_bound(prefix) : keys_.upper_bound(after);
     for (; at != keys_.end() && found.size() < limit; ++at) {
-        if (!at->value->key.starts_with(prefix)) break;
+        if (!at->name.starts_with(prefix)) break;
         found.push_back(at->value);
     }
     return found;
@@ -118,7 +120,11 @@ void Keys::append_rows(std::vector<Row>& rows) const {
 
 void Keys::check_invariants() const {
     std::uint64_t bytes = 0;
-    for (const Entry& entry : keys_) bytes += footprint(entry.value->key, entry.value->value);
+    for (const Entry& entry : keys_) {
+        bytes += footprint(entry.name, entry.value->value);
+        invariant(entry.name.data() == entry.value->key.data(),
+                  "a key's name is that of its value");
+    }
     invariant(bytes == bytes_, "the keys' bytes are counted");
     invariant(keys_.size() <= limits_.keys, "there are no more keys than allowed");
 }

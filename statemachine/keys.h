@@ -31,22 +31,22 @@ public:
 
 private:
     // A set and not a map, because the name is in the value already: with millions of keys a
-    // second copy of it is felt. A put replaces the value, never the name that orders the set.
+    // second copy of it is felt. `name` only points there, to spare the search a step. A put
+    // replaces the value by one of the same name, so the order stays.
     struct Entry {
+        mutable std::string_view name{};
         mutable Ptr<KeyValue> value{};
         mutable std::uint64_t hash{};
     };
-    struct ByKey {
+    struct ByName {
         using is_transparent = void;
-        bool operator()(const Entry& a, const Entry& b) const {
-            return a.value->key < b.value->key;
-        }
-        bool operator()(const Entry& a, std::string_view b) const { return a.value->key < b; }
-        bool operator()(std::string_view a, const Entry& b) const { return a < b.value->key; }
+        bool operator()(const Entry& a, const Entry& b) const { return a.name < b.name; }
+        bool operator()(const Entry& a, std::string_view b) const { return a.name < b; }
+        bool operator()(std::string_view a, const Entry& b) const { return a < b.name; }
     };
 
     const Limits& limits_;
-    std::set<Entry, ByKey> keys_;
+    std::set<Entry, ByName> keys_;
     std::uint64_t bytes_{};  // Of names and values together.
 };
 
