@@ -1,0 +1,361 @@
+#include "daemon/core.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <deque>
+#include <memory>
+
+#include "persistence/recovery.h"
+
+namespace gavel::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+using paxos::MemberId;
+using paxos::Tick;
+using testing::Optional;
+
+// A few cores in one thread, with a network that loses nothing and disks that are at once durable.
+// What faults do is the simulator's business; here is what the core answers when all goes well, and
+// when a member is simply not there.
+class Cluster {
+public:
+    explicit Cluster(std::uint16_t size) {
+        for (std::uint16_t id = 1; id <= size; ++id) {
+            members_.push_back({.id = id, .name = "n" + std::to_string(id)});
+        }
+        for (std::uint16_t id = 1; id <= size; ++id) {
+            Core::Config config{.self = {id}, .boot = 1, .seed = id};
+            cores_[{id}] = std::make_unique<Core>(config, statemachine::Machine({}, 8, members_),
+                                                  paxos::Durable{}, now_, wall_);
+        }
+    }
+
+    Core& core(std::uint16_t id) { return *cores_.at({id}); }
+    void kill(std::uint16_t id) { cores_.erase({id}); }
+
+    void run_for(std::uint64_t duration_ms) {
+        for (std::uint64_t passed = 0; passed < duration_ms; passed += 10) {
+            now_ = now_ + 10;
+            wall_ += 10;
+            for (auto& [id, core] : cores_) core->tick(now_, wall_);
+            settle();
+        }
+    }
+
+    void settle() {
+        for (bool busy = true; busy;) {
+            busy = false;
+            for (auto& [id, core] : cores_) {
+                Turn turn = core->end_turn();
+                for (auto& messages : {&turn.once_durable, &turn.at_once}) {
+                    for (auto& outgoing : *messages) {
+                        bag_.push_back({id, std::move(outgoing)});
+                    }
+                }
+                for (auto& answer : turn.answers) take(answer);
+                for (auto& change : turn.changes) changes[id].push_back(change);
+            }
+            while (!bag_.empty()) {
+                busy = true;
+                auto [from, outgoing] = std::move(bag_.front());
+                bag_.pop_front();
+                const auto to = cores_.find(outgoing.to);
+                if (to != cores_.end()) to->second->receive(from, std::move(outgoing.message));
+            }
+        }
+    }
+
+    std::uint16_t leader() {
+        for (int tries = 0; tries < 1'000; ++tries) {
+            for (auto& [id, core] : cores_) {
+                if (core->status().role == "leader") return id.number;
+            }
+            run_for(10);
+        }
+        return 0;
+    }
+    std::uint16_t follower() { return static_cast<std::uint16_t>(leader() % cores_.size() + 1); }
+
+    // Submits at the member and gives the answer, if it came within the time.
+    std::optional<api::SubmitResult> submit(std::uint16_t id, statemachine::Command command,
+                                            std::uint64_t patience_ms = 2'000) {
+        const std::uint64_t ticket = ++ticket_;
+        core(id).submit(ticket, {.command = std::move(command), .timeout = 1s});
+        settle();
+        for (std::uint64_t passed = 0; passed < patience_ms && !submitted.contains(ticket);
+             passed += 10) {
+            run_for(10);
+        }
+        const auto found = submitted.find(ticket);
+        if (found == submitted.end()) return std::nullopt;
+        return found->second;
+    }
+
+    template <class Outcome>
+    std::optional<Outcome> outcome(const std::optional<api::SubmitResult>& result) {
+        if (!result || !std::holds_alternative<api::Executed>(*result)) return std::nullopt;
+        const auto* found = std::get_if<Outcome>(&std::get<api::Executed>(*result).outcome);
+        return found == nullptr ? std::nullopt : std::optional(*found);
+    }
+
+    statemachine::SessionId open_session(std::uint16_t id, std::int64_t ttl_ms) {
+        const auto opened = outcome<statemachine::SessionOpened>(
+            submit(id, statemachine::OpenSession{.name = "test", .ttl = ttl_ms}));
+        return opened ? opened->session : 0;
+    }
+
+    std::map<std::uint64_t, api::SubmitResult> submitted;
+    std::map<std::uint64_t, std::optional<api::Failure>> reads;
+    std::map<std::uint64_t, api::KeepAliveResult> kept;
+    std::map<MemberId, std::vector<statemachine::Ptr<statemachine::Change>>> changes;
+
+private:
+    void take(Turn::Answer& answer) {
+        if (auto* done = std::get_if<Turn::Submitted>(&answer)) {
+            EXPECT_TRUE(submitted.emplace(done->ticket, done->result).second) << "answered twice";
+        } else if (auto* read = std::get_if<Turn::ReadReady>(&answer)) {
+            reads[read->ticket] = read->failure;
+        } else {
+            auto& alive = std::get<Turn::KeptAlive>(answer);
+            kept.emplace(alive.ticket, alive.result);
+        }
+    }
+
+    std::vector<statemachine::Member> members_;
+    std::map<MemberId, std::unique_ptr<Core>> cores_;
+    std::deque<std::pair<MemberId, Outgoing>> bag_;
+    Tick now_{1'000};
+    statemachine::TimeMs wall_ = 1'700'000'000'000;
+    std::uint64_t ticket_ = 0;
+};
+
+statemachine::PutKey put(std::string key, std::string value) {
+    return {.key = std::move(key), .value = Bytes(std::move(value)), .content_type = "text/plain"};
+}
+
+TEST(Core, ExecutesACommandOfAnyMembersClientOnEveryMember) {
+    Cluster cluster(3);
+    const auto follower = cluster.follower();
+
+    const auto result = cluster.submit(follower, put("a", "1"));
+
+    EXPECT_TRUE(cluster.outcome<statemachine::KeyPut>(result));
+    cluster.run_for(200);
+    for (std::uint16_t id = 1; id <= 3; ++id) {
+        ASSERT_NE(cluster.core(id).machine().key("a"), nullptr);
+        EXPECT_EQ(cluster.core(id).machine().hash(), cluster.core(1).machine().hash());
+    }
+}
+
+TEST(Core, ServesAClusterOfOneAtOnce) {
+    Cluster cluster(1);
+    EXPECT_EQ(cluster.leader(), 1);
+    EXPECT_TRUE(cluster.outcome<statemachine::KeyPut>(cluster.submit(1, put("a", "1"))));
+}
+
+TEST(Core, HandsACommandToTheNextLeaderWhenTheLeaderIsGone) {
+    Cluster cluster(3);
+    const auto leader = cluster.leader();
+    const auto follower = cluster.follower();
+    cluster.kill(leader);
+
+    cluster.core(follower).submit(7'000, {.command = put("a", "1"), .timeout = 10s});
+    cluster.run_for(5'000);
+
+    ASSERT_TRUE(cluster.submitted.contains(7'000));
+    EXPECT_TRUE(cluster.outcome<statemachine::KeyPut>(cluster.submitted.at(7'000)));
+    EXPECT_EQ(cluster.core(follower).machine().key("a")->version, 1U) << "executed once";
+}
+
+TEST(Core, SaysThatNothingWasDoneWhenNoLeaderWasEverFound) {
+    Cluster cluster(3);
+    const auto follower = cluster.follower();
+    for (std::uint16_t id = 1; id <= 3; ++id) {
+        if (id != follower) cluster.kill(id);
+    }
+    cluster.run_for(3'000);
+
+    cluster.core(follower).submit(7'000, {.command = put("a", "1"), .timeout = 1s});
+    cluster.run_for(4'000);
+
+    ASSERT_TRUE(cluster.submitted.contains(7'000));
+    const auto* failure = std::get_if<api::Failure>(&cluster.submitted.at(7'000));
+    ASSERT_NE(failure, nullptr);
+    EXPECT_TRUE(failure->kind == api::Failure::Kind::no_leader ||
+                failure->kind == api::Failure::Kind::outcome_unknown);
+}
+
+TEST(Core, AnswersAWaitingAcquireWhenTheLockComesToIt) {
+    Cluster cluster(3);
+    const auto leader = cluster.leader();
+    const auto follower = cluster.follower();
+    const auto first = cluster.open_session(leader, 60'000);
+    const auto second = cluster.open_session(follower, 60'000);
+    cluster.submit(leader, statemachine::AcquireLock{.name = "deploy", .session = first});
+
+    cluster.core(follower).submit(
+        7'000,
+        {.command = statemachine::AcquireLock{.name = "deploy", .session = second, .wait = 30'000},
+         .timeout = 1s});
+    cluster.run_for(500);
+    EXPECT_FALSE(cluster.submitted.contains(7'000)) << "queued is no answer";
+    cluster.submit(leader, statemachine::ReleaseLock{.name = "deploy", .session = first});
+    cluster.run_for(100);
+
+    ASSERT_TRUE(cluster.submitted.contains(7'000));
+    EXPECT_TRUE(cluster.outcome<statemachine::LockGranted>(cluster.submitted.at(7'000)));
+}
+
+TEST(Core, TakesAWaiterOutOfTheQueueWhenItsTimeIsUp) {
+    Cluster cluster(3);
+    const auto leader = cluster.leader();
+    const auto first = cluster.open_session(leader, 60'000);
+    const auto second = cluster.open_session(leader, 60'000);
+    cluster.submit(leader, statemachine::AcquireLock{.name = "deploy", .session = first});
+
+    const auto result =
+        cluster.submit(cluster.follower(),
+                       statemachine::AcquireLock{.name = "deploy", .session = second, .wait = 500});
+
+    const auto held = cluster.outcome<statemachine::LockHeld>(result);
+    ASSERT_TRUE(held);
+    EXPECT_EQ(held->holder, first);
+    EXPECT_EQ(cluster.core(leader).machine().queue_length("deploy"), 0U);
+}
+
+TEST(Core, LetsASessionLapseThatNobodyKeepsAlive) {
+    Cluster cluster(3);
+    const auto leader = cluster.leader();
+    const auto session = cluster.open_session(leader, 1'000);
+
+    cluster.run_for(1'500);
+
+    EXPECT_EQ(cluster.core(leader).machine().session(session), nullptr);
+}
+
+TEST(Core, KeepsASessionAliveThroughAnyMember) {
+    Cluster cluster(3);
+    const auto follower = cluster.follower();
+    const auto session = cluster.open_session(follower, 1'000);
+
+    for (std::uint64_t ticket = 8'000; ticket < 8'010; ++ticket) {
+        cluster.core(follower).keep_alive(ticket, session, 1'000);
+        cluster.run_for(500);
+        ASSERT_TRUE(cluster.kept.contains(ticket));
+        const auto* kept = std::get_if<api::KeptAlive>(&cluster.kept.at(ticket));
+        ASSERT_NE(kept, nullptr);
+        EXPECT_TRUE(kept->found);
+        EXPECT_EQ(kept->expires_in, 1s);
+    }
+
+    EXPECT_NE(cluster.core(follower).machine().session(session), nullptr);
+}
+
+TEST(Core, SaysThatASessionIsGone) {
+    Cluster cluster(3);
+    const auto follower = cluster.follower();
+
+    cluster.core(follower).keep_alive(8'000, 12'345, 1'000);
+    cluster.run_for(200);
+
+    ASSERT_TRUE(cluster.kept.contains(8'000));
+    EXPECT_FALSE(std::get<api::KeptAlive>(cluster.kept.at(8'000)).found);
+}
+
+TEST(Core, ServesALinearizableReadAtAFollowerAfterTheWriteItFollows) {
+    Cluster cluster(3);
+    cluster.submit(cluster.leader(), put("a", "1"));
+    const auto follower = cluster.follower();
+
+    cluster.core(follower).read(9'000, {.timeout = 1s});
+    cluster.run_for(100);
+
+    ASSERT_TRUE(cluster.reads.contains(9'000));
+    EXPECT_FALSE(cluster.reads.at(9'000));
+    EXPECT_NE(cluster.core(follower).machine().key("a"), nullptr);
+}
+
+TEST(Core, AnswersNoLinearizableReadWithoutAMajority) {
+    Cluster cluster(3);
+    const auto leader = cluster.leader();
+    for (std::uint16_t id = 1; id <= 3; ++id) {
+        if (id != leader) cluster.kill(id);
+    }
+
+    cluster.core(leader).read(9'000, {.timeout = 1s});
+    cluster.run_for(3'000);
+
+    ASSERT_TRUE(cluster.reads.contains(9'000));
+    EXPECT_TRUE(cluster.reads.at(9'000));
+}
+
+TEST(Core, AnswersAStaleReadAtOnceFromLocalState) {
+    Cluster cluster(3);
+    cluster.core(2).read(9'000, {.stale = true, .timeout = 1s});
+    cluster.settle();
+
+    EXPECT_TRUE(cluster.reads.contains(9'000));
+}
+
+TEST(Core, HoldsAReadUntilTheRevisionItAsksForIsApplied) {
+    Cluster cluster(1);
+    cluster.leader();
+    const auto next = cluster.core(1).machine().applied() + 1;
+    cluster.core(1).read(9'000, {.stale = true, .min_revision = next, .timeout = 10s});
+    cluster.run_for(100);
+    EXPECT_FALSE(cluster.reads.contains(9'000));
+
+    cluster.submit(1, put("a", "1"));
+
+    EXPECT_TRUE(cluster.reads.contains(9'000));
+}
+
+TEST(Core, RefusesWhatDoesNotFit) {
+    Cluster cluster(3);
+    const auto follower = cluster.follower();
+    for (std::uint64_t ticket = 10'000; ticket < 20'000; ++ticket) {
+        cluster.core(follower).submit(ticket, {.command = put("a", "1"), .timeout = 1s});
+    }
+    cluster.settle();
+
+    const auto refused =
+        std::count_if(cluster.submitted.begin(), cluster.submitted.end(), [](const auto& answered) {
+            const auto* failure = std::get_if<api::Failure>(&answered.second);
+            return failure != nullptr && failure->kind == api::Failure::Kind::overloaded;
+        });
+    EXPECT_GT(refused, 0);
+    cluster.core(follower).check_invariants();
+}
+
+TEST(Core, HandsLeadershipOverWhenItShutsDown) {
+    Cluster cluster(3);
+    const auto leader = cluster.leader();
+    cluster.run_for(500);
+
+    cluster.core(leader).begin_shutdown();
+    cluster.settle();
+    cluster.run_for(50);
+
+    EXPECT_NE(cluster.core(leader).status().role, "leader");
+    EXPECT_NE(cluster.leader(), leader);
+}
+
+TEST(Core, TellsWatchersEachChangeOnceAndInOrder) {
+    Cluster cluster(3);
+    const auto leader = cluster.leader();
+    for (int i = 0; i < 20; ++i) cluster.submit(leader, put("a", std::to_string(i)));
+    cluster.run_for(500);
+
+    for (std::uint16_t id = 1; id <= 3; ++id) {
+        const auto& seen = cluster.changes[{id}];
+        ASSERT_EQ(seen.size(), 20U);
+        EXPECT_TRUE(std::is_sorted(seen.begin(), seen.end(), [](const auto& a, const auto& b) {
+            return a->revision < b->revision;
+        }));
+    }
+}
+
+}  // namespace
+}  // namespace gavel::daemon

@@ -1,0 +1,87 @@
+#include "daemon/lease_book.h"
+
+#include <gmock/gmock.h>
+
+namespace gavel::daemon {
+namespace {
+
+using paxos::Tick;
+using statemachine::Command;
+using statemachine::ExpireSession;
+using statemachine::LeaveQueue;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr statemachine::Revision leader_start = 9;
+
+TEST(LeaseBook, LetsASessionLapseWhenItsTimeIsUp) {
+    LeaseBook book;
+    book.renew(1, 1'000, Tick{0});
+
+    EXPECT_THAT(book.due(Tick{999}, 10, leader_start), IsEmpty());
+    EXPECT_THAT(book.due(Tick{1'000}, 10, leader_start),
+                ElementsAre(Command(ExpireSession{1, leader_start})));
+}
+
+TEST(LeaseBook, GivesARenewedSessionItsFullTime) {
+    LeaseBook book;
+    book.renew(1, 1'000, Tick{0});
+    book.renew(1, 1'000, Tick{900});
+
+    EXPECT_THAT(book.due(Tick{1'500}, 10, leader_start), IsEmpty());
+    EXPECT_EQ(book.expires_in(1, Tick{1'500}), 400);
+    EXPECT_THAT(book.due(Tick{1'900}, 10, leader_start), SizeIs(1));
+}
+
+TEST(LeaseBook, RefusesToRenewWhatItLetsLapse) {
+    LeaseBook book;
+    book.renew(1, 1'000, Tick{0});
+    book.due(Tick{1'000}, 10, leader_start);
+
+    EXPECT_FALSE(book.renew(1, 1'000, Tick{1'001}));
+    EXPECT_THAT(book.due(Tick{9'000}, 10, leader_start), IsEmpty())
+        << "an expiry is asked for once";
+}
+
+TEST(LeaseBook, SpreadsAMassExpiry) {
+    LeaseBook book;
+    for (statemachine::SessionId id = 1; id <= 100; ++id) book.renew(id, 1'000, Tick{0});
+
+    EXPECT_THAT(book.due(Tick{2'000}, 64, leader_start), SizeIs(64));
+    EXPECT_THAT(book.due(Tick{2'010}, 64, leader_start), SizeIs(36));
+}
+
+TEST(LeaseBook, ForgetsASessionThatEnded) {
+    LeaseBook book;
+    book.renew(1, 1'000, Tick{0});
+    book.forget(1);
+
+    EXPECT_THAT(book.due(Tick{5'000}, 10, leader_start), IsEmpty());
+}
+
+TEST(LeaseBook, EndsAWaitByTheAttemptItBelongsTo) {
+    LeaseBook book;
+    book.add_wait("deploy", 1, 17, 250, Tick{100});
+
+    EXPECT_THAT(book.due(Tick{349}, 10, leader_start), IsEmpty());
+    EXPECT_THAT(book.due(Tick{350}, 10, leader_start),
+                ElementsAre(Command(LeaveQueue{"deploy", 1, 17})));
+}
+
+TEST(LeaseBook, GivesEverySessionAFullTimeUnderANewLeader) {
+    statemachine::Machine machine({}, 8, {{.id = 1, .name = "n1"}});
+    const statemachine::Entry open{.request = {1, 1, 1},
+                                   .command = statemachine::OpenSession{.ttl = 1'000}};
+    machine.apply(1, open);
+    LeaseBook book;
+    book.renew(1, 1'000, Tick{0});
+
+    book.start(machine, Tick{50'000});
+
+    EXPECT_THAT(book.due(Tick{50'999}, 10, leader_start), IsEmpty());
+    EXPECT_THAT(book.due(Tick{51'000}, 10, leader_start), SizeIs(1));
+}
+
+}  // namespace
+}  // namespace gavel::daemon
