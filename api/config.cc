@@ -1,0 +1,208 @@
+#include "api/durations.h"
+#include "api/etag.h"
+#include "api/event_text.h"
+#include "api/key_response.h"
+#include "api/names.h"
+#include "api/resources.h"
+#include "statemachine/limits.h"
+
+namespace gavel::api {
+namespace {
+
+using statemachine::KeyValue;
+using statemachine::Machine;
+using statemachine::Ptr;
+
+constexpr std::string_view default_content_type = "application/octet-stream";
+
+Result<statemachine::Precondition, Problem> precondition_of(const Call& call) {
+    auto condition =
+        parse_precondition(call.request.header("if-match"), call.request.header("if-none-match"));
+    if (!condition) return Problem{ProblemCode::bad_header, condition.error().why};
+    return *std::move(condition);
+}
+
+Result<statemachine::PutKey, Problem> parse_put(Call& call) {
+    statemachine::PutKey command;
+    const auto* type = call.request.header("content-type");
+    command.content_type = type != nullptr && !type->empty() ? *type : default_content_type;
+    if (const auto unfit = check_label(command.content_type)) {
+        return Problem{ProblemCode::bad_header, "Content-Type: " + unfit->why};
+    }
+    auto& body = call.request.body;
+    if (body.size() > statemachine::value_bytes_max) {
+        return Problem{ProblemCode::body_too_large, "a value has at most 1 MiB"};
+    }
+    if (is_json_type(command.content_type) && !is_json(body)) {
+        return Problem{ProblemCode::value_not_json, "Content-Type says JSON, the body is not"};
+    }
+    auto condition = precondition_of(call);
+    if (!condition) return condition.error();
+    command.precondition = *std::move(condition);
+    command.key = call.name;
+    command.value = Bytes(std::move(body));
+    return command;
+}
+
+Response was_put(const Call& call, const Executed& executed) {
+    const auto* put = std::get_if<statemachine::KeyPut>(&executed.outcome);
+    if (put == nullptr) return problem_response(call, to_problem(executed.outcome));
+    JsonWriter json;
+    json.open('{').text("key", call.name).number("revision", executed.revision);
+    json.number("version", put->version).close('}');
+    auto response = json_response(put->created ? 201 : 200, json.take());
+    response.add("ETag", etag(executed.revision));
+    return response;
+}
+
+Response was_deleted(const Call& call, const Executed& executed) {
+    if (!std::holds_alternative<statemachine::KeyDeleted>(executed.outcome)) {
+        return problem_response(call, to_problem(executed.outcome));
+    }
+    JsonWriter json;
+    json.open('{').text("key", call.name).number("revision", executed.revision).close('}');
+    return json_response(200, json.take());
+}
+
+struct KeyList {
+    std::vector<Ptr<KeyValue>> keys{};
+    statemachine::Revision revision{};
+};
+
+Response listed(const Call& call, const KeyList& list, std::size_t limit, bool keys_only) {
+    JsonWriter json;
+    json.open('{').number("revision", list.revision).key("items").open('[');
+    for (std::size_t i = 0; i < std::min(limit, list.keys.size()); ++i) {
+        write_item(json, *list.keys[i], !keys_only);
+    }
+    json.close(']');
+    std::string cursor;
+    if (list.keys.size() > limit) {
+        cursor = encode_cursor(list.keys[limit - 1]->key);
+        json.text("next_cursor", cursor);
+    }
+    auto response = json_response(200, json.close('}').take());
+    if (!cursor.empty()) add_next_link(response, call, cursor);
+    return response;
+}
+
+}  // namespace
+
+void write_item(JsonWriter& json, const KeyValue& value, bool with_value) {
+    json.open('{').text("key", value.key);
+    if (with_value) write_value(json, value);
+    json.text("content_type", value.content_type).number("create_revision", value.created);
+    json.number("revision", value.modified).number("version", value.version);
+    json.text("author", value.author).text("modified_at", format_time(value.modified_at));
+    json.close('}');
+}
+
+Result<KeyConditions, Problem> key_conditions(const Call& call) {
+    KeyConditions conditions;
+    const auto read = [&](std::string_view name,
+                          std::optional<EntityTags>& into) -> std::optional<Problem> {
+        const auto* text = call.request.header(name);
+        if (text == nullptr) return std::nullopt;
+        auto tags = parse_entity_tags(*text);
+        if (!tags)
+            return Problem{ProblemCode::bad_header, std::string(name) + ": " + tags.error().why};
+        into = *std::move(tags);
+        return std::nullopt;
+    };
+    if (auto problem = read("if-match", conditions.if_match)) return *std::move(problem);
+    if (auto problem = read("if-none-match", conditions.if_none_match)) return *std::move(problem);
+    const auto meta = call.parameters.flag("meta");
+    if (!meta) return meta.error();
+    conditions.meta = *meta;
+    return conditions;
+}
+
+Response key_response(const Call& call, const Ptr<KeyValue>& value,
+                      const KeyConditions& conditions) {
+    if (value == nullptr) {
+        const auto code =
+            conditions.if_match ? ProblemCode::precondition_failed : ProblemCode::key_not_found;
+        return problem_response(call, {code, "there is no such key"});
+    }
+    if (conditions.if_match && !conditions.if_match->matches_strongly(value->modified)) {
+        return problem_response(call,
+                                to_problem(statemachine::Outcome(
+                                    statemachine::PreconditionFailed{.present = value->modified})));
+    }
+    Response response;
+    response.add("ETag", etag(value->modified));
+    response.add("Last-Modified", format_http_date(value->modified_at));
+    response.add("Gavel-Create-Revision", std::to_string(value->created));
+    response.add("Gavel-Version", std::to_string(value->version));
+    if (!value->author.empty()) response.add("Gavel-Author", value->author);
+    response.add("Cache-Control", "no-cache");
+    if (conditions.if_none_match && conditions.if_none_match->matches_weakly(value->modified)) {
+        response.status = 304;
+        return response;
+    }
+    if (conditions.meta) {
+        JsonWriter json;
+        write_item(json, *value, true);
+        response.add("Content-Type", "application/json");
+        response.body = json.take();
+        return response;
+    }
+    response.add("Content-Type", value->content_type);
+    // A value is data, whatever its type says: no browser is to run it.
+    response.add("X-Content-Type-Options", "nosniff");
+    response.add("Content-Security-Policy", "sandbox");
+    response.shared_body = value->value;
+    return response;
+}
+
+void get_key(const CallPtr& call) {
+    auto conditions = key_conditions(*call);
+    if (!conditions) return respond(call, conditions.error());
+    const auto options = read_options(*call);
+    if (!options) return respond(call, options.error());
+    const auto wait = call->parameters.duration("wait", call->services.options.wait_max);
+    if (!wait) return respond(call, wait.error());
+    if (wait->value_or(std::chrono::milliseconds(0)).count() > 0 && conditions->if_none_match) {
+        return wait_for_key(call, *options, **wait);
+    }
+    read(
+        call, *options, [call](const Machine& state) { return state.key(call->name); },
+        [conditions = *std::move(conditions)](const Call& back, const Ptr<KeyValue>& value) {
+            return key_response(back, value, conditions);
+        });
+}
+
+void put_key(const CallPtr& call) {
+    auto command = parse_put(*call);
+    if (!command) return respond(call, command.error());
+    execute(call, *std::move(command), was_put);
+}
+
+void delete_key(const CallPtr& call) {
+    auto condition = precondition_of(*call);
+    if (!condition) return respond(call, condition.error());
+    execute(call, statemachine::DeleteKey{call->name, {}, *std::move(condition)}, was_deleted);
+}
+
+void list_keys(const CallPtr& call) {
+    const auto asked = page(*call);
+    if (!asked) return respond(call, asked.error());
+    const auto keys_only = call->parameters.flag("keys_only");
+    if (!keys_only) return respond(call, keys_only.error());
+    const auto* prefix = call->parameters.find("prefix");
+    if (prefix != nullptr) {
+        if (const auto unfit = check_prefix(*prefix)) {
+            return respond(call, bad_parameter("prefix", unfit->why));
+        }
+    }
+    read(
+        call,
+        [page = *asked, prefix = prefix != nullptr ? *prefix : ""](const Machine& state) {
+            return KeyList{state.keys(prefix, page.after, page.limit + 1), state.applied()};
+        },
+        [limit = asked->limit, keys_only = *keys_only](const Call& back, const KeyList& list) {
+            return listed(back, list, limit, keys_only);
+        });
+}
+
+}  // namespace gavel::api

@@ -1,0 +1,79 @@
+#include "api/event_text.h"
+
+#include "api/names.h"
+
+namespace gavel::api {
+namespace {
+
+using statemachine::KeyDeletedEvent;
+using statemachine::KeyPutEvent;
+using statemachine::LockEvent;
+
+std::string_view to_string(LockEvent::Change change) {
+    switch (change) {
+        case LockEvent::Change::acquired:
+            return "acquired";
+        case LockEvent::Change::released:
+            return "released";
+        case LockEvent::Change::expired:
+            break;
+    }
+    return "expired";
+}
+
+void write_body(JsonWriter& json, const KeyPutEvent& put) {
+    json.text("key", put.value->key);
+    write_value(json, *put.value);
+    json.text("content_type", put.value->content_type).number("version", put.value->version);
+}
+
+void write_body(JsonWriter& json, const KeyDeletedEvent& deleted) { json.text("key", deleted.key); }
+
+void write_body(JsonWriter& json, const LockEvent& lock) {
+    json.text("lock", lock.lock).text("change", to_string(lock.change));
+    json.text("session", session_id(lock.session)).number("token", lock.token);
+}
+
+}  // namespace
+
+void write_value(JsonWriter& json, const statemachine::KeyValue& value) {
+    const auto bytes = value.value.view();
+    // What was put as JSON was checked then.
+    if (is_json_type(value.content_type) && !bytes.empty()) {
+        json.raw("value", bytes);
+    } else if (valid_utf8(bytes)) {
+        json.text("value", bytes);
+    } else {
+        json.text("value", base64(bytes)).text("encoding", "base64");
+    }
+}
+
+std::string_view event_name(const statemachine::EventBody& body) {
+    if (std::holds_alternative<KeyPutEvent>(body)) return "put";
+    if (std::holds_alternative<KeyDeletedEvent>(body)) return "delete";
+    return "lock";
+}
+
+void write_event(JsonWriter& json, const statemachine::Event& event, bool with_name) {
+    json.open('{');
+    if (with_name) json.text("event", event_name(event.body));
+    json.number("revision", event.revision);
+    std::visit([&](const auto& body) { write_body(json, body); }, event.body);
+    json.close('}');
+}
+
+std::string stream_event(std::string_view name, std::string_view data, std::uint64_t id) {
+    std::string text;
+    text.reserve(name.size() + data.size() + 48);
+    text.append("event: ").append(name).append("\ndata: ").append(data).append("\n");
+    if (id != 0) text.append("id: ").append(std::to_string(id)).append("\n");
+    return text += '\n';
+}
+
+std::string stream_event(const statemachine::Event& event, bool last_of_revision) {
+    JsonWriter json;
+    write_event(json, event);
+    return stream_event(event_name(event.body), json.take(), last_of_revision ? event.revision : 0);
+}
+
+}  // namespace gavel::api

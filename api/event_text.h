@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "api/json.h"
+#include "statemachine/state.h"
+
+namespace gavel::api {
+
+// The value of a key as lists and events show it: "value", and "encoding" when it is base64. JSON
+// as JSON, other UTF-8 as a string, the rest in base64.
+void write_value(JsonWriter& json, const statemachine::KeyValue& value);
+
+// "put", "delete" or "lock".
+std::string_view event_name(const statemachine::EventBody& body);
+// The data of an event: one line of JSON; with its name as a field "event", for those who get many
+// in one document.
+void write_event(JsonWriter& json, const statemachine::Event& event, bool with_name = false);
+
+// One event of a stream (WHATWG, server-sent events). `id` stands only on the last event of a
+// revision, so that a stream is never resumed in the middle of one.
+std::string stream_event(std::string_view name, std::string_view data, std::uint64_t id);
+std::string stream_event(const statemachine::Event& event, bool last_of_revision);
+
+}  // namespace gavel::api

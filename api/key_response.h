@@ -1,0 +1,26 @@
+#pragma once
+
+#include <optional>
+
+#include "api/etag.h"
+#include "api/resources.h"
+#include "statemachine/state.h"
+
+namespace gavel::api {
+
+// What a GET of a key asks beside the key: shared by the plain read and the one that waits.
+struct KeyConditions {
+    std::optional<EntityTags> if_match{};
+    std::optional<EntityTags> if_none_match{};
+    bool meta{};  // The JSON view instead of the value.
+};
+Result<KeyConditions, Problem> key_conditions(const Call& call);
+
+// Null: there is no such key.
+Response key_response(const Call& call, const statemachine::Ptr<statemachine::KeyValue>& value,
+                      const KeyConditions& conditions);
+
+// A key as lists show it.
+void write_item(JsonWriter& json, const statemachine::KeyValue& value, bool with_value);
+
+}  // namespace gavel::api

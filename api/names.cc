@@ -1,0 +1,205 @@
+#include "api/names.h"
+
+#include <array>
+#include <charconv>
+
+#include "statemachine/limits.h"
+
+namespace gavel::api {
+namespace {
+
+int hex_digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+bool has_control(std::string_view text) {
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte < 0x20 || byte == 0x7F) return true;
+    }
+    return false;
+}
+
+// The length of the UTF-8 sequence at the start of `text`; 0: there is none (RFC 3629).
+std::size_t sequence_length(std::string_view text) {
+    const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+    const auto tail = [&](std::size_t at) { return (byte(at) & 0xC0U) == 0x80U; };
+    const unsigned lead = byte(0);
+    if (lead < 0x80) return 1;
+    if (lead >= 0xC2 && lead <= 0xDF) return text.size() >= 2 && tail(1) ? 2 : 0;
+    if (lead >= 0xE0 && lead <= 0xEF) {
+        if (text.size() < 3 || !tail(1) || !tail(2)) return 0;
+        const bool overlong = lead == 0xE0 && byte(1) < 0xA0;
+        const bool surrogate = lead == 0xED && byte(1) >= 0xA0;
+        return overlong || surrogate ? 0 : 3;
+    }
+    if (lead >= 0xF0 && lead <= 0xF4) {
+        if (text.size() < 4 || !tail(1) || !tail(2) || !tail(3)) return 0;
+        const bool overlong = lead == 0xF0 && byte(1) < 0x90;
+        const bool beyond = lead == 0xF4 && byte(1) >= 0x90;
+        return overlong || beyond ? 0 : 4;
+    }
+    return 0;
+}
+
+constexpr std::string_view base64_digits =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view base64url_digits =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+std::string to_base64(std::string_view bytes, std::string_view digits, bool padded) {
+    std::string text;
+    text.reserve((bytes.size() + 2) / 3 * 4);
+    for (std::size_t at = 0; at < bytes.size(); at += 3) {
+        const auto group = bytes.substr(at, 3);
+        std::uint32_t bits = 0;
+        for (std::size_t i = 0; i < 3; ++i) {
+            bits = bits << 8 | (i < group.size() ? static_cast<unsigned char>(group[i]) : 0U);
+        }
+        for (std::size_t i = 0; i < 4; ++i) {
+            if (i <= group.size()) {
+                text += digits[bits >> (18 - 6 * i) & 63U];
+            } else if (padded) {
+                text += '=';
+            }
+        }
+    }
+    return text;
+}
+
+}  // namespace
+
+bool valid_utf8(std::string_view text) {
+    while (!text.empty()) {
+        const auto length = sequence_length(text);
+        if (length == 0) return false;
+        text.remove_prefix(length);
+    }
+    return true;
+}
+
+std::optional<std::string> percent_decode(std::string_view text) {
+    std::string decoded;
+    decoded.reserve(text.size());
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        if (text[at] != '%') {
+            decoded += text[at];
+            continue;
+        }
+        if (at + 2 >= text.size()) return std::nullopt;
+        const int high = hex_digit(text[at + 1]);
+        const int low = hex_digit(text[at + 2]);
+        if (high < 0 || low < 0) return std::nullopt;
+        decoded += static_cast<char>(high * 16 + low);
+        at += 2;
+    }
+    return decoded;
+}
+
+std::string percent_encode_path(std::string_view text) {
+    constexpr std::string_view unreserved =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    std::string encoded;
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (unreserved.find(c) != std::string_view::npos) {
+            encoded += c;
+        } else {
+            encoded += '%';
+            encoded += digits[byte >> 4U];
+            encoded += digits[byte & 15U];
+        }
+    }
+    return encoded;
+}
+
+std::optional<Unfit> check_prefix(std::string_view prefix) {
+    if (prefix.size() > statemachine::name_bytes_max) return Unfit{"longer than 400 bytes"};
+    if (!valid_utf8(prefix)) return Unfit{"not UTF-8"};
+    if (has_control(prefix)) return Unfit{"has a control character"};
+    return std::nullopt;
+}
+
+std::optional<Unfit> check_name(std::string_view name) {
+    if (name.empty()) return Unfit{"empty"};
+    if (auto unfit = check_prefix(name)) return unfit;
+    for (std::size_t at = 0; at <= name.size();) {
+        const auto end = std::min(name.find('/', at), name.size());
+        const auto segment = name.substr(at, end - at);
+        if (segment.empty()) return Unfit{"has an empty segment"};
+        if (segment == "." || segment == "..") return Unfit{"has a '.' or '..' segment"};
+        at = end + 1;
+    }
+    return std::nullopt;
+}
+
+Result<std::string, Unfit> decode_name(std::string_view encoded) {
+    auto name = percent_decode(encoded);
+    if (!name) return Unfit{"has a '%' without two hexadecimal digits"};
+    if (auto unfit = check_name(*name)) return *std::move(unfit);
+    // Said in full: an Unfit, too, could be made of a string.
+    return {boost::system::in_place_value, *std::move(name)};
+}
+
+std::optional<Unfit> check_label(std::string_view label) {
+    if (label.size() > statemachine::label_bytes_max) return Unfit{"longer than 256 bytes"};
+    if (!valid_utf8(label)) return Unfit{"not UTF-8"};
+    if (has_control(label)) return Unfit{"has a control character"};
+    return std::nullopt;
+}
+
+std::optional<std::uint64_t> parse_session_id(std::string_view text) {
+    if (!text.starts_with('s')) return std::nullopt;
+    return parse_number(text.substr(1));
+}
+
+std::string session_id(std::uint64_t id) {
+    char digits[24] = {'s'};
+    const auto end = std::to_chars(digits + 1, digits + sizeof(digits), id).ptr;
+    return std::string(digits, end);
+}
+
+std::optional<std::uint64_t> parse_number(std::string_view text) {
+    if (text.empty() || text.size() > 16 || (text.size() > 1 && text[0] == '0')) {
+        return std::nullopt;
+    }
+    std::uint64_t number = 0;
+    for (const char c : text) {
+        if (c < '0' || c > '9') return std::nullopt;
+        number = number * 10 + static_cast<unsigned>(c - '0');
+    }
+    if (number >= 1ULL << 53U) return std::nullopt;
+    return number;
+}
+
+std::string base64(std::string_view bytes) { return to_base64(bytes, base64_digits, true); }
+
+std::string encode_cursor(std::string_view after) {
+    return to_base64(after, base64url_digits, false);
+}
+
+std::optional<std::string> decode_cursor(std::string_view cursor) {
+    if (cursor.empty() || cursor.size() > 600) return std::nullopt;
+    std::string bytes;
+    std::uint32_t bits = 0;
+    unsigned count = 0;
+    for (const char c : cursor) {
+        const auto digit = base64url_digits.find(c);
+        if (digit == std::string_view::npos) return std::nullopt;
+        bits = bits << 6U | static_cast<std::uint32_t>(digit);
+        count += 6;
+        if (count >= 8) {
+            count -= 8;
+            bytes += static_cast<char>(bits >> count & 0xFFU);
+        }
+    }
+    // One text per cursor: leftover bits must be what the encoder leaves.
+    if (encode_cursor(bytes) != cursor) return std::nullopt;
+    return bytes;
+}
+
+}  // namespace gavel::api

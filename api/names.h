@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace gavel::api {
+
+// Why a piece of the request is not what it should be, in words for the caller.
+struct Unfit {
+    std::string why{};
+};
+
+bool valid_utf8(std::string_view text);
+
+// Undoes percent-encoding, once. None: a '%' without two hexadecimal digits. '+' stays '+'.
+std::optional<std::string> percent_decode(std::string_view text);
+// For a path in a Location header: all but unreserved characters and '/' are encoded.
+std::string percent_encode_path(std::string_view text);
+
+// A name of a lock or a key: 1 to 400 bytes of UTF-8, segments separated by '/', none of them
+// empty, "." or "..", no control characters. Gives the name decoded.
+Result<std::string, Unfit> decode_name(std::string_view encoded);
+// The same rules for a name that is not encoded (any more).
+std::optional<Unfit> check_name(std::string_view name);
+// A prefix of names: bounded, UTF-8, no control characters; it may be empty or end anywhere.
+std::optional<Unfit> check_prefix(std::string_view prefix);
+// A text that people read, for session names and content types: UTF-8 of at most 256 bytes
+// without control characters.
+std::optional<Unfit> check_label(std::string_view label);
+
+// "s123" <-> 123.
+std::optional<std::uint64_t> parse_session_id(std::string_view text);
+std::string session_id(std::uint64_t id);
+
+// A decimal number below 2^53 (what JSON carries without loss), without sign or leading zeros.
+std::optional<std::uint64_t> parse_number(std::string_view text);
+
+// Opaque to clients; here, the name after which the next page starts, in base64url.
+std::string encode_cursor(std::string_view after);
+std::optional<std::string> decode_cursor(std::string_view cursor);
+
+std::string base64(std::string_view bytes);
+
+}  // namespace gavel::api

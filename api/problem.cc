@@ -1,0 +1,197 @@
+#include "api/problem.h"
+
+#include <array>
+
+#include "api/json.h"
+#include "api/names.h"
+#include "base/invariant.h"
+
+namespace gavel::api {
+namespace {
+
+using Code = ProblemCode;
+
+constexpr std::array kinds{
+    ProblemKind{Code::malformed_request, 400, "malformed-request", "Not an HTTP request", false},
+    ProblemKind{Code::malformed_body, 400, "malformed-body", "The body is not fit", false},
+    ProblemKind{Code::bad_parameter, 400, "bad-parameter", "A parameter is not fit", false},
+    ProblemKind{Code::unknown_parameter, 400, "unknown-parameter", "Unknown parameter", false},
+    ProblemKind{Code::bad_name, 400, "bad-name", "The name is not allowed", false},
+    ProblemKind{Code::bad_header, 400, "bad-header", "A header field is not fit", false},
+    ProblemKind{Code::unsupported_mode, 400, "unsupported-mode", "Unsupported mode", false},
+    ProblemKind{Code::value_not_json, 400, "value-not-json", "The value is not JSON", false},
+    ProblemKind{Code::origin_not_allowed, 403, "origin-not-allowed", "Origin not allowed", false},
+    ProblemKind{Code::not_found, 404, "not-found", "There is no such resource", false},
+    ProblemKind{Code::session_not_found, 404, "session-not-found", "No such session", false},
+    ProblemKind{Code::key_not_found, 404, "key-not-found", "No such key", false},
+    ProblemKind{Code::method_not_allowed, 405, "method-not-allowed", "Method not allowed", false},
+    ProblemKind{Code::request_timeout, 408, "request-timeout", "The request came too slowly", true},
+    ProblemKind{Code::lock_held, 409, "lock-held", "The lock is held", true},
+    ProblemKind{Code::not_holder, 409, "not-holder", "Not the holder of the lock", false},
+    ProblemKind{Code::stale_token, 409, "stale-token", "The token is not live", false},
+    ProblemKind{Code::compacted, 410, "compacted", "That history is forgotten", false},
+    ProblemKind{Code::precondition_failed, 412, "precondition-failed", "Precondition failed",
+                false},
+    ProblemKind{Code::body_too_large, 413, "body-too-large", "The body is too large", false},
+    ProblemKind{Code::header_too_large, 431, "header-too-large", "The header is too large", false},
+    ProblemKind{Code::expectation_failed, 417, "expectation-failed", "Unknown expectation", false},
+    ProblemKind{Code::host_not_allowed, 421, "host-not-allowed", "Host not served here", false},
+    ProblemKind{Code::idempotency_key_reused, 422, "idempotency-key-reused",
+                "The Idempotency-Key was used for another request", false},
+    ProblemKind{Code::limit_reached, 429, "limit-reached", "A limit is reached", true},
+    ProblemKind{Code::storage_limit_reached, 507, "storage-limit-reached",
+                "The store of keys is full", false},
+    ProblemKind{Code::no_leader, 503, "no-leader", "There is no leader", true},
+    ProblemKind{Code::overloaded, 503, "overloaded", "Too much at once", true},
+    ProblemKind{Code::shutting_down, 503, "shutting-down", "The member is stopping", true},
+    ProblemKind{Code::request_too_old, 503, "request-too-old", "The request came too late", true},
+    ProblemKind{Code::not_ready, 503, "not-ready", "The member is not ready", true},
+    ProblemKind{Code::timed_out, 504, "timed-out", "Not done in time", true},
+    ProblemKind{Code::outcome_unknown, 504, "outcome-unknown", "The outcome is not known", false},
+    ProblemKind{Code::http_version, 505, "http-version", "HTTP version not served", false},
+};
+
+constexpr bool in_order() {
+    for (std::size_t i = 0; i < kinds.size(); ++i) {
+        if (static_cast<std::size_t>(kinds[i].code) != i) return false;
+    }
+    return true;
+}
+static_assert(in_order(), "the table is looked up by position");
+static_assert(kinds.size() == static_cast<std::size_t>(Code::http_version) + 1);
+
+template <class... Cases>
+struct Overloaded : Cases... {
+    using Cases::operator()...;
+};
+
+Problem held(const statemachine::LockHeld& outcome) {
+    JsonWriter holders;
+    holders.open('[');
+    if (outcome.holder != 0) {
+        holders.open('{').text("session", session_id(outcome.holder));
+        holders.number("token", outcome.token).close('}');
+    }
+    holders.close(']');
+    return {Code::lock_held,
+            outcome.holder != 0 ? "held by session " + session_id(outcome.holder)
+                                : "under the lock-delay of a lapsed session",
+            ",\"holders\":" + holders.take() + ",\"position\":" + std::to_string(outcome.position)};
+}
+
+Problem limit(statemachine::LimitReached::What what) {
+    using What = statemachine::LimitReached::What;
+    const auto problem = [](Code code, std::string_view limit, std::string_view of) {
+        return Problem{code, "the cluster holds as many " + std::string(of) + " as it may",
+                       ",\"limit\":\"" + std::string(limit) + '"'};
+    };
+    switch (what) {
+        case What::sessions:
+            return problem(Code::limit_reached, "sessions", "sessions");
+        case What::locks:
+            return problem(Code::limit_reached, "locks", "held locks");
+        case What::locks_per_session:
+            return problem(Code::limit_reached, "locks_per_session", "locks of this session");
+        case What::waiters:
+            return problem(Code::limit_reached, "waiters", "waiting clients");
+        case What::keys:
+            return problem(Code::storage_limit_reached, "keys", "keys");
+        case What::key_bytes:
+            return problem(Code::storage_limit_reached, "key_bytes", "bytes of keys and values");
+        case What::idempotency_keys:
+            break;
+    }
+    return problem(Code::limit_reached, "idempotency_keys", "idempotency keys");
+}
+
+}  // namespace
+
+std::span<const ProblemKind> problem_kinds() { return kinds; }
+
+Response json_response(unsigned status, std::string body) {
+    Response response;
+    response.status = status;
+    response.fields = "Content-Type: application/json\r\n";
+    response.body = std::move(body);
+    return response;
+}
+
+Response to_response(const Problem& problem, std::string_view request_id) {
+    const auto& kind = kinds[static_cast<std::size_t>(problem.code)];
+    const bool retryable = kind.retryable || problem.safe_to_repeat;
+    JsonWriter json;
+    json.open('{').text("type", "urn:gavel:problem:" + std::string(kind.slug));
+    json.text("title", kind.title).number("status", kind.status).text("detail", problem.detail);
+    json.text("code", kind.slug).flag("retryable", retryable).text("request_id", request_id);
+
+    Response response;
+    response.status = kind.status;
+    response.fields = "Content-Type: application/problem+json\r\nCache-Control: no-store\r\n";
+    if (kind.status == 503 || kind.status == 429) response.add("Retry-After", "1");
+    response.fields += problem.fields;
+    response.body = json.take() + problem.members + '}';
+    return response;
+}
+
+Problem to_problem(const Failure& failure, bool has_idempotency_key) {
+    switch (failure.kind) {
+        case Failure::Kind::no_leader:
+            return {Code::no_leader, "no leader is known; nothing was done"};
+        case Failure::Kind::overloaded:
+            return {Code::overloaded, "a queue of the member is full; nothing was done"};
+        case Failure::Kind::shutting_down:
+            return {Code::shutting_down, "the member is stopping; nothing was done"};
+        case Failure::Kind::timed_out:
+            return {Code::timed_out, "could not be confirmed in time; nothing was changed"};
+        case Failure::Kind::outcome_unknown:
+            break;
+    }
+    Problem problem{Code::outcome_unknown,
+                    "the write may or may not have been done, or may yet be"};
+    problem.detail += has_idempotency_key ? "; send it again with the same Idempotency-Key"
+                                          : "; look before you send it again";
+    problem.safe_to_repeat = has_idempotency_key;
+    return problem;
+}
+
+Problem to_problem(const statemachine::Outcome& outcome) {
+    using namespace statemachine;
+    const auto unexpected = [](const auto&) -> Problem {
+        invariant_broken("an outcome fits its command", __FILE__, __LINE__);
+    };
+    return std::visit(
+        Overloaded{[](const SessionNotFound& no) {
+                       return Problem{Code::session_not_found, "session " + session_id(no.session) +
+                                                                   " has ended or never was"};
+                   },
+                   [](const LockHeld& no) { return held(no); },
+                   [](const LockQueued& no) { return held({.position = no.position}); },
+                   [](const NotHolder& no) {
+                       return Problem{Code::not_holder,
+                                      no.holder == 0
+                                          ? "nobody holds the lock"
+                                          : "session " + session_id(no.holder) + " holds the lock"};
+                   },
+                   [](const KeyNotFound&) {
+                       return Problem{Code::key_not_found, "there is no such key"};
+                   },
+                   [](const PreconditionFailed& no) {
+                       return Problem{Code::precondition_failed,
+                                      no.present == 0
+                                          ? "there is no such key"
+                                          : "the key is at revision " + std::to_string(no.present),
+                                      ",\"revision\":" + std::to_string(no.present)};
+                   },
+                   [](const LimitReached& no) { return limit(no.what); },
+                   [](const IdempotencyKeyReused&) {
+                       return Problem{Code::idempotency_key_reused,
+                                      "method, target or body differ from the first use"};
+                   },
+                   [](const RequestTooOld&) {
+                       return Problem{Code::request_too_old, "nothing was done; send it again"};
+                   },
+                   unexpected},
+        outcome);
+}
+
+}  // namespace gavel::api

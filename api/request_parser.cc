@@ -1,0 +1,166 @@
+#include "api/request_parser.h"
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/http/basic_parser.hpp>
+#include <boost/beast/http/error.hpp>
+
+namespace gavel::api {
+namespace {
+
+namespace beast = boost::beast;
+namespace http = boost::beast::http;
+using beast::error_code;
+
+// Those that some part of Gavel looks at; the rest is parsed and forgotten.
+constexpr std::array<std::string_view, 10> kept_fields{
+    "host",   "content-type", "if-match",    "if-none-match", "idempotency-key",
+    "expect", "x-request-id", "traceparent", "last-event-id", "origin"};
+
+constexpr std::size_t body_reserve_max = 64 * 1024;
+
+std::string lower(beast::string_view text) {
+    std::string out(text.data(), text.size());
+    for (char& c : out) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    return out;
+}
+
+Method to_method(http::verb verb) {
+    switch (verb) {
+        case http::verb::get:
+            return Method::get;
+        case http::verb::head:
+            return Method::head;
+        case http::verb::put:
+            return Method::put;
+        case http::verb::post:
+            return Method::post;
+        case http::verb::delete_:
+            return Method::remove;
+        case http::verb::options:
+            return Method::options;
+        default:
+            return Method::other;
+    }
+}
+
+Problem to_problem(error_code error, bool is_http_1) {
+    if (!is_http_1) return {ProblemCode::http_version, "HTTP/1.1 and HTTP/1.0 are served"};
+    if (error == http::error::header_limit) {
+        return {ProblemCode::header_too_large, "the header is longer than it may be"};
+    }
+    if (error == http::error::body_limit) {
+        return {ProblemCode::body_too_large, "the body is longer than it may be"};
+    }
+    return {ProblemCode::malformed_request, error.message()};
+}
+
+}  // namespace
+
+class RequestParser::Impl final : public http::basic_parser<true> {
+public:
+    Impl(std::size_t header_bytes_max, std::size_t body_bytes_max) {
+        eager(true);
+        header_limit(static_cast<std::uint32_t>(header_bytes_max));
+        body_limit(body_bytes_max);
+    }
+
+    std::size_t feed(std::string_view bytes) {
+        error_code error;
+        const auto taken = put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
+        if (error && error != http::error::need_more) failure = error;
+        return taken;
+    }
+
+    Request request{};
+    error_code failure{};
+    bool version_served{true};
+    bool header_complete{};
+    bool expects_continue{};
+
+private:
+    void on_request_impl(http::verb verb, beast::string_view, beast::string_view target,
+                         int version, error_code& error) override {
+        request.method = to_method(verb);
+        request.target.assign(target.data(), target.size());
+        request.http_1_0 = version == 10;
+        version_served = version == 10 || version == 11;
+        if (!version_served) error = http::error::bad_version;
+        // Proxies' and servers' forms of the target (RFC 9112, section 3.2) name no resource here.
+        if (target.empty() || target.front() != '/') {
+            if (target != "*" || verb != http::verb::options) error = http::error::bad_target;
+        }
+    }
+
+    void on_field_impl(http::field field, beast::string_view name, beast::string_view value,
+                       error_code& error) override {
+        if (header_complete) return;  // A trailer: nothing that is looked at may come that late.
+        if (field == http::field::transfer_encoding) {
+            // Beast takes other codings for "no body", which a proxy before us may see otherwise.
+            const bool plain = beast::iequals(value, "chunked") && !request.http_1_0;
+            if (!plain) error = http::error::bad_transfer_encoding;
+            return;
+        }
+        std::string known = lower(name);
+        if (std::find(kept_fields.begin(), kept_fields.end(), known) == kept_fields.end()) return;
+        if (field == http::field::expect) expects_continue = true;
+        for (auto& each : request.headers) {
+            if (each.name != known) continue;
+            each.value.append(", ").append(value.data(), value.size());
+            return;
+        }
+        request.headers.push_back({std::move(known), std::string(value.data(), value.size())});
+    }
+
+    void on_header_impl(error_code&) override {
+        header_complete = true;
+        request.keep_alive = keep_alive();
+    }
+
+    void on_body_init_impl(const boost::optional<std::uint64_t>& length, error_code&) override {
+        if (!length) return;
+        request.body.reserve(std::min<std::size_t>(*length, body_reserve_max));
+    }
+
+    std::size_t on_body_impl(beast::string_view body, error_code&) override {
+        request.body.append(body.data(), body.size());
+        return body.size();
+    }
+
+    void on_chunk_header_impl(std::uint64_t, beast::string_view, error_code&) override {}
+
+    std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view body, error_code&) override {
+        request.body.append(body.data(), body.size());
+        return body.size();
+    }
+
+    void on_finish_impl(error_code&) override {}
+    void on_response_impl(int, beast::string_view, int, error_code&) override {}
+};
+
+RequestParser::RequestParser(std::size_t header_bytes_max, std::size_t body_bytes_max)
+    : impl_(std::make_unique<Impl>(header_bytes_max, body_bytes_max)) {}
+RequestParser::~RequestParser() = default;
+
+std::size_t RequestParser::feed(std::string_view bytes) { return impl_->feed(bytes); }
+
+RequestParser::State RequestParser::state() const {
+    if (impl_->failure) return State::failed;
+    return impl_->is_done() ? State::complete : State::needs_more;
+}
+
+bool RequestParser::header_complete() const { return impl_->header_complete; }
+
+bool RequestParser::wants_continue() const {
+    return impl_->expects_continue && impl_->header_complete && !impl_->request.http_1_0 &&
+           state() == State::needs_more;
+}
+
+Problem RequestParser::problem() const { return to_problem(impl_->failure, impl_->version_served); }
+
+Request RequestParser::take() { return std::move(impl_->request); }
+
+}  // namespace gavel::api

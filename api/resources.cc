@@ -1,0 +1,151 @@
+#include "api/resources.h"
+
+#include "api/json.h"
+#include "api/names.h"
+#include "base/hash.h"
+#include "statemachine/limits.h"
+
+namespace gavel::api {
+namespace {
+
+constexpr std::uint64_t page_default = 100;
+constexpr std::uint64_t page_max = 1'000;
+
+// The same key may come again only with the same request: method, target and body.
+std::uint64_t fingerprint(const Request& request, std::string_view body) {
+    const auto method = static_cast<std::uint64_t>(request.method) + 1;
+    return hash64(body, hash64(request.target, method));
+}
+
+bool is_visible_ascii(std::string_view text) {
+    for (const char c : text) {
+        if (c < 0x20 || c > 0x7E) return false;
+    }
+    return true;
+}
+
+// Of a put, the body has become the command's value.
+std::string_view body_of(const Request& request, const statemachine::Command& command) {
+    const auto* put = std::get_if<statemachine::PutKey>(&command);
+    return put != nullptr ? put->value.view() : std::string_view(request.body);
+}
+
+// What may stand in a query but would end a Link's <…> is encoded.
+std::string& append_uri(std::string& link, std::string_view text) {
+    for (const char c : text) {
+        if (c == '<' || c == '>' || c == '"' || static_cast<unsigned char>(c) > 0x7E) {
+            link += percent_encode_path(std::string_view(&c, 1));
+        } else {
+            link += c;
+        }
+    }
+    return link;
+}
+
+}  // namespace
+
+Response problem_response(const Call& call, const Problem& problem) {
+    return to_response(problem, call.request_id);
+}
+
+void respond(const CallPtr& call, const Problem& problem) {
+    call->respond(problem_response(*call, problem));
+}
+
+void execute(const CallPtr& call, statemachine::Command command, Finish finish) {
+    Submission submission;
+    submission.timeout = call->services.options.request_timeout;
+    const auto* key = call->request.header("idempotency-key");
+    if (key != nullptr) {
+        if (key->empty() || key->size() > statemachine::idempotency_key_bytes_max ||
+            !is_visible_ascii(*key)) {
+            return respond(call, {ProblemCode::bad_header,
+                                  "Idempotency-Key is 1 to 255 visible ASCII characters"});
+        }
+        submission.idempotency = {*key,
+                                  fingerprint(call->request, body_of(call->request, command))};
+    }
+    submission.command = std::move(command);
+
+    const bool has_key = key != nullptr;
+    auto& gateway = call->services.gateway;
+    gateway.submit(std::move(submission),
+                   [call, finish = std::move(finish), has_key](SubmitResult result) mutable {
+                       auto& mailbox = call->services.mailbox;
+                       mailbox.post([call = std::move(call), finish = std::move(finish), has_key,
+                                     result = std::move(result)] {
+                           if (const auto* failure = std::get_if<Failure>(&result)) {
+                               return respond(call, to_problem(*failure, has_key));
+                           }
+                           finish(call, std::get<Executed>(result));
+                       });
+                   });
+}
+
+void execute(const CallPtr& call, statemachine::Command command, Render render) {
+    execute(call, std::move(command), [render](const CallPtr& back, const Executed& executed) {
+        Response response = render(*back, executed);
+        response.applied = executed.applied;
+        back->respond(std::move(response));
+    });
+}
+
+Problem bad_field(std::string_view name, std::string_view why) {
+    return {ProblemCode::malformed_body, std::string(name) + ": " + std::string(why)};
+}
+
+Result<std::string, Problem> metadata_field(const JsonField& field) {
+    if (field.kind != JsonField::Kind::object) return bad_field("metadata", "is not an object");
+    if (field.raw.size() > statemachine::metadata_bytes_max) {
+        return bad_field("metadata", "is longer than 4096 bytes");
+    }
+    return std::string(field.raw);
+}
+
+Result<ReadOptions, Problem> read_options(const Call& call) {
+    ReadOptions options;
+    options.timeout = call.services.options.request_timeout;
+    if (call.parameters.empty()) return options;
+    if (const auto* consistency = call.parameters.find("consistency")) {
+        if (*consistency != "stale" && *consistency != "linearizable") {
+            return bad_parameter("consistency", "is linearizable or stale");
+        }
+        options.stale = *consistency == "stale";
+    }
+    const auto revision = call.parameters.number("min_revision");
+    if (!revision) return revision.error();
+    options.min_revision = revision->value_or(0);
+    return options;
+}
+
+Result<Page, Problem> page(const Call& call) {
+    const auto limit = call.parameters.number("limit");
+    if (!limit) return limit.error();
+    Page page{limit->value_or(page_default), {}};
+    if (page.limit == 0 || page.limit > page_max) {
+        return bad_parameter("limit", "is 1 to " + std::to_string(page_max));
+    }
+    if (const auto* cursor = call.parameters.find("cursor")) {
+        auto after = decode_cursor(*cursor);
+        if (!after || check_prefix(*after)) {
+            return bad_parameter("cursor", "is none that was given out");
+        }
+        page.after = *std::move(after);
+    }
+    return page;
+}
+
+void add_next_link(Response& response, const Call& call, std::string_view cursor) {
+    std::string link = "<";
+    append_uri(link, call.request.path()) += '?';
+    std::string_view rest = call.request.query();
+    while (!rest.empty()) {
+        const auto part = rest.substr(0, rest.find('&'));
+        rest.remove_prefix(std::min(part.size() + 1, rest.size()));
+        if (!part.starts_with("cursor=")) append_uri(link, part).append("&");
+    }
+    link.append("cursor=").append(cursor).append(">; rel=\"next\"");
+    response.add("Link", link);
+}
+
+}  // namespace gavel::api

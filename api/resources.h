@@ -1,0 +1,117 @@
+#pragma once
+
+#include "api/call.h"
+#include "api/json.h"
+#include "api/problem.h"
+#include "api/query.h"
+#include "base/result.h"
+
+// The resources' side of the table of routes, and what they share. Each handler answers its call,
+// at once or later, exactly once.
+namespace gavel::api {
+
+// sessions.cc
+void open_session(const CallPtr& call);
+void list_sessions(const CallPtr& call);
+void get_session(const CallPtr& call);
+void keep_session_alive(const CallPtr& call);
+void end_session(const CallPtr& call);
+
+// locks.cc
+void acquire_lock(const CallPtr& call);
+void release_lock(const CallPtr& call);
+void explain_lock(const CallPtr& call);
+void list_locks(const CallPtr& call);
+
+// config.cc
+void get_key(const CallPtr& call);
+void put_key(const CallPtr& call);
+void delete_key(const CallPtr& call);
+void list_keys(const CallPtr& call);
+
+// watch.cc
+void watch(const CallPtr& call);
+void wait_for_key(const CallPtr& call, ReadOptions options, std::chrono::milliseconds wait);
+
+// members.cc, status.cc, metrics.cc, documents.cc
+void list_members(const CallPtr& call);
+void get_status(const CallPtr& call);
+void get_livez(const CallPtr& call);
+void get_readyz(const CallPtr& call);
+void get_metrics(const CallPtr& call);
+void get_openapi_yaml(const CallPtr& call);
+void get_openapi_json(const CallPtr& call);
+
+// Shared by the resources (resources.cc).
+
+void respond(const CallPtr& call, const Problem& problem);
+
+// Executes the command, with the call's Idempotency-Key; failures are answered here, `finish`
+// answers for every outcome, on the HTTP thread.
+using Finish = std::function<void(const CallPtr& call, const Executed& executed)>;
+void execute(const CallPtr& call, statemachine::Command command, Finish finish);
+// The same with an answer that is at hand once the outcome is.
+using Render = Response (*)(const Call& call, const Executed& executed);
+void execute(const CallPtr& call, statemachine::Command command, Render render);
+
+Problem bad_field(std::string_view name, std::string_view why);
+// The field "metadata" of a body: a JSON object, kept as it was written.
+Result<std::string, Problem> metadata_field(const JsonField& field);
+
+// The consistency, min_revision and timeout that the call's parameters ask for.
+Result<ReadOptions, Problem> read_options(const Call& call);
+
+// Reads the state: `take` copies out, on the core thread, what `then` needs, on the HTTP thread.
+// `refused` is called instead, also there, when the state could not be read.
+template <class Take, class Then, class Refused>
+void query(const CallPtr& call, ReadOptions options, Take take, Then then, Refused refused) {
+    call->services.gateway.read(
+        options, [call, take, then, refused](const statemachine::Machine* state,
+                                             std::optional<Failure> failure) {
+            auto& mailbox = call->services.mailbox;
+            if (state == nullptr) {
+                mailbox.post(
+                    [call, refused, why = failure.value_or(Failure{})] { refused(call, why); });
+                return;
+            }
+            mailbox.post([call, then, taken = take(*state), applied = state->applied()] {
+                then(call, taken, applied);
+            });
+        });
+}
+
+// Reads, and answers with what `render` makes of it.
+template <class Take, class Render>
+void read(const CallPtr& call, ReadOptions options, Take take, Render render) {
+    query(
+        call, options, std::move(take),
+        [render = std::move(render)](const CallPtr& back, const auto& taken,
+                                     statemachine::Revision applied) {
+            Response response = render(*back, taken);
+            response.applied = applied;
+            back->respond(std::move(response));
+        },
+        [](const CallPtr& back, Failure failure) { respond(back, to_problem(failure, false)); });
+}
+template <class Take, class Render>
+void read(const CallPtr& call, Take take, Render render) {
+    const auto options = read_options(*call);
+    if (!options) return respond(call, options.error());
+    read(call, *options, std::move(take), std::move(render));
+}
+
+// Answers with what `render` makes of the member's status.
+void with_status(const CallPtr& call, std::function<Response(const Call&, const Status&)> render);
+
+// Lists: at most this many, after that name; read one more than `limit` to know if there are more.
+struct Page {
+    std::size_t limit{};
+    std::string after{};
+};
+Result<Page, Problem> page(const Call& call);
+// Adds Link: rel="next" for the page that starts after `last`.
+void add_next_link(Response& response, const Call& call, std::string_view cursor);
+
+Response problem_response(const Call& call, const Problem& problem);
+
+}  // namespace gavel::api

@@ -1,0 +1,248 @@
+#include <charconv>
+
+#include "api/durations.h"
+#include "api/json.h"
+#include "api/names.h"
+#include "api/resources.h"
+#include "statemachine/limits.h"
+
+namespace gavel::api {
+namespace {
+
+using statemachine::Machine;
+using statemachine::Ptr;
+using statemachine::Session;
+using statemachine::SessionId;
+using std::chrono::milliseconds;
+
+// What a session's JSON is made of, copied out of the state.
+struct SessionView {
+    Ptr<Session> session{};  // Null: there is none.
+    std::vector<std::string> held{};
+    std::vector<std::string> waiting{};
+};
+
+SessionView view(const Machine& state, SessionId id) {
+    SessionView view{state.session(id), {}, {}};
+    if (view.session != nullptr) {
+        view.held = state.held_by(id);
+        view.waiting = state.waited_for_by(id);
+    }
+    return view;
+}
+
+void write_names(JsonWriter& json, std::string_view field, const std::vector<std::string>& names) {
+    json.key(field).open('[');
+    for (const auto& name : names) json.text(name);
+    json.close(']');
+}
+
+void write(JsonWriter& json, const SessionView& view, std::optional<milliseconds> expires_in = {}) {
+    const auto& session = *view.session;
+    json.open('{').text("id", session_id(session.id)).text("name", session.name);
+    json.text("ttl", format_duration(milliseconds(session.ttl)));
+    json.text("lock_delay", format_duration(milliseconds(session.lock_delay)));
+    json.raw("metadata", session.metadata.empty() ? "{}" : session.metadata);
+    json.text("created_at", format_time(session.created_at));
+    if (expires_in) json.text("expires_in", format_duration(*expires_in));
+    write_names(json, "held", view.held);
+    write_names(json, "waiting", view.waiting);
+    json.close('}');
+}
+
+std::string session_path(SessionId id) { return "/v1/sessions/" + session_id(id); }
+
+Problem not_found(SessionId id) {
+    return to_problem(statemachine::Outcome(statemachine::SessionNotFound{id}));
+}
+
+// The id in the path. What is no id at all names no session, and is answered so.
+std::optional<SessionId> session_of(const CallPtr& call) {
+    const auto id = parse_session_id(call->name);
+    if (!id) {
+        respond(call, {ProblemCode::session_not_found, "a session id is an s and a number"});
+    }
+    return id;
+}
+
+Result<milliseconds, Problem> duration_field(const JsonField& field, milliseconds least,
+                                             milliseconds most) {
+    if (field.kind != JsonField::Kind::text) return bad_field(field.name, "is not a text");
+    const auto duration = parse_duration(field.text);
+    if (!duration) return bad_field(field.name, "is not a duration such as 15s");
+    if (*duration < least || *duration > most) {
+        return bad_field(field.name, "is not between " + format_duration(least) + " and " +
+                                         format_duration(most));
+    }
+    return *duration;
+}
+
+std::optional<Problem> read_field(const JsonField& field, const ServerOptions& options,
+                                  statemachine::OpenSession& into) {
+    if (field.name == "name") {
+        if (field.kind != JsonField::Kind::text) return bad_field("name", "is not a text");
+        if (const auto unfit = check_label(field.text)) return bad_field("name", unfit->why);
+        into.name = field.text;
+    } else if (field.name == "ttl") {
+        const auto ttl = duration_field(field, options.ttl_min, options.ttl_max);
+        if (!ttl) return ttl.error();
+        into.ttl = ttl->count();
+    } else if (field.name == "lock_delay") {
+        const auto delay = duration_field(field, milliseconds(0), options.lock_delay_max);
+        if (!delay) return delay.error();
+        into.lock_delay = delay->count();
+    } else if (field.name == "metadata") {
+        auto metadata = metadata_field(field);
+        if (!metadata) return metadata.error();
+        into.metadata = *std::move(metadata);
+    } else {
+        return bad_field(field.name,
+                         "there is no such field; there are: name ttl lock_delay "
+                         "metadata");
+    }
+    return std::nullopt;
+}
+
+Result<statemachine::OpenSession, Problem> parse_open(const Call& call) {
+    const auto& options = call.services.options;
+    statemachine::OpenSession command;
+    command.ttl = options.ttl_default.count();
+    if (call.request.body.empty()) return command;
+    const auto fields = parse_json_object(call.request.body);
+    if (!fields) return Problem{ProblemCode::malformed_body, "the body " + fields.error().why};
+    for (const auto& field : *fields) {
+        if (auto problem = read_field(field, options, command)) return *std::move(problem);
+    }
+    return command;
+}
+
+Response opened(const SessionView& view) {
+    JsonWriter json;
+    write(json, view, milliseconds(view.session->ttl));
+    auto response = json_response(201, json.take());
+    response.add("Location", session_path(view.session->id));
+    return response;
+}
+
+// The first outcome of a repeated request, whose session has ended since.
+Response opened_once(SessionId id) {
+    JsonWriter json;
+    json.open('{').text("id", session_id(id)).close('}');
+    auto response = json_response(201, json.take());
+    response.add("Location", session_path(id));
+    return response;
+}
+
+// The lease is the leader's business, the TTL stands in the state; a member that has not seen the
+// session yet says what is left of it.
+void answer_kept(const CallPtr& call, SessionId id, milliseconds expires_in) {
+    const ReadOptions here{
+        .stale = true, .min_revision = 0, .timeout = call->services.options.request_timeout};
+    read(
+        call, here, [id](const Machine& state) { return state.session(id); },
+        [id, expires_in](const Call&, const Ptr<Session>& session) {
+            const auto ttl = session != nullptr ? milliseconds(session->ttl) : expires_in;
+            JsonWriter json;
+            json.open('{').text("id", session_id(id)).text("ttl", format_duration(ttl));
+            json.text("expires_in", format_duration(expires_in));
+            return json_response(200, json.close('}').take());
+        });
+}
+
+}  // namespace
+
+void open_session(const CallPtr& call) {
+    auto command = parse_open(*call);
+    if (!command) return respond(call, command.error());
+    execute(call, *std::move(command), [](const CallPtr& back, const Executed& executed) {
+        const auto* session = std::get_if<statemachine::SessionOpened>(&executed.outcome);
+        if (session == nullptr) return respond(back, to_problem(executed.outcome));
+        const ReadOptions here{.stale = true,
+                               .min_revision = executed.revision,
+                               .timeout = back->services.options.request_timeout};
+        const auto id = session->session;
+        read(
+            back, here, [id](const Machine& state) { return view(state, id); },
+            [id](const Call&, const SessionView& found) {
+                return found.session != nullptr ? opened(found) : opened_once(id);
+            });
+    });
+}
+
+void get_session(const CallPtr& call) {
+    const auto id = session_of(call);
+    if (!id) return;
+    read(
+        call, [id = *id](const Machine& state) { return view(state, id); },
+        [id = *id](const Call& back, const SessionView& found) {
+            if (found.session == nullptr) return problem_response(back, not_found(id));
+            JsonWriter json;
+            write(json, found);
+            return json_response(200, json.take());
+        });
+}
+
+void list_sessions(const CallPtr& call) {
+    const auto asked = page(*call);
+    if (!asked) return respond(call, asked.error());
+    const auto after = asked->after.empty() ? 0 : parse_session_id(asked->after);
+    if (!after) return respond(call, bad_parameter("cursor", "is none that was given out"));
+    const auto limit = asked->limit;
+    read(
+        call,
+        [after = *after, limit](const Machine& state) {
+            std::vector<SessionView> views;
+            const auto& sessions = state.sessions();
+            for (auto at = sessions.upper_bound(after);
+                 at != sessions.end() && views.size() <= limit; ++at) {
+                views.push_back(view(state, at->first));
+            }
+            return views;
+        },
+        [limit](const Call& back, const std::vector<SessionView>& views) {
+            JsonWriter json;
+            json.open('{').key("sessions").open('[');
+            for (std::size_t i = 0; i < std::min(limit, views.size()); ++i) write(json, views[i]);
+            json.close(']');
+            std::string cursor;
+            if (views.size() > limit) {
+                cursor = encode_cursor(session_id(views[limit - 1].session->id));
+                json.text("next_cursor", cursor);
+            }
+            auto response = json_response(200, json.close('}').take());
+            if (!cursor.empty()) add_next_link(response, back, cursor);
+            return response;
+        });
+}
+
+void keep_session_alive(const CallPtr& call) {
+    const auto id = session_of(call);
+    if (!id) return;
+    const auto timeout = call->services.options.request_timeout;
+    call->services.gateway.keep_alive(*id, timeout, [call, id = *id](KeepAliveResult result) {
+        call->services.mailbox.post([call, id, result] {
+            if (const auto* failure = std::get_if<Failure>(&result)) {
+                // Nothing is replicated by a keep-alive: whatever became of it, it can be repeated.
+                return respond(call, to_problem(*failure, true));
+            }
+            const auto& kept = std::get<KeptAlive>(result);
+            if (!kept.found) return respond(call, not_found(id));
+            answer_kept(call, id, kept.expires_in);
+        });
+    });
+}
+
+void end_session(const CallPtr& call) {
+    const auto id = session_of(call);
+    if (!id) return;
+    execute(call, statemachine::EndSession{*id}, [](const Call& back, const Executed& executed) {
+        if (!std::holds_alternative<statemachine::SessionEnded>(executed.outcome)) {
+            return problem_response(back, to_problem(executed.outcome));
+        }
+        Response response;
+        response.status = 204;
+        return response;
+    });
+}
+
+}  // namespace gavel::api

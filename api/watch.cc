@@ -1,0 +1,352 @@
+#include <deque>
+#include <utility>
+
+#include "api/durations.h"
+#include "api/event_text.h"
+#include "api/key_response.h"
+#include "api/names.h"
+#include "api/resources.h"
+#include "api/watch_hub.h"
+
+namespace gavel::api {
+namespace {
+
+using statemachine::Change;
+using statemachine::Event;
+using statemachine::KeyValue;
+using statemachine::Machine;
+using statemachine::Ptr;
+using statemachine::Revision;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr std::size_t replay_bytes = 64 * 1024;  // Of history, rendered at a time.
+constexpr std::size_t poll_events_max = 1'000;   // In one answer of a long poll, about.
+
+// What a watch starts from, copied out of the state.
+struct Start {
+    Revision applied{};
+    Revision floor{};
+    bool compacted{};
+    std::vector<Ptr<Change>> changes{};  // Those above `since` that are kept.
+};
+
+Start start_at(const Machine& state, std::optional<Revision> since) {
+    Start start{state.applied(), state.globals().history_floor, false, {}};
+    if (!since) return start;
+    start.compacted = *since < start.floor;
+    if (!start.compacted) start.changes = state.history(*since, state.limits().history_changes);
+    return start;
+}
+
+struct WatchRequest {
+    WatchFilter filter{};
+    std::optional<Revision> since{};  // None: from now on.
+    bool resumed{};                   // By Last-Event-ID: an EventSource that lost its connection.
+    std::optional<milliseconds> wait{};  // A long poll instead of a stream.
+};
+
+std::optional<Problem> read_names(const Call& call, std::string_view parameter,
+                                  std::vector<std::string>& into) {
+    into = call.parameters.all(parameter);
+    for (const auto& name : into) {
+        const auto unfit = parameter == "key" ? check_name(name) : check_prefix(name);
+        if (unfit) return bad_parameter(parameter, unfit->why);
+    }
+    return std::nullopt;
+}
+
+Result<WatchRequest, Problem> parse_watch(const Call& call) {
+    WatchRequest asked;
+    auto& filter = asked.filter;
+    if (auto problem = read_names(call, "prefix", filter.prefixes)) return *std::move(problem);
+    if (auto problem = read_names(call, "key", filter.keys)) return *std::move(problem);
+    if (auto problem = read_names(call, "locks", filter.locks)) return *std::move(problem);
+    if (filter == WatchFilter{}) {
+        return bad_parameter("prefix", "or key or locks is needed; prefix= watches every key");
+    }
+    const auto since = call.parameters.number("since");
+    if (!since) return since.error();
+    asked.since = *since;
+    const auto wait = call.parameters.duration("wait", call.services.options.wait_max);
+    if (!wait) return wait.error();
+    asked.wait = *wait;
+    const auto* last = call.request.header("last-event-id");
+    if (last != nullptr && !last->empty()) {
+        asked.since = parse_number(*last);
+        if (!asked.since) {
+            return Problem{ProblemCode::bad_header, "Last-Event-ID is not a revision"};
+        }
+        asked.resumed = true;
+    }
+    return asked;
+}
+
+Problem compacted(const Start& start) {
+    const auto oldest = std::to_string(start.floor);
+    return {ProblemCode::compacted, "changes are kept since revision " + oldest + " only",
+            ",\"oldest_revision\":" + oldest + ",\"revision\":" + std::to_string(start.applied)};
+}
+
+std::string position_data(Revision revision) {
+    JsonWriter json;
+    return json.open('{').number("revision", revision).close('}').take();
+}
+
+Response stream_head() {
+    Response head;
+    head.add("Content-Type", "text/event-stream").add("Cache-Control", "no-store");
+    // Some proxies hold a response back to fill a buffer.
+    head.add("X-Accel-Buffering", "no");
+    return head;
+}
+
+// A stream of events. First the history, in pieces as the client takes them, with what happens
+// meanwhile kept behind it; then each batch as it comes. Kept alive by the hub and its call.
+class StreamWatcher : public WatchHub::Watcher, public std::enable_shared_from_this<StreamWatcher> {
+public:
+    StreamWatcher(CallPtr call, WatchFilter filter, std::shared_ptr<void> place)
+        : call_(std::move(call)), filter_(std::move(filter)), place_(std::move(place)) {}
+
+    void start(const Start& start, std::string first) {
+        history_ = start.changes;
+        auto self = shared_from_this();
+        Response head = stream_head();
+        head.applied = start.applied;
+        hub().add(filter_, self);
+        call_->start_stream(std::move(head), {.on_gone = [self] { self->leave(); },
+                                              .on_drained = [self] { self->go_on(); }});
+        last_bookmark_ = steady_clock::now();
+        if (!first.empty()) send(std::move(first));
+        go_on();
+    }
+
+    void on_changes(const Matched& matched) override {
+        if (gone_) return;
+        if (next_ < history_.size()) {
+            kept_bytes_ += matched.text()->size();
+            if (kept_bytes_ > call_->services.options.stream_bytes_max) return cut();
+            kept_.push_back(matched.text());
+            return;
+        }
+        if (!call_->write_stream(matched.text())) cut();
+    }
+
+    void on_tick(steady_clock::time_point now) override {
+        if (gone_ || next_ < history_.size()) return;
+        if (now - last_bookmark_ < call_->services.options.bookmark_interval) return;
+        last_bookmark_ = now;
+        bookmark();
+    }
+
+    void on_stop() override {
+        if (gone_) return;
+        if (next_ >= history_.size()) bookmark();
+        if (!gone_) finish();
+    }
+
+private:
+    WatchHub& hub() { return call_->services.hub; }
+
+    void send(std::string text) {
+        if (!call_->write_stream(std::make_shared<const std::string>(std::move(text)))) cut();
+    }
+
+    void bookmark() {
+        send(stream_event("bookmark", position_data(hub().position()), hub().position()));
+    }
+
+    // Renders the next piece of the history: whole revisions, for a piece may be the last one sent.
+    void go_on() {
+        std::string text;
+        while (!gone_ && next_ < history_.size() && text.size() < replay_bytes) {
+            text += *Matched(select(filter_, {history_[next_++]})).text();
+        }
+        if (gone_ || history_.empty()) return;
+        if (!text.empty()) send(std::move(text));
+        if (next_ < history_.size() || gone_) return;
+        history_ = {};
+        next_ = 0;
+        for (const auto& piece : std::exchange(kept_, {})) {
+            if (!gone_ && !call_->write_stream(piece)) cut();
+        }
+        kept_bytes_ = 0;
+    }
+
+    // Never skipped: what it got is whole up to its last id, where it may resume.
+    void cut() { finish(); }
+
+    void finish() {
+        leave();
+        call_->end_stream();
+    }
+
+    void leave() {
+        if (std::exchange(gone_, true)) return;
+        place_.reset();
+        hub().remove(this);
+    }
+
+    CallPtr call_;
+    WatchFilter filter_;
+    std::shared_ptr<void> place_;
+    std::vector<Ptr<Change>> history_{};
+    std::size_t next_{};  // In history_.
+    std::deque<std::shared_ptr<const std::string>> kept_{};
+    std::size_t kept_bytes_{};
+    steady_clock::time_point last_bookmark_{};
+    bool gone_{};
+};
+
+// Answers with the first batch that holds something for it, or when its time is up.
+class OnceWatcher : public WatchHub::Watcher, public std::enable_shared_from_this<OnceWatcher> {
+public:
+    using Answer = std::function<Response(const Call& call, const Matched* matched)>;
+
+    OnceWatcher(CallPtr call, Answer answer, std::shared_ptr<void> place)
+        : call_(std::move(call)), answer_(std::move(answer)), place_(std::move(place)) {}
+
+    void start(const WatchFilter& filter, milliseconds wait) {
+        call_->services.hub.add(filter, shared_from_this());
+        timer_ = call_->services.mailbox.after(wait, [weak = weak_from_this()] {
+            if (const auto self = weak.lock()) self->finish(nullptr);
+        });
+    }
+
+    void on_changes(const Matched& matched) override { finish(&matched); }
+    void on_tick(steady_clock::time_point) override {}
+    void on_stop() override { finish(nullptr); }
+
+private:
+    void finish(const Matched* matched) {
+        const auto self = shared_from_this();  // The hub's may be the last one.
+        if (std::exchange(done_, true)) return;
+        call_->services.hub.remove(this);
+        timer_.reset();
+        place_.reset();
+        call_->respond(answer_(*call_, matched));
+    }
+
+    CallPtr call_;
+    Answer answer_;
+    std::shared_ptr<void> place_;
+    Timer timer_{};
+    bool done_{};
+};
+
+// Whole revisions, so that `since` is a place to go on from; the rest is had by asking again.
+Response poll_response(const std::vector<const Event*>& events, Revision position) {
+    JsonWriter json;
+    json.open('{').key("events").open('[');
+    std::size_t count = 0;
+    for (const auto* event : events) {
+        if (count >= poll_events_max && event->revision != events[count - 1]->revision) break;
+        write_event(json, *event, true);
+        ++count;
+    }
+    const Revision since = count < events.size() ? events[count - 1]->revision : position;
+    return json_response(200, json.close(']').number("since", since).close('}').take());
+}
+
+// The place among waiting requests, or none with the answer given.
+std::shared_ptr<void> place_among(Places& places, const CallPtr& call) {
+    auto place = places.take();
+    if (place == nullptr) {
+        respond(call, {ProblemCode::overloaded, "as many requests wait here as may"});
+    }
+    return place;
+}
+
+void start_poll(const CallPtr& call, const WatchRequest& asked, const Start& start) {
+    if (start.compacted) return respond(call, compacted(start));
+    const auto events = select(asked.filter, start.changes);
+    if (!events.empty() || asked.wait->count() == 0) {
+        return call->respond(poll_response(events, start.applied));
+    }
+    auto place = place_among(call->services.waits, call);
+    if (place == nullptr) return;
+    const auto answer = [](const Call& back, const Matched* matched) {
+        const auto position = back.services.hub.position();
+        return poll_response(matched != nullptr ? matched->events() : std::vector<const Event*>(),
+                             position);
+    };
+    std::make_shared<OnceWatcher>(call, answer, std::move(place))->start(asked.filter, *asked.wait);
+}
+
+void start_stream(const CallPtr& call, const WatchRequest& asked, const Start& start) {
+    std::string first;
+    if (start.compacted && !asked.resumed) return respond(call, compacted(start));
+    if (call->request.method == Method::head) return call->respond(stream_head());
+    if (start.compacted) {
+        // An EventSource gives up on other codes than 200, so it is told in the stream.
+        JsonWriter json;
+        json.open('{').number("revision", start.applied);
+        json.number("oldest_revision", start.floor).close('}');
+        first = stream_event("reset", json.take(), start.applied);
+    } else if (!asked.since) {
+        first = stream_event("bookmark", position_data(start.applied), start.applied);
+    }
+    auto place = place_among(call->services.watches, call);
+    if (place == nullptr) return;
+    std::make_shared<StreamWatcher>(call, asked.filter, std::move(place))
+        ->start(start, std::move(first));
+}
+
+// This member has not come as far as `since` in time.
+void not_there_yet(const CallPtr& call, const WatchRequest& asked, Failure failure) {
+    if (failure.kind != Failure::Kind::timed_out) return respond(call, to_problem(failure, false));
+    if (asked.wait) return call->respond(poll_response({}, asked.since.value_or(0)));
+    if (!asked.resumed) return respond(call, to_problem(failure, false));
+    // A stream that ends is opened again by the EventSource, with the same Last-Event-ID.
+    call->start_stream(stream_head(), {});
+    call->write_stream(std::make_shared<const std::string>("retry: 1000\n\n"));
+    call->end_stream();
+}
+
+}  // namespace
+
+void watch(const CallPtr& call) {
+    const auto parsed = parse_watch(*call);
+    if (!parsed) return respond(call, parsed.error());
+    const WatchRequest& asked = *parsed;
+    const ReadOptions options{
+        .stale = true,
+        .min_revision = asked.since.value_or(0),
+        .timeout = asked.wait.value_or(call->services.options.request_timeout)};
+    query(
+        call, options,
+        [since = asked.since](const Machine& state) { return start_at(state, since); },
+        [asked](const CallPtr& back, const Start& start, Revision applied) {
+            back->services.hub.advance(applied);
+            if (asked.wait) return start_poll(back, asked, start);
+            start_stream(back, asked, start);
+        },
+        [asked](const CallPtr& back, Failure failure) { not_there_yet(back, asked, failure); });
+}
+
+void wait_for_key(const CallPtr& call, ReadOptions options, milliseconds wait) {
+    const auto conditions = key_conditions(*call);
+    if (!conditions) return respond(call, conditions.error());
+    query(
+        call, options, [call](const Machine& state) { return state.key(call->name); },
+        [conditions = *conditions, wait](const CallPtr& back, const Ptr<KeyValue>& value,
+                                         Revision applied) {
+            back->services.hub.advance(applied);
+            Response now = key_response(*back, value, conditions);
+            now.applied = applied;
+            if (now.status != 304) return back->respond(std::move(now));
+            auto place = place_among(back->services.waits, back);
+            if (place == nullptr) return;
+            const auto answer = [conditions, now](const Call& asker, const Matched* matched) {
+                if (matched == nullptr) return now;
+                const auto& latest = matched->events().back()->body;
+                const auto* put = std::get_if<statemachine::KeyPutEvent>(&latest);
+                return key_response(asker, put != nullptr ? put->value : nullptr, conditions);
+            };
+            std::make_shared<OnceWatcher>(back, answer, std::move(place))
+                ->start(WatchFilter{.keys = {back->name}}, wait);
+        },
+        [](const CallPtr& back, Failure failure) { respond(back, to_problem(failure, false)); });
+}
+
+}  // namespace gavel::api

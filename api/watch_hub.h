@@ -1,0 +1,121 @@
+#pragma once
+
+#include <chrono>
+#include <compare>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "api/gateway.h"
+
+namespace gavel::api {
+
+// What a watcher wants to see: keys and locks by prefix, keys by name. A text per entry.
+struct WatchFilter {
+    std::vector<std::string> prefixes{};
+    std::vector<std::string> keys{};
+    std::vector<std::string> locks{};  // Prefixes of lock names.
+
+    bool matches(const statemachine::EventBody& body) const;
+    auto operator<=>(const WatchFilter&) const = default;
+};
+
+// The events that one batch of changes holds for one filter. Rendered at most once, however many
+// watch it; valid only during the call that hands it over.
+class Matched {
+public:
+    explicit Matched(std::vector<const statemachine::Event*> events) : events_(std::move(events)) {}
+
+    const std::vector<const statemachine::Event*>& events() const { return events_; }
+    // As they go over an event stream; whole revisions.
+    const std::shared_ptr<const std::string>& text() const;
+
+private:
+    std::vector<const statemachine::Event*> events_;
+    mutable std::shared_ptr<const std::string> text_{};
+};
+
+// Those events of `changes`, oldest first, that `filter` wants.
+std::vector<const statemachine::Event*> select(
+    const WatchFilter& filter, const std::vector<statemachine::Ptr<statemachine::Change>>& changes);
+
+// Hands each change, once and in order, to those on its HTTP thread who watch for it.
+//
+// One hub per HTTP thread, touched by that thread only. Why there is no gap and no repeat: a
+// watcher starts with a query that runs on the core thread at an applied slot A and copies the
+// history up to A; its answer and the changes come through the same first-in-first-out mailbox. A
+// watcher added when that answer is taken out therefore sees exactly the changes above A, for those
+// up to A were posted before it and have passed the hub already.
+class WatchHub {
+public:
+    class Watcher {
+    public:
+        virtual ~Watcher() = default;
+        // May call remove(), also for itself.
+        virtual void on_changes(const Matched& matched) = 0;
+        // Called now and then (about each second).
+        virtual void on_tick(std::chrono::steady_clock::time_point now) = 0;
+        // The server stops: a last word, no more.
+        virtual void on_stop() = 0;
+    };
+
+    WatchHub();
+    ~WatchHub();
+
+    void add(WatchFilter filter, std::shared_ptr<Watcher> watcher);
+    // Does nothing when it is not there (any more).
+    void remove(const Watcher* watcher);
+
+    void on_changes(const Gateway::Changes& changes);
+    void tick(std::chrono::steady_clock::time_point now);
+    void stop();
+
+    // Every change up to this revision has been handed out.
+    statemachine::Revision position() const { return position_; }
+    // A query ran at `applied`: what it saw has passed.
+    void advance(statemachine::Revision applied);
+    std::size_t size() const { return where_.size(); }
+
+private:
+    struct Group;
+    struct TextHash {
+        using is_transparent = void;
+        std::size_t operator()(std::string_view text) const {
+            return std::hash<std::string_view>()(text);
+        }
+    };
+    using Index = std::unordered_map<std::string, std::vector<Group*>, TextHash, std::equal_to<>>;
+    // Groups by prefix, with the lengths that occur, so that an event costs one look-up for each
+    // length and not one comparison for each prefix.
+    struct PrefixIndex {
+        Index groups{};
+        std::map<std::size_t, std::size_t> lengths{};
+
+        void add(const std::string& prefix, Group* group);
+        void remove(const std::string& prefix, Group* group);
+    };
+
+    Group& group_of(WatchFilter filter);
+    std::vector<std::shared_ptr<Watcher>> everyone() const;
+    void erase(Group& group);
+    void match(const statemachine::Event& event);
+    void note(const std::vector<Group*>& groups, const statemachine::Event& event);
+    void note(const PrefixIndex& index, std::string_view name, const statemachine::Event& event);
+
+    std::map<WatchFilter, std::unique_ptr<Group>> groups_;
+    std::unordered_map<const Watcher*, Group*> where_{};
+    Index by_key_{};
+    PrefixIndex by_prefix_{};
+    PrefixIndex by_lock_{};
+    std::vector<Group*> touched_{};  // Groups with events of the present batch.
+    std::set<Group*> emptied_{};     // To be erased when the batch is handed out.
+    statemachine::Revision position_{};
+};
+
+}  // namespace gavel::api

@@ -1,0 +1,115 @@
+#pragma once
+
+#include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "api/call.h"
+#include "api/metrics.h"
+#include "api/timers.h"
+#include "api/watch_hub.h"
+
+namespace gavel::api {
+
+// A client's connection, as its worker sees it. On the worker's thread only.
+class Connection {
+public:
+    virtual ~Connection() = default;
+    virtual void start() = 0;
+    // Ends what has taken too long.
+    virtual void sweep(std::chrono::steady_clock::time_point now) = 0;
+    // The server stops: ends at once if nothing is under way, else with the present answer.
+    virtual void drain() = 0;
+    virtual void close() = 0;
+};
+
+// What all workers of a server share. Lives as long as the last of them.
+struct ServerShared {
+    ServerShared(Gateway& member, ServerOptions given);
+
+    Gateway& gateway;
+    ServerOptions options;
+    Metrics metrics;
+    Places waits;
+    Places watches;
+    Places connections;
+};
+
+// One HTTP thread: its loop, its connections, its watchers. Results of the core thread come in
+// through a mailbox that wakes the loop once for as many as have gathered, since a wake-up costs
+// the core thread a system call.
+class Worker final : public Mailbox, public std::enable_shared_from_this<Worker> {
+public:
+    using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp,
+                                                    boost::asio::io_context::executor_type>;
+
+    Worker(std::shared_ptr<ServerShared> shared, std::uint64_t id_seed);
+    ~Worker() override;
+
+    // Runs the loop until finish(); to be called once, on the worker's own thread.
+    void run();
+    void post(Task task) override;
+    Timer after(std::chrono::milliseconds delay, Task task) override;
+
+    boost::asio::io_context& context() { return context_; }
+    ServerShared& shared() { return *shared_; }
+    Services services();
+
+    // From any thread.
+    void adopt(Socket socket, bool loopback);
+    void drain();
+    void close_all();
+    void finish();
+    std::size_t open_connections() const { return open_; }
+
+    // For connections, on the worker's thread.
+    void remove(Connection* connection);
+    bool draining() const { return draining_; }
+    std::string_view date();
+    std::string make_request_id();
+
+private:
+    void take_mail();
+    void start_sweep();
+    void sweep();
+    void arm_timer();
+
+    std::shared_ptr<ServerShared> shared_;
+    boost::asio::io_context context_;
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+    WatchHub hub_{};
+    std::shared_ptr<void> subscription_{};
+    std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_{};
+    std::atomic<std::size_t> open_{};
+    boost::asio::steady_timer sweep_timer_;
+    boost::asio::steady_timer task_timer_;
+    Timers timers_{};
+    Timers::Time armed_for_ = Timers::Time::max();
+    bool draining_{};
+    bool finishing_{};
+
+    std::string date_{};
+    std::int64_t date_second_{};
+    std::string id_prefix_{};
+    std::uint64_t id_count_{};
+
+    std::mutex mutex_{};        // Guards the next two.
+    std::vector<Task> mail_{};  // A wake-up is on its way when not empty.
+    bool finished_{};
+    std::vector<Task> taken_{};  // Of the worker's thread; kept for its room.
+};
+
+// TCP without TLS; the connection's code is the same for any stream.
+std::shared_ptr<Connection> make_connection(std::shared_ptr<Worker> worker, Worker::Socket socket,
+                                            bool loopback, std::shared_ptr<void> place);
+
+}  // namespace gavel::api

@@ -1,0 +1,178 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "api/gateway.h"
+#include "statemachine/machine.h"
+
+namespace gavel::api::testing {
+
+// A member of one: a real state machine behind the door that executes at once. Callbacks run under
+// its mutex, so that answers and changes reach a mailbox in one order, as from a core thread.
+class FakeGateway : public Gateway {
+public:
+    using Entry = statemachine::Entry;
+
+    explicit FakeGateway(statemachine::Limits limits = {})
+        : machine_(limits, 64, {{1, "n1", "127.0.0.1:7500", statemachine::Role::voter}}) {
+        status_.member_id = 1;
+        status_.name = "n1";
+        status_.role = "leader";
+        status_.leader_id = 1;
+        status_.epoch = 1;
+        status_.alpha = 64;
+        status_.cluster_id = "c1";
+        status_.version = "0.1.0";
+        status_.ready = true;
+        status_.members = {{.member = {1, "n1", "127.0.0.1:7500", statemachine::Role::voter},
+                            .client_address = "127.0.0.1:7400",
+                            .applied = 3,
+                            .last_contact = std::chrono::milliseconds(120),
+                            .version = "0.1.0"},
+                           {.member = {2, "n2", "127.0.0.1:7501", statemachine::Role::voter}}};
+    }
+
+    void submit(Submission submission, std::function<void(SubmitResult)> done) override {
+        const std::lock_guard lock(mutex_);
+        submissions.push_back(submission);
+        if (failure) return done(*failure);
+        if (hold_submits) return held_.push_back(std::move(done));
+        auto applied = execute(
+            {{1, 1, ++number_}, now, submission.idempotency, std::move(submission.command)});
+        if (std::holds_alternative<statemachine::LockQueued>(applied.outcome)) {
+            const auto& acquire = std::get<statemachine::AcquireLock>(submissions.back().command);
+            waiting_[{acquire.name, acquire.session}] = std::move(done);
+            return;
+        }
+        done(Executed{applied.revision, applied.repeated, applied.outcome, machine_.applied()});
+    }
+
+    void read(ReadOptions options, Query query) override {
+        const std::lock_guard lock(mutex_);
+        reads.push_back(options);
+        if (failure) return query(nullptr, failure);
+        if (options.min_revision > machine_.applied()) {
+            return query(nullptr, Failure{Failure::Kind::timed_out});
+        }
+        query(&machine_, std::nullopt);
+    }
+
+    void keep_alive(statemachine::SessionId session, std::chrono::milliseconds,
+                    std::function<void(KeepAliveResult)> done) override {
+        const std::lock_guard lock(mutex_);
+        if (failure) return done(*failure);
+        const auto found = machine_.session(session);
+        done(KeptAlive{found != nullptr,
+                       std::chrono::milliseconds(found != nullptr ? found->ttl : 0)});
+    }
+
+    void status(std::function<void(Status)> done) override {
+        const std::lock_guard lock(mutex_);
+        Status status = status_;
+        status.applied = machine_.applied();
+        done(std::move(status));
+    }
+
+    std::shared_ptr<void> subscribe(std::function<void(Changes)> sink) override {
+        const std::lock_guard lock(mutex_);
+        const auto id = ++sinks_made_;
+        sinks_[id] = std::move(sink);
+        return {this, [this, id](void*) {
+                    const std::lock_guard guard(mutex_);
+                    sinks_.erase(id);
+                }};
+    }
+
+    std::uint64_t applied() const override {
+        const std::lock_guard lock(mutex_);
+        return machine_.applied();
+    }
+    std::uint16_t leader() const override { return status_.leader_id; }
+
+    // What other clients do.
+    statemachine::Applied run(statemachine::Command command) {
+        const std::lock_guard lock(mutex_);
+        return execute({{1, 1, ++number_}, now, {}, std::move(command)});
+    }
+    statemachine::Revision put(const std::string& key, const std::string& value,
+                               const std::string& type = "text/plain") {
+        return run(statemachine::PutKey{key, Bytes(value), type, {}, {}}).revision;
+    }
+    void skip_slots(std::size_t count) {
+        const std::lock_guard lock(mutex_);
+        while (count-- > 0) machine_.apply_noop(machine_.applied() + 1);
+    }
+    statemachine::SessionId open_session(const std::string& name = "") {
+        return std::get<statemachine::SessionOpened>(
+                   run(statemachine::OpenSession{name, 15'000, 0, "{}"}).outcome)
+            .session;
+    }
+    // The waits of everybody here end without the lock.
+    void end_waits() {
+        const std::lock_guard lock(mutex_);
+        for (auto& [who, done] : std::exchange(waiting_, {})) {
+            done(Executed{machine_.applied(), false,
+                          statemachine::LockHeld{.holder = 1, .token = 1, .position = 1},
+                          machine_.applied()});
+        }
+    }
+    Status& edit_status() { return status_; }
+
+    std::optional<Failure> failure{};  // Of everything that follows.
+    bool hold_submits{};               // Take them and never answer.
+    std::vector<Submission> submissions{};
+    std::vector<ReadOptions> reads{};
+    statemachine::TimeMs now = 1'700'000'000'123;
+
+private:
+    statemachine::Applied execute(const Entry& entry) {
+        const auto slot = machine_.applied() + 1;
+        auto applied = machine_.apply(slot, entry);
+        if (applied.revision == 0) applied.revision = slot;
+        if (applied.events.empty()) return applied;
+        auto change = std::make_shared<statemachine::Change>();
+        change->revision = slot;
+        change->at = now;
+        change->events = applied.events;
+        grant(applied.events);
+        const auto batch =
+            std::make_shared<const std::vector<statemachine::Ptr<statemachine::Change>>>(
+                1, std::move(change));
+        for (auto& [id, sink] : sinks_) sink(batch);
+        return applied;
+    }
+
+    void grant(const std::vector<statemachine::Event>& events) {
+        for (const auto& event : events) {
+            const auto* change = std::get_if<statemachine::LockEvent>(&event.body);
+            if (change == nullptr || change->change != statemachine::LockEvent::Change::acquired) {
+                continue;
+            }
+            const auto at = waiting_.find({change->lock, change->session});
+            if (at == waiting_.end()) continue;
+            const auto done = std::move(at->second);
+            waiting_.erase(at);
+            done(Executed{event.revision, false,
+                          statemachine::LockGranted{change->token, now, true}, machine_.applied()});
+        }
+    }
+
+    mutable std::mutex mutex_{};
+    statemachine::Machine machine_;
+    std::uint64_t number_{};
+    std::map<std::pair<std::string, statemachine::SessionId>, std::function<void(SubmitResult)>>
+        waiting_{};
+    std::vector<std::function<void(SubmitResult)>> held_{};
+    std::map<int, std::function<void(Changes)>> sinks_{};
+    int sinks_made_{};
+    Status status_{};
+};
+
+}  // namespace gavel::api::testing
