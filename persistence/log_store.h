@@ -30,6 +30,9 @@ struct Identity {
 struct StorageError {
     std::string what{};
 };
+// What value() does with one, where a caller has no use for the error itself.
+[[noreturn]] void throw_exception_from_error(const StorageError& error,
+                                             const boost::source_location& where);
 
 // The log environment: the protocol's memory, on the hot path. One writer thread; reads from any
 // thread. Every failed commit ends the process: a retry that "succeeds" may be a lie.
@@ -37,7 +40,7 @@ struct StorageError {
 class LogStore {
 public:
     struct Options {
-        std::filesystem::path folder{};
+        std::filesystem::path folder{};  // The data directory; the log stands in log/ below it.
         std::uint64_t map_bytes = 16ULL << 30;
     };
     ~LogStore();
@@ -45,7 +48,8 @@ public:
     LogStore& operator=(LogStore&&) noexcept;
 
     // Opens what is there; with `fresh` set, creates the directory's log for that identity when
-    // there is none. Holds an exclusive lock on the folder until destroyed.
+    // there is none, and refuses one of another cluster, name, member or alpha. Holds an exclusive
+    // lock on the folder until destroyed.
     static Result<LogStore, StorageError> open(Options options, std::optional<Identity> fresh);
 
     const Identity& identity() const;
@@ -61,7 +65,7 @@ public:
     std::vector<paxos::Value> read_chosen(paxos::Slot from, std::size_t max_bytes) const;
     // Removes the entries up to `through`, some at a time. Durable when it returns.
     void cut(paxos::Slot through);
-    // The first slot that is still there.
+    // The first slot that has not been cut.
     paxos::Slot oldest() const;
 
     // Incarnations of the other members, as first seen. False: another one is pinned.

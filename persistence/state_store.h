@@ -19,13 +19,15 @@ namespace gavel::persistence {
 class StateStore {
 public:
     struct Options {
-        std::filesystem::path folder{};
+        std::filesystem::path folder{};  // The data directory; the state stands in state/ below it.
+        Identity owner{};                // As the log says: open that first, it holds the lock.
         std::uint64_t map_bytes = 16ULL << 30;
     };
     ~StateStore();
     StateStore(StateStore&&) noexcept;
     StateStore& operator=(StateStore&&) noexcept;
 
+    // Opens what is there or creates it; refuses the state of another owner.
     static Result<StateStore, StorageError> open(Options options);
 
     // One durable transaction: every row and the globals (with the applied slot), or nothing.

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "persistence/lmdb.h"
+
+namespace gavel::persistence {
+
+// The exit code of a member whose storage failed (EX_SOFTWARE of sysexits.h).
+inline constexpr int storage_exit_code = 70;
+
+// What went wrong, and what an operator can do about it, in one line.
+std::string explain(std::string_view environment, const lmdb::Error& error);
+
+// Ends the process at once, with one line on standard error. Nothing is retried and nothing is
+// tidied up: LMDB would let the next commit succeed after a failed sync, and whoever waits for this
+// one must not be answered (docs/storage.md).
+[[noreturn]] void end_process(std::string_view environment, const lmdb::Error& error);
+
+}  // namespace gavel::persistence

@@ -1,0 +1,437 @@
+#include "persistence/log_store.h"
+
+#include <atomic>
+#include <cstring>
+#include <utility>
+
+#include "base/invariant.h"
+#include "persistence/failure.h"
+#include "persistence/folder.h"
+#include "persistence/marks.h"
+#include "persistence/owner.h"
+#include "persistence/recovery.h"
+#include "proto/codec.h"
+
+namespace gavel::persistence {
+namespace {
+
+namespace fs = std::filesystem;
+using lmdb::Transaction;
+using paxos::Slot;
+
+constexpr const char* environment_name = "log";
+constexpr MDB_dbi tables_max = 8;
+constexpr std::size_t cut_batch = 4'096;
+
+// A slot as MDB_INTEGERKEY wants it: eight bytes in the machine's order.
+class SlotKey {
+public:
+    explicit SlotKey(Slot slot) : number_(slot.number) {}
+    std::string_view view() const {
+        return {reinterpret_cast<const char*>(&number_), sizeof(number_)};  // NOLINT
+    }
+
+private:
+    std::uint64_t number_;
+};
+
+Slot slot_of(std::string_view key) {
+    Slot slot;
+    invariant(key.size() == sizeof(slot.number), "keys of the log are slots");
+    std::memcpy(&slot.number, key.data(), sizeof(slot.number));
+    return slot;
+}
+
+struct Tables {
+    MDB_dbi meta{};
+    MDB_dbi promise{};
+    MDB_dbi log{};
+};
+
+Tables open_tables(Transaction& transaction, unsigned flags) {
+    return {.meta = transaction.table("meta", flags),
+            .promise = transaction.table("promise", flags),
+            .log = transaction.table("log", flags | MDB_INTEGERKEY)};
+}
+
+void write_new_member(Transaction& transaction, const Identity& identity) {
+    const Tables tables = open_tables(transaction, MDB_CREATE);
+    write_owner(transaction, tables.meta, identity);
+    const MarkTable marks(tables.meta, tables.promise, owner_of(identity));
+    marks.put_promised(transaction, {});
+    marks.put_attempted(transaction, {});
+    marks.put_chosen_prefix(transaction, {});
+    marks.put_cut(transaction, {});
+    marks.put_boot(transaction, 0);
+}
+
+// What is wrong with opening `there` as `wanted`; nothing, when they are the same member.
+std::optional<StorageError> mismatch(const Identity& there, const Identity& wanted) {
+    const auto belongs = [](const std::string& there_text, const std::string& wanted_text) {
+        return StorageError{"belongs to " + there_text + ", not to " + wanted_text};
+    };
+    if (there.name != wanted.name || there.member != wanted.member) {
+        const auto shown = [](const Identity& identity) {
+            return "member '" + identity.name + "' (number " + std::to_string(identity.member) +
+                   ")";
+        };
+        return belongs(shown(there), shown(wanted));
+    }
+    if (there.cluster_id != wanted.cluster_id) {
+        return belongs("cluster " + there.cluster_id, "cluster " + wanted.cluster_id);
+    }
+    if (there.alpha != wanted.alpha) {
+        return belongs("a cluster with alpha " + std::to_string(there.alpha),
+                       "one with alpha " + std::to_string(wanted.alpha));
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+struct LogStore::Impl {
+    Impl(FolderLock held, lmdb::Environment opened, Tables of, Identity who, Marks found)
+        : lock(std::move(held)),
+          environment(std::move(opened)),
+          tables(of),
+          identity(std::move(who)),
+          log_seal(owner_of(identity), "log"),
+          marks(tables.meta, tables.promise, owner_of(identity)),
+          written(found),
+          chosen_prefix(found.chosen_prefix.number),
+          cut(found.cut.number) {}
+
+    // One batch on its way to the disk.
+    struct Batch {
+        Transaction transaction;
+        Marks marks;
+        Slot last;  // The largest slot in the table.
+    };
+
+    void write(const paxos::PromiseRecord& record, Batch& batch) const;
+    void write(const paxos::AttemptRecord& record, Batch& batch) const;
+    void write(const paxos::AcceptRecord& record, Batch& batch) const;
+    void write(const paxos::ChosenRecord& record, Batch& batch) const;
+    void write(const paxos::PrefixRecord& record, Batch& batch) const;
+    void write_marks(Batch& batch) const;
+
+    // None: not there, or not readable.
+    std::optional<paxos::LogEntry> entry(const Batch& batch, Slot slot) const;
+    void put(Batch& batch, Slot slot, const paxos::LogEntry& entry) const;
+    std::optional<paxos::LogEntry> opened(const lmdb::Cursor::Item& item) const;
+
+    Slot hole_below(const Transaction& transaction, Slot applied, Slot from) const;
+    void cut_some(Slot through);
+
+    FolderLock lock;
+    lmdb::Environment environment;
+    Tables tables;
+    Identity identity;
+    Seal log_seal;
+    MarkTable marks;
+    Marks written;  // As durable. The writer's.
+    Slot last;      // The largest slot in the table. The writer's.
+    // For readers on other threads. Of the prefix recover() may know more than the record says.
+    std::atomic<std::uint64_t> chosen_prefix;
+    std::atomic<std::uint64_t> cut;
+};
+
+// Opening.
+
+Result<LogStore, StorageError> LogStore::open(Options options, std::optional<Identity> fresh) {
+    const fs::path folder = plain(options.folder);
+    const bool made = has_environment(folder, environment_name);
+    if (!made && !fresh) return in(folder, {"no Gavel data is here"});
+    if (!made) {
+        if (auto error = unfit_for_new_member(folder)) return *error;
+        if (auto error = make_folder(folder)) return *error;
+    }
+    auto lock = FolderLock::take(folder);
+    if (!lock) return lock.error();
+
+    const fs::path place = folder / environment_name;
+    if (auto error = make_folder(place)) return *error;
+    try {
+        lmdb::Environment environment(place.string(), options.map_bytes, tables_max);
+        if (made && !is_at_least(place / "data.mdb", environment.bytes_reached())) {
+            return in(place,
+                      {"its file is shorter than its pages: it was cut off or copied in part"});
+        }
+        Transaction transaction(environment, Transaction::Kind::write);
+        if (is_blank(transaction)) {
+            if (!fresh) return in(folder, {"no Gavel data is here"});
+            write_new_member(transaction, *fresh);
+        }
+        const Tables tables = open_tables(transaction, 0);
+        auto identity = read_owner(transaction, tables.meta);
+        if (!identity) return in(folder, identity.error());
+        if (fresh) {
+            if (auto error = mismatch(*identity, *fresh)) return in(folder, *error);
+        }
+
+        // A promise with one bad copy has two good ones again from here on.
+        const MarkTable table(tables.meta, tables.promise, owner_of(*identity));
+        auto marks = table.read(transaction);
+        if (!marks) return in(folder, marks.error());
+        if (auto pins = table.pins(transaction); !pins) return in(folder, pins.error());
+        ++marks->boot;
+        table.put_boot(transaction, marks->boot);
+        table.put_promised(transaction, marks->promised);
+        Slot last;
+        if (const auto item = lmdb::Cursor(transaction, tables.log).last()) {
+            last = slot_of(item->key);
+        }
+        transaction.commit();
+        if (auto error = sync_folder(place)) return *error;
+
+        auto impl = std::make_unique<Impl>(std::move(*lock), std::move(environment), tables,
+                                           std::move(*identity), *marks);
+        impl->last = last;
+        return LogStore(std::move(impl));
+    } catch (const lmdb::Error& error) {
+        if (error.code == MDB_NOTFOUND || error.code == MDB_INVALID ||
+            error.code == MDB_INCOMPATIBLE) {
+            return in(folder, {"not a Gavel data directory: its log is not one of ours"});
+        }
+        return in(folder, {explain(environment_name, error)});
+    }
+}
+
+LogStore::LogStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+LogStore::~LogStore() = default;
+LogStore::LogStore(LogStore&&) noexcept = default;
+LogStore& LogStore::operator=(LogStore&&) noexcept = default;
+
+const Identity& LogStore::identity() const { return impl_->identity; }
+std::uint64_t LogStore::boot() const { return impl_->written.boot; }
+
+// Writing.
+
+void LogStore::commit(std::span<const paxos::Record> records) {
+    if (records.empty()) return;
+    try {
+        Impl::Batch batch{Transaction(impl_->environment, Transaction::Kind::write), impl_->written,
+                          impl_->last};
+        for (const auto& record : records) {
+            std::visit([&](const auto& alternative) { impl_->write(alternative, batch); }, record);
+        }
+        impl_->write_marks(batch);
+        batch.transaction.commit();
+
+        impl_->written = batch.marks;
+        impl_->last = batch.last;
+        const std::uint64_t prefix = batch.marks.chosen_prefix.number;
+        if (prefix > impl_->chosen_prefix) impl_->chosen_prefix = prefix;
+    } catch (const lmdb::Error& error) {
+        end_process(environment_name, error);
+    }
+}
+
+// These do to the table what replay() does to the memory.
+
+void LogStore::Impl::write(const paxos::PromiseRecord& record, Batch& batch) const {
+    batch.marks.promised = std::max(batch.marks.promised, record.ballot);
+}
+
+void LogStore::Impl::write(const paxos::AttemptRecord& record, Batch& batch) const {
+    batch.marks.attempted = std::max(batch.marks.attempted, record.ballot);
+}
+
+void LogStore::Impl::write(const paxos::AcceptRecord& record, Batch& batch) const {
+    batch.marks.promised = std::max(batch.marks.promised, record.proposal.ballot);
+    const auto before = entry(batch, record.slot);
+    put(batch, record.slot, {record.proposal, before && before->chosen});
+}
+
+void LogStore::Impl::write(const paxos::ChosenRecord& record, Batch& batch) const {
+    const auto before = entry(batch, record.slot);
+    const auto ballot = before ? before->proposal.ballot : paxos::Ballot{};
+    put(batch, record.slot, {{ballot, record.value}, true});
+}
+
+void LogStore::Impl::write(const paxos::PrefixRecord& record, Batch& batch) const {
+    batch.marks.chosen_prefix = std::max(batch.marks.chosen_prefix, record.slot);
+}
+
+// Once for a batch, and only what it changed.
+void LogStore::Impl::write_marks(Batch& batch) const {
+    if (batch.marks.promised != written.promised) {
+        marks.put_promised(batch.transaction, batch.marks.promised);
+    }
+    if (batch.marks.attempted != written.attempted) {
+        marks.put_attempted(batch.transaction, batch.marks.attempted);
+    }
+    if (batch.marks.chosen_prefix != written.chosen_prefix) {
+        marks.put_chosen_prefix(batch.transaction, batch.marks.chosen_prefix);
+    }
+}
+
+std::optional<paxos::LogEntry> LogStore::Impl::entry(const Batch& batch, Slot slot) const {
+    if (slot > batch.last) return std::nullopt;
+    const SlotKey key(slot);
+    const auto stored = batch.transaction.find(tables.log, key.view());
+    return stored ? opened({key.view(), *stored}) : std::nullopt;
+}
+
+// Accepts arrive out of order; those that do not are appended, which fills the pages.
+void LogStore::Impl::put(Batch& batch, Slot slot, const paxos::LogEntry& entry) const {
+    const bool beyond = slot > batch.last;
+    log_seal.put(batch.transaction, tables.log, SlotKey(slot).view(), proto::encode(entry),
+                 beyond ? MDB_APPEND : 0);
+    if (beyond) batch.last = slot;
+}
+
+std::optional<paxos::LogEntry> LogStore::Impl::opened(const lmdb::Cursor::Item& item) const {
+    const auto payload = log_seal.open(item.key, item.value);
+    if (!payload) return std::nullopt;
+    auto entry = proto::decode_log_entry(*payload);
+    if (!entry) return std::nullopt;
+    return std::move(*entry);
+}
+
+void LogStore::cut(Slot through) {
+    invariant(through.number <= impl_->chosen_prefix, "only what is chosen is cut");
+    try {
+        while (impl_->cut < through.number) impl_->cut_some(through);
+    } catch (const lmdb::Error& error) {
+        end_process(environment_name, error);
+    }
+}
+
+// A bounded transaction, for the next batch waits for it.
+void LogStore::Impl::cut_some(Slot through) {
+    Transaction transaction(environment, Transaction::Kind::write);
+    Slot reached = through;
+    {
+        lmdb::Cursor cursor(transaction, tables.log);
+        std::size_t removed = 0;
+        for (auto item = cursor.first(); item; item = cursor.first()) {
+            const Slot slot = slot_of(item->key);
+            if (slot > through) break;
+            if (removed == cut_batch) {
+                reached = {slot.number - 1};
+                break;
+            }
+            cursor.erase();
+            ++removed;
+        }
+    }
+    marks.put_cut(transaction, reached);
+    transaction.commit();
+    written.cut = reached;
+    cut = reached.number;
+}
+
+bool LogStore::pin(std::uint16_t member, std::uint64_t incarnation) {
+    const auto known = pinned();
+    if (const auto it = known.find(member); it != known.end()) return it->second == incarnation;
+    try {
+        Transaction transaction(impl_->environment, Transaction::Kind::write);
+        impl_->marks.put_pin(transaction, member, incarnation);
+        transaction.commit();
+        return true;
+    } catch (const lmdb::Error& error) {
+        end_process(environment_name, error);
+    }
+}
+
+// Reading.
+
+Result<paxos::Durable, StorageError> LogStore::recover(Slot applied) const {
+    try {
+        const Transaction transaction(impl_->environment, Transaction::Kind::read);
+        const auto marks = impl_->marks.read(transaction);
+        if (!marks) return marks.error();
+        if (applied < marks->cut) {
+            return StorageError{"the state stands at slot " + std::to_string(applied.number) +
+                                ", but the log is cut up to slot " +
+                                std::to_string(marks->cut.number) +
+                                ": the state was lost or set back; remove this member and let it "
+                                "join anew, empty"};
+        }
+        paxos::Durable log{.promised = marks->promised,
+                           .attempted = marks->attempted,
+                           .chosen_prefix = marks->chosen_prefix,
+                           .cut = marks->cut};
+        lmdb::Cursor cursor(transaction, impl_->tables.log);
+        for (auto item = cursor.seek(SlotKey(applied.next()).view()); item; item = cursor.next()) {
+            const Slot slot = slot_of(item->key);
+            if (auto entry = impl_->opened(*item)) {
+                log.log.emplace_hint(log.log.end(), slot, std::move(*entry));
+            } else {
+                log.faulty.insert(slot);
+            }
+        }
+        if (const Slot hole = impl_->hole_below(transaction, applied, marks->cut); hole > Slot{}) {
+            log.faulty.insert(hole);
+        }
+        paxos::Durable recovered = persistence::recover(std::move(log), applied);
+        impl_->chosen_prefix = recovered.chosen_prefix.number;
+        impl_->cut = recovered.cut.number;
+        return recovered;
+    } catch (const lmdb::Error& error) {
+        return StorageError{explain(environment_name, error)};
+    }
+}
+
+// The last slot in (from, applied] that the table lacks; 0: none. The state went past it without
+// the log, so whoever asks for it must be told that it is gone.
+Slot LogStore::Impl::hole_below(const Transaction& transaction, Slot applied, Slot from) const {
+    lmdb::Cursor cursor(transaction, tables.log);
+    auto item = cursor.seek(SlotKey(applied.next()).view()) ? cursor.previous() : cursor.last();
+    for (Slot slot = applied; slot > from; slot = {slot.number - 1}) {
+        if (!item || slot_of(item->key) != slot) return slot;
+        item = cursor.previous();
+    }
+    return {};
+}
+
+std::vector<paxos::Value> LogStore::read_chosen(Slot from, std::size_t max_bytes) const {
+    std::vector<paxos::Value> values;
+    // Before the transaction begins: what it shows is at least as new.
+    const Slot prefix{impl_->chosen_prefix};
+    try {
+        const Transaction transaction(impl_->environment, Transaction::Kind::read);
+        lmdb::Cursor cursor(transaction, impl_->tables.log);
+        std::size_t bytes = 0;
+        Slot expected = from;
+        for (auto item = cursor.seek(SlotKey(from).view()); item; item = cursor.next()) {
+            if (slot_of(item->key) != expected) break;
+            auto entry = impl_->opened(*item);
+            if (!entry || !(entry->chosen || expected <= prefix)) break;
+            bytes += entry->proposal.value.command.size();
+            if (!values.empty() && bytes > max_bytes) break;
+            values.push_back(std::move(entry->proposal.value));
+            expected = expected.next();
+        }
+    } catch (const lmdb::Error& error) {
+        end_process(environment_name, error);
+    }
+    return values;
+}
+
+Slot LogStore::oldest() const { return Slot{impl_->cut}.next(); }
+
+std::map<std::uint16_t, std::uint64_t> LogStore::pinned() const {
+    try {
+        const Transaction transaction(impl_->environment, Transaction::Kind::read);
+        auto pins = impl_->marks.pins(transaction);
+        if (!pins) throw lmdb::Error{"read whom it knows", MDB_CORRUPTED};
+        return std::move(*pins);
+    } catch (const lmdb::Error& error) {
+        end_process(environment_name, error);
+    }
+}
+
+std::uint64_t LogStore::bytes_used() const {
+    try {
+        const Transaction transaction(impl_->environment, Transaction::Kind::read);
+        return transaction.bytes_of(impl_->tables.meta) +
+               transaction.bytes_of(impl_->tables.promise) +
+               transaction.bytes_of(impl_->tables.log);
+    } catch (const lmdb::Error& error) {
+        end_process(environment_name, error);
+    }
+}
+
+}  // namespace gavel::persistence

@@ -1,0 +1,109 @@
+#include "persistence/marks.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace gavel::persistence {
+namespace {
+
+constexpr std::string_view promise_key = "promise";
+constexpr std::string_view attempt_key = "attempt";
+constexpr std::string_view prefix_key = "prefix";
+constexpr std::string_view cut_key = "cut";
+constexpr std::string_view boot_key = "boot";
+constexpr std::string_view pin_prefix = "pin/";
+
+StorageError unreadable(std::string_view what) {
+    return {"the log's record of the " + std::string(what) +
+            " is damaged: this member can no longer keep its word; remove it and let it join "
+            "anew, empty"};
+}
+
+}  // namespace
+
+MarkTable::MarkTable(MDB_dbi meta, MDB_dbi promise, std::string_view owner)
+    : meta_(meta), promise_(promise), meta_seal_(owner, "meta"), promise_seal_(owner, "promise") {}
+
+Result<Marks, StorageError> MarkTable::read(const lmdb::Transaction& transaction) const {
+    const auto highest_promise = promised(transaction);
+    if (!highest_promise) return unreadable("promise, in both copies,");
+    const auto attempted = number(transaction, attempt_key);
+    if (!attempted) return unreadable("highest ballot tried");
+    const auto prefix = number(transaction, prefix_key);
+    if (!prefix) return unreadable("chosen prefix");
+    const auto cut = number(transaction, cut_key);
+    if (!cut) return unreadable("cut");
+    const auto boot = number(transaction, boot_key);
+    if (!boot) return unreadable("boot counter");
+    return Marks{.promised = *highest_promise,
+                 .attempted = paxos::Ballot::from_number(*attempted),
+                 .chosen_prefix = {*prefix},
+                 .cut = {*cut},
+                 .boot = *boot};
+}
+
+std::optional<paxos::Ballot> MarkTable::promised(const lmdb::Transaction& transaction) const {
+    const auto stored = transaction.find(promise_, promise_key);
+    const auto payload = stored ? promise_seal_.open(promise_key, *stored) : std::nullopt;
+    const auto second = payload ? unpacked_number(*payload) : std::nullopt;
+    const auto first = number(transaction, promise_key);
+    if (!first && !second) return std::nullopt;
+    return paxos::Ballot::from_number(std::max(first.value_or(0), second.value_or(0)));
+}
+
+std::optional<std::uint64_t> MarkTable::number(const lmdb::Transaction& transaction,
+                                               std::string_view key) const {
+    const auto stored = transaction.find(meta_, key);
+    const auto payload = stored ? meta_seal_.open(key, *stored) : std::nullopt;
+    return payload ? unpacked_number(*payload) : std::nullopt;
+}
+
+void MarkTable::put(lmdb::Transaction& transaction, std::string_view key,
+                    std::uint64_t number) const {
+    meta_seal_.put(transaction, meta_, key, packed(number));
+}
+
+void MarkTable::put_promised(lmdb::Transaction& transaction, paxos::Ballot ballot) const {
+    put(transaction, promise_key, ballot.number());
+    promise_seal_.put(transaction, promise_, promise_key, packed(ballot.number()));
+}
+
+void MarkTable::put_attempted(lmdb::Transaction& transaction, paxos::Ballot ballot) const {
+    put(transaction, attempt_key, ballot.number());
+}
+
+void MarkTable::put_chosen_prefix(lmdb::Transaction& transaction, paxos::Slot slot) const {
+    put(transaction, prefix_key, slot.number);
+}
+
+void MarkTable::put_cut(lmdb::Transaction& transaction, paxos::Slot slot) const {
+    put(transaction, cut_key, slot.number);
+}
+
+void MarkTable::put_boot(lmdb::Transaction& transaction, std::uint64_t boot) const {
+    put(transaction, boot_key, boot);
+}
+
+void MarkTable::put_pin(lmdb::Transaction& transaction, std::uint16_t member,
+                        std::uint64_t incarnation) const {
+    put(transaction, std::string(pin_prefix) + std::to_string(member), incarnation);
+}
+
+Result<std::map<std::uint16_t, std::uint64_t>, StorageError> MarkTable::pins(
+    const lmdb::Transaction& transaction) const {
+    std::map<std::uint16_t, std::uint64_t> pins;
+    lmdb::Cursor cursor(transaction, meta_);
+    for (auto item = cursor.seek(pin_prefix); item && item->key.starts_with(pin_prefix);
+         item = cursor.next()) {
+        const std::string_view digits = item->key.substr(pin_prefix.size());
+        std::uint16_t member = 0;
+        const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), member);
+        const auto payload = meta_seal_.open(item->key, item->value);
+        const auto incarnation = payload ? unpacked_number(*payload) : std::nullopt;
+        if (read.ec != std::errc() || !incarnation) return unreadable("other members");
+        pins[member] = *incarnation;
+    }
+    return pins;
+}
+
+}  // namespace gavel::persistence

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "base/result.h"
+#include "persistence/record.h"
+
+namespace gavel::persistence {
+
+// The log environment's single facts: a key each in the table `meta`, and the promise once more in
+// a table of its own, so that one damaged page or record does not lose it.
+struct Marks {
+    paxos::Ballot promised{};
+    paxos::Ballot attempted{};
+    paxos::Slot chosen_prefix{};
+    paxos::Slot cut{};
+    std::uint64_t boot{};
+};
+
+class MarkTable {
+public:
+    // Both tables must be there; `owner` as of owner_of().
+    MarkTable(MDB_dbi meta, MDB_dbi promise, std::string_view owner);
+
+    // The larger of the readable promises counts: an older one can only be a copy that was not
+    // rewritten. Everything else must be readable.
+    Result<Marks, StorageError> read(const lmdb::Transaction& transaction) const;
+
+    void put_promised(lmdb::Transaction& transaction, paxos::Ballot ballot) const;
+    void put_attempted(lmdb::Transaction& transaction, paxos::Ballot ballot) const;
+    void put_chosen_prefix(lmdb::Transaction& transaction, paxos::Slot slot) const;
+    void put_cut(lmdb::Transaction& transaction, paxos::Slot slot) const;
+    void put_boot(lmdb::Transaction& transaction, std::uint64_t boot) const;
+
+    // Incarnations of other members.
+    void put_pin(lmdb::Transaction& transaction, std::uint16_t member,
+                 std::uint64_t incarnation) const;
+    Result<std::map<std::uint16_t, std::uint64_t>, StorageError> pins(
+        const lmdb::Transaction& transaction) const;
+
+private:
+    std::optional<std::uint64_t> number(const lmdb::Transaction& transaction,
+                                        std::string_view key) const;
+    void put(lmdb::Transaction& transaction, std::string_view key, std::uint64_t number) const;
+    std::optional<paxos::Ballot> promised(const lmdb::Transaction& transaction) const;
+
+    MDB_dbi meta_;
+    MDB_dbi promise_;
+    Seal meta_seal_;
+    Seal promise_seal_;
+};
+
+}  // namespace gavel::persistence

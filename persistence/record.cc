@@ -1,0 +1,139 @@
+#include "persistence/record.h"
+
+#include <cstring>
+
+#include "base/crc32c.h"
+
+namespace gavel::persistence {
+namespace {
+
+constexpr std::size_t number_bytes = 8;
+
+void append(std::string& onto, std::uint64_t number) {
+    for (std::size_t i = 0; i < number_bytes; ++i) {
+        onto += static_cast<char>(number >> (8 * i));
+    }
+}
+
+void append(std::string& onto, std::string_view text) {
+    append(onto, text.size());
+    onto += text;
+}
+
+// Takes packed fields off the front; once something is missing, everything after it is.
+class Unpacker {
+public:
+    explicit Unpacker(std::string_view payload) : rest_(payload) {}
+
+    std::uint64_t number() {
+        if (rest_.size() < number_bytes) {
+            ok_ = false;
+            return 0;
+        }
+        std::uint64_t number = 0;
+        for (std::size_t i = 0; i < number_bytes; ++i) {
+            number |= std::uint64_t{static_cast<unsigned char>(rest_[i])} << (8 * i);
+        }
+        rest_.remove_prefix(number_bytes);
+        return number;
+    }
+
+    std::string text() {
+        const std::uint64_t size = number();
+        if (size > rest_.size()) {
+            ok_ = false;
+            return {};
+        }
+        std::string text(rest_.substr(0, size));
+        rest_.remove_prefix(size);
+        return text;
+    }
+
+    bool complete() const { return ok_ && rest_.empty(); }
+
+private:
+    std::string_view rest_;
+    bool ok_ = true;
+};
+
+}  // namespace
+
+Seal::Seal(std::string_view owner, std::string_view table) {
+    std::string prefix;
+    append(prefix, owner);
+    append(prefix, table);
+    prefix_ = crc32c(prefix);
+}
+
+std::uint32_t Seal::sum(std::string_view key, std::string_view payload) const {
+    const char key_bytes[2] = {static_cast<char>(key.size()), static_cast<char>(key.size() >> 8)};
+    return crc32c(payload, crc32c(key, crc32c({key_bytes, sizeof(key_bytes)}, prefix_)));
+}
+
+void Seal::put(lmdb::Transaction& transaction, MDB_dbi table, std::string_view key,
+               std::string_view payload, unsigned flags) const {
+    const std::uint32_t crc = sum(key, payload);
+    char* room = transaction.put(table, key, bytes + payload.size(), flags);
+    for (std::size_t i = 0; i < bytes; ++i) *room++ = static_cast<char>(crc >> (8 * i));
+    if (!payload.empty()) std::memcpy(room, payload.data(), payload.size());
+}
+
+std::optional<std::string_view> Seal::open(std::string_view key, std::string_view stored) const {
+    if (stored.size() < bytes) return std::nullopt;
+    std::uint32_t crc = 0;
+    for (std::size_t i = 0; i < bytes; ++i) {
+        crc |= std::uint32_t{static_cast<unsigned char>(stored[i])} << (8 * i);
+    }
+    stored.remove_prefix(bytes);
+    if (crc != sum(key, stored)) return std::nullopt;
+    return stored;
+}
+
+std::string owner_of(const Identity& identity) {
+    std::string owner;
+    append(owner, identity.cluster_id);
+    append(owner, identity.member);
+    return owner;
+}
+
+std::string packed(std::uint64_t number) {
+    std::string payload;
+    append(payload, number);
+    return payload;
+}
+
+std::string packed(const Identity& identity) {
+    std::string payload;
+    append(payload, identity.cluster_id);
+    append(payload, identity.name);
+    append(payload, std::uint64_t{identity.member});
+    append(payload, identity.incarnation);
+    append(payload, identity.alpha);
+    append(payload, identity.format_level);
+    append(payload, identity.initial_cluster);
+    return payload;
+}
+
+std::optional<std::uint64_t> unpacked_number(std::string_view payload) {
+    Unpacker fields(payload);
+    const std::uint64_t number = fields.number();
+    if (!fields.complete()) return std::nullopt;
+    return number;
+}
+
+std::optional<Identity> unpacked_identity(std::string_view payload) {
+    Unpacker fields(payload);
+    Identity identity;
+    identity.cluster_id = fields.text();
+    identity.name = fields.text();
+    const std::uint64_t member = fields.number();
+    identity.member = static_cast<std::uint16_t>(member);
+    identity.incarnation = fields.number();
+    identity.alpha = fields.number();
+    identity.format_level = fields.number();
+    identity.initial_cluster = fields.text();
+    if (!fields.complete() || member != identity.member) return std::nullopt;
+    return identity;
+}
+
+}  // namespace gavel::persistence

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "persistence/lmdb.h"
+#include "persistence/log_store.h"
+
+// How a record stands in a table: four bytes CRC-32C, least significant first, and the payload.
+namespace gavel::persistence {
+
+// The sum of one table's records. It covers whose they are (cluster and member), the table, the key
+// and the payload: a record that came to stand in another place is as bad as a damaged one.
+class Seal {
+public:
+    static constexpr std::size_t bytes = 4;
+
+    // `owner` is empty for what must be readable before the owner is known.
+    Seal(std::string_view owner, std::string_view table);
+
+    void put(lmdb::Transaction& transaction, MDB_dbi table, std::string_view key,
+             std::string_view payload, unsigned flags = 0) const;
+    // The payload, or nothing when the sum says otherwise.
+    std::optional<std::string_view> open(std::string_view key, std::string_view stored) const;
+
+private:
+    std::uint32_t sum(std::string_view key, std::string_view payload) const;
+
+    std::uint32_t prefix_;
+};
+
+// Who a record belongs to, as its sum covers it.
+std::string owner_of(const Identity& identity);
+
+// Numbers of eight bytes, least significant first, and text after its length.
+std::string packed(std::uint64_t number);
+std::string packed(const Identity& identity);
+std::optional<std::uint64_t> unpacked_number(std::string_view payload);
+std::optional<Identity> unpacked_identity(std::string_view payload);
+
+}  // namespace gavel::persistence

@@ -1,0 +1,210 @@
+#include "persistence/state_store.h"
+
+#include <array>
+#include <utility>
+
+#include "base/invariant.h"
+#include "persistence/failure.h"
+#include "persistence/folder.h"
+#include "persistence/owner.h"
+#include "persistence/record.h"
+#include "proto/codec.h"
+
+namespace gavel::persistence {
+namespace {
+
+namespace fs = std::filesystem;
+using lmdb::Transaction;
+using statemachine::Globals;
+using statemachine::Row;
+using statemachine::RowValue;
+using statemachine::Table;
+
+constexpr const char* environment_name = "state";
+constexpr MDB_dbi tables_max = 16;
+
+constexpr std::string_view globals_key = "globals";
+
+// Tables of rows, in the order of their numbers, which begin with 1.
+constexpr std::array row_tables{"sessions", "locks",    "waiters",    "keys",
+                                "history",  "requests", "idempotency"};
+
+std::size_t index_of(Table table) {
+    const auto number = static_cast<std::size_t>(table);
+    invariant(number >= 1 && number <= row_tables.size(), "every row belongs to a known table");
+    return number - 1;
+}
+
+struct Tables {
+    MDB_dbi meta{};
+    std::array<MDB_dbi, row_tables.size()> rows{};
+};
+
+Tables open_tables(Transaction& transaction, unsigned flags) {
+    Tables tables{.meta = transaction.table("meta", flags)};
+    for (std::size_t i = 0; i < row_tables.size(); ++i) {
+        tables.rows[i] = transaction.table(row_tables[i], flags);
+    }
+    return tables;
+}
+
+}  // namespace
+
+struct StateStore::Impl {
+    Impl(lmdb::Environment opened, Tables of, const Identity& owner)
+        : environment(std::move(opened)), tables(of), meta_seal(owner_of(owner), "meta") {
+        for (const char* name : row_tables) row_seals.emplace_back(owner_of(owner), name);
+    }
+
+    void write(Transaction& transaction, std::span<const Row> rows) const;
+    void write_table(Transaction& transaction, std::span<const Row> rows) const;
+    Result<std::optional<Globals>, StorageError> read_globals(const Transaction& transaction) const;
+    std::optional<StorageError> read_rows(const Transaction& transaction, Table table,
+                                          const std::function<void(Row)>& row) const;
+
+    lmdb::Environment environment;
+    Tables tables;
+    Seal meta_seal;
+    std::vector<Seal> row_seals{};
+};
+
+Result<StateStore, StorageError> StateStore::open(Options options) {
+    const fs::path place = plain(options.folder) / environment_name;
+    const bool made = has_environment(plain(options.folder), environment_name);
+    if (auto error = make_folder(place)) return *error;
+    try {
+        lmdb::Environment environment(place.string(), options.map_bytes, tables_max);
+        if (made && !is_at_least(place / "data.mdb", environment.bytes_reached())) {
+            return in(place,
+                      {"its file is shorter than its pages: it was cut off or copied in part"});
+        }
+        Transaction transaction(environment, Transaction::Kind::write);
+        const bool blank = is_blank(transaction);
+        const Tables tables = open_tables(transaction, blank ? MDB_CREATE : 0);
+        if (blank) {
+            write_owner(transaction, tables.meta, options.owner);
+        }
+        const auto owner = read_owner(transaction, tables.meta);
+        if (!owner) return in(place, owner.error());
+        if (*owner != options.owner) {
+            return in(place, {"belongs to member '" + owner->name + "' of cluster " +
+                              owner->cluster_id + ", but the log beside it does not"});
+        }
+        transaction.commit();
+        if (auto error = sync_folder(place)) return *error;
+        return StateStore(std::make_unique<Impl>(std::move(environment), tables, options.owner));
+    } catch (const lmdb::Error& error) {
+        if (error.code == MDB_NOTFOUND || error.code == MDB_INVALID ||
+            error.code == MDB_INCOMPATIBLE) {
+            return in(place, {"not a Gavel state: its tables are not ours"});
+        }
+        return in(place, {explain(environment_name, error)});
+    }
+}
+
+StateStore::StateStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+StateStore::~StateStore() = default;
+StateStore::StateStore(StateStore&&) noexcept = default;
+StateStore& StateStore::operator=(StateStore&&) noexcept = default;
+
+void StateStore::commit(std::span<const Row> rows, const Globals& globals) {
+    try {
+        Transaction transaction(impl_->environment, Transaction::Kind::write);
+        impl_->write(transaction, rows);
+        impl_->meta_seal.put(transaction, impl_->tables.meta, globals_key, proto::encode(globals));
+        transaction.commit();
+    } catch (const lmdb::Error& error) {
+        end_process(environment_name, error);
+    }
+}
+
+void StateStore::Impl::write(Transaction& transaction, std::span<const Row> rows) const {
+    while (!rows.empty()) {
+        std::size_t count = 1;
+        while (count < rows.size() && rows[count].key.table == rows[0].key.table) ++count;
+        write_table(transaction, rows.first(count));
+        rows = rows.subspan(count);
+    }
+}
+
+// Rows of one table. What lies beyond its last key is appended, which fills the pages.
+void StateStore::Impl::write_table(Transaction& transaction, std::span<const Row> rows) const {
+    const std::size_t index = index_of(rows[0].key.table);
+    const MDB_dbi table = tables.rows[index];
+    std::string last;
+    if (const auto item = lmdb::Cursor(transaction, table).last()) last = item->key;
+    for (const auto& row : rows) {
+        const std::string& key = row.key.key;
+        if (std::holds_alternative<std::monostate>(row.value)) {
+            transaction.erase(table, key);
+            continue;
+        }
+        const bool beyond = key > last;
+        row_seals[index].put(transaction, table, key, proto::encode(row.value),
+                             beyond ? MDB_APPEND : 0);
+        if (beyond) last = key;
+    }
+}
+
+Result<std::optional<Globals>, StorageError> StateStore::load(
+    const std::function<void(Row)>& row) const {
+    try {
+        const Transaction transaction(impl_->environment, Transaction::Kind::read);
+        auto globals = impl_->read_globals(transaction);
+        if (!globals || !*globals) return globals;
+        for (std::size_t i = 0; i < row_tables.size(); ++i) {
+            const auto error = impl_->read_rows(transaction, static_cast<Table>(i + 1), row);
+            if (error) return *error;
+        }
+        return globals;
+    } catch (const lmdb::Error& error) {
+        return StorageError{explain(environment_name, error)};
+    }
+}
+
+Result<std::optional<Globals>, StorageError> StateStore::Impl::read_globals(
+    const Transaction& transaction) const {
+    const auto stored = transaction.find(tables.meta, globals_key);
+    if (!stored) return std::optional<Globals>();
+    const auto payload = meta_seal.open(globals_key, *stored);
+    if (payload) {
+        if (auto globals = proto::decode_globals(*payload))
+            return std::optional(std::move(*globals));
+    }
+    return StorageError{
+        "the state's globals are damaged: remove this member and let it join anew, "
+        "empty"};
+}
+
+std::optional<StorageError> StateStore::Impl::read_rows(const Transaction& transaction, Table table,
+                                                        const std::function<void(Row)>& row) const {
+    const std::size_t index = index_of(table);
+    lmdb::Cursor cursor(transaction, tables.rows[index]);
+    std::uint64_t position = 0;
+    for (auto item = cursor.first(); item; item = cursor.next()) {
+        ++position;
+        const auto payload = row_seals[index].open(item->key, item->value);
+        auto value = payload ? proto::decode_row(table, *payload)
+                             : Result<RowValue>(make_error_code(boost::system::errc::bad_message));
+        if (!value) {
+            return StorageError{"row " + std::to_string(position) + " of the state's table '" +
+                                row_tables[index] +
+                                "' is damaged: remove this member and let it join anew, empty"};
+        }
+        row({{table, std::string(item->key)}, std::move(*value)});
+    }
+    return std::nullopt;
+}
+
+std::uint64_t StateStore::bytes_used() const {
+    try {
+        const Transaction transaction(impl_->environment, Transaction::Kind::read);
+        std::uint64_t bytes = transaction.bytes_of(impl_->tables.meta);
+        for (const MDB_dbi table : impl_->tables.rows) bytes += transaction.bytes_of(table);
+        return bytes;
+    } catch (const lmdb::Error& error) {
+        end_process(environment_name, error);
+    }
+}
+
+}  // namespace gavel::persistence

@@ -1,0 +1,271 @@
+#include "persistence/log_store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "base/prng.h"
+#include "persistence/recovery.h"
+#include "tests/unit/persistence/scratch.h"
+
+namespace gavel::persistence {
+namespace {
+
+using namespace paxos;  // NOLINT(google-build-using-namespace)
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr Ballot ballot{.round = 7, .member = {2}};
+constexpr std::uint64_t small_map = 64ULL << 20;
+
+class LogStoreTest : public testing::Test {
+protected:
+    LogStore store(std::optional<Identity> fresh = sample_identity()) {
+        auto opened = LogStore::open({folder.path(), small_map}, std::move(fresh));
+        if (!opened) throw std::runtime_error(opened.error().what);
+        return std::move(*opened);
+    }
+
+    ScratchFolder folder;
+};
+
+Record accepted(std::uint64_t slot, std::string value) {
+    return AcceptRecord{{slot}, {ballot, {std::move(value)}}};
+}
+
+// Accepts of slots 1 to `count`, and the prefix.
+std::vector<Record> chosen_slots(std::uint64_t count) {
+    std::vector<Record> records;
+    for (std::uint64_t slot = 1; slot <= count; ++slot) {
+        records.push_back(accepted(slot, "value " + std::to_string(slot)));
+    }
+    records.emplace_back(PrefixRecord{{count}});
+    return records;
+}
+
+void expect_equal(const Durable& a, const Durable& b) {
+    EXPECT_EQ(a.promised, b.promised);
+    EXPECT_EQ(a.attempted, b.attempted);
+    EXPECT_EQ(a.chosen_prefix, b.chosen_prefix);
+    EXPECT_EQ(a.cut, b.cut);
+    EXPECT_EQ(a.log, b.log);
+    EXPECT_EQ(a.faulty, b.faulty);
+}
+
+using Log = LogStoreTest;
+
+TEST_F(Log, OfANewMemberRemembersWhoItIsAndNothingElse) {
+    const LogStore log = store();
+
+    EXPECT_EQ(log.identity(), sample_identity());
+    EXPECT_EQ(log.boot(), 1U);
+    EXPECT_EQ(log.oldest(), Slot{1});
+    EXPECT_THAT(log.pinned(), IsEmpty());
+    expect_equal(log.recover({}).value(), {});
+}
+
+TEST_F(Log, RemembersWhoItIsWithoutBeingTold) {
+    { const LogStore log = store(); }
+
+    EXPECT_EQ(store(std::nullopt).identity(), sample_identity());
+}
+
+TEST_F(Log, CountsItsBoots) {
+    for (std::uint64_t boot = 1; boot <= 3; ++boot) EXPECT_EQ(store().boot(), boot);
+}
+
+TEST_F(Log, GivesBackWhatWasCommitted) {
+    {
+        LogStore log = store();
+        log.commit(std::vector<Record>{AttemptRecord{{9, {2}}}, PromiseRecord{{9, {2}}}});
+        log.commit(std::vector<Record>{accepted(2, "out of order"), accepted(1, "first"),
+                                       ChosenRecord{{4}, {"learned"}}, PrefixRecord{{1}}});
+    }
+
+    const Durable durable = store().recover({}).value();
+
+    EXPECT_EQ(durable.promised, (Ballot{9, {2}}));
+    EXPECT_EQ(durable.attempted, (Ballot{9, {2}}));
+    EXPECT_EQ(durable.chosen_prefix, Slot{1});
+    EXPECT_EQ(durable.log, (std::map<Slot, LogEntry>{{{1}, {{ballot, {"first"}}, false}},
+                                                     {{2}, {{ballot, {"out of order"}}, false}},
+                                                     {{4}, {{{}, {"learned"}}, true}}}));
+    EXPECT_THAT(durable.faulty, IsEmpty());
+}
+
+TEST_F(Log, GivesBackOnlyWhatTheStateLacks) {
+    LogStore log = store();
+    log.commit(chosen_slots(9));
+
+    const Durable durable = log.recover({7}).value();
+
+    EXPECT_THAT(durable.log, SizeIs(2));
+    EXPECT_EQ(durable.chosen_prefix, Slot{9});
+    EXPECT_EQ(durable.cut, Slot{0}) << "what the state holds can still be handed on";
+    EXPECT_EQ(log.oldest(), Slot{1});
+}
+
+TEST_F(Log, CallsHolesBelowTheStateCut) {
+    LogStore log = store();
+    log.commit(std::vector<Record>{accepted(1, "one"), accepted(2, "two"), accepted(4, "four")});
+
+    const Durable durable = log.recover({5}).value();
+
+    EXPECT_EQ(durable.cut, Slot{5});
+    EXPECT_EQ(durable.chosen_prefix, Slot{5});
+    EXPECT_EQ(log.oldest(), Slot{6});
+}
+
+Record random_record(Prng& prng) {
+    const Ballot random_ballot{prng.between(1, 9),
+                               {static_cast<std::uint16_t>(prng.between(1, 3))}};
+    const Slot slot{prng.between(1, 60)};
+    const Value value{std::string(prng.below(400), static_cast<char>(prng.between('a', 'z')))};
+    const Record kinds[] = {PromiseRecord{random_ballot},
+                            AttemptRecord{random_ballot},
+                            AcceptRecord{slot, {random_ballot, value}},
+                            AcceptRecord{slot + 20, {random_ballot, value}},
+                            ChosenRecord{slot, value},
+                            PrefixRecord{{slot.number / 4}}};
+    return kinds[prng.below(std::size(kinds))];
+}
+
+// What recover(applied) owes, by the pure functions alone.
+Durable expected(Durable model, Slot applied) {
+    for (Slot slot = applied; slot > model.cut; slot = {slot.number - 1}) {
+        if (model.log.contains(slot)) continue;
+        model.faulty.insert(slot);
+        break;
+    }
+    model = recover(std::move(model), applied);
+    model.log.erase(model.log.begin(), model.log.upper_bound(applied));
+    return model;
+}
+
+TEST_F(Log, ReadsBackWhatReplayingItsRecordsGives) {
+    Prng prng(1);
+    for (int run = 0; run < 8; ++run) {
+        ScratchFolder own;
+        std::optional<LogStore> log =
+            LogStore::open({own.path(), small_map}, sample_identity()).value();
+        Durable model;
+        for (int step = 0; step < 40; ++step) {
+            std::vector<Record> records;
+            for (auto left = prng.below(8); left > 0; --left) {
+                records.push_back(random_record(prng));
+            }
+            for (const auto& record : records) replay(record, model);
+            log->commit(records);
+            if (prng.chance(10)) {
+                const Slot through{prng.below(model.chosen_prefix.number + 1)};
+                log->cut(through);
+                if (through > model.cut) {
+                    model.cut = through;
+                    model.log.erase(model.log.begin(), model.log.upper_bound(through));
+                }
+            }
+            if (prng.chance(70)) continue;
+            const Slot applied = model.cut + prng.below(30);
+            expect_equal(log->recover(applied).value(), expected(model, applied));
+
+            // A store that has recovered knows what the state holds; the next is to know nothing.
+            log.reset();
+            log = LogStore::open({own.path(), small_map}, std::nullopt).value();
+        }
+    }
+}
+
+TEST_F(Log, HandsOnChosenValuesWithinItsBudget) {
+    LogStore log = store();
+    log.commit(chosen_slots(9));
+    log.commit(std::vector<Record>{accepted(10, "not chosen")});
+
+    EXPECT_THAT(log.read_chosen({8}, 1 << 20), ElementsAre(Value{"value 8"}, Value{"value 9"}));
+    EXPECT_THAT(log.read_chosen({1}, 14), ElementsAre(Value{"value 1"}, Value{"value 2"}));
+    EXPECT_THAT(log.read_chosen({1}, 0), ElementsAre(Value{"value 1"})) << "one at least";
+    EXPECT_THAT(log.read_chosen({10}, 1 << 20), IsEmpty());
+    EXPECT_THAT(log.read_chosen({99}, 1 << 20), IsEmpty());
+}
+
+TEST_F(Log, HandsOnWhatItLearnedBeyondItsPrefix) {
+    LogStore log = store();
+    log.commit(std::vector<Record>{ChosenRecord{{5}, {"five"}}, ChosenRecord{{6}, {}},
+                                   ChosenRecord{{8}, {"eight"}}});
+
+    EXPECT_THAT(log.read_chosen({5}, 1 << 20), ElementsAre(Value{"five"}, Value{}));
+}
+
+TEST_F(Log, HandsOnWhatTheStateKnowsToBeChosen) {
+    LogStore log = store();
+    log.commit(std::vector<Record>{accepted(1, "one"), accepted(2, "two"), accepted(3, "three")});
+
+    ASSERT_TRUE(log.recover({2}).has_value());
+
+    EXPECT_THAT(log.read_chosen({1}, 1 << 20), SizeIs(2));
+}
+
+TEST_F(Log, CanBeReadWhileItIsWritten) {
+    LogStore log = store();
+    log.commit(chosen_slots(100));
+    std::atomic<bool> done = false;
+    std::size_t read = 0;
+    std::thread reader([&] {
+        do {
+            read += log.read_chosen({1}, 1 << 20).size() == 100 ? 1 : 0;
+        } while (!done);
+    });
+
+    for (std::uint64_t slot = 101; slot <= 150; ++slot) {
+        log.commit(std::vector<Record>{accepted(slot, "more")});
+    }
+    done = true;
+    reader.join();
+
+    EXPECT_GT(read, 0U);
+}
+
+TEST_F(Log, IsCutInPiecesAndForGood) {
+    constexpr std::uint64_t slots = 10'000;
+    {
+        LogStore log = store();
+        log.commit(chosen_slots(slots));
+        const std::uint64_t before = log.bytes_used();
+
+        log.cut({slots - 5});
+
+        EXPECT_EQ(log.oldest(), Slot{slots - 4});
+        EXPECT_LT(log.bytes_used(), before / 10);
+        EXPECT_THAT(log.read_chosen({slots - 5}, 100), IsEmpty());
+        EXPECT_THAT(log.read_chosen({slots - 4}, 1 << 20), SizeIs(5));
+    }
+    const LogStore log = store();
+    EXPECT_EQ(log.oldest(), Slot{slots - 4});
+    EXPECT_EQ(log.recover({slots}).value().cut, Slot{slots - 5});
+}
+
+TEST_F(Log, ThatWasCutBeyondTheStateIsRefused) {
+    LogStore log = store();
+    log.commit(chosen_slots(9));
+    log.cut({5});
+
+    EXPECT_THAT(log.recover({4}).error().what, testing::HasSubstr("set back"));
+}
+
+TEST_F(Log, PinsTheOthersOnFirstSight) {
+    {
+        LogStore log = store();
+        EXPECT_TRUE(log.pin(1, 11));
+        EXPECT_TRUE(log.pin(10, 22));
+        EXPECT_TRUE(log.pin(1, 11));
+        EXPECT_FALSE(log.pin(1, 12));
+    }
+    LogStore log = store();
+    EXPECT_FALSE(log.pin(1, 12));
+    EXPECT_EQ(log.pinned(), (std::map<std::uint16_t, std::uint64_t>{{1, 11}, {10, 22}}));
+}
+
+}  // namespace
+}  // namespace gavel::persistence

@@ -1,0 +1,162 @@
+#include "persistence/state_store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "base/prng.h"
+#include "proto/codec.h"
+#include "tests/unit/persistence/scratch.h"
+
+namespace gavel::persistence {
+namespace {
+
+using namespace statemachine;  // NOLINT(google-build-using-namespace)
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr std::uint64_t small_map = 256ULL << 20;
+
+Row key_row(const std::string& key, const std::string& value, Revision modified = 1) {
+    return {{Table::keys, key},
+            std::make_shared<const KeyValue>(KeyValue{
+                .key = key, .value = value, .created = 1, .modified = modified, .version = 1})};
+}
+
+Row gone(Table table, const std::string& key) { return {{table, key}, std::monostate()}; }
+
+class State : public testing::Test {
+protected:
+    StateStore store(const Identity& owner = sample_identity()) {
+        auto opened = StateStore::open({folder.path(), owner, small_map});
+        if (!opened) throw std::runtime_error(opened.error().what);
+        return std::move(*opened);
+    }
+
+    using Rows = std::map<RowKey, std::string>;
+    static Rows rows_of(const StateStore& store) {
+        Rows rows;
+        std::optional<RowKey> last;
+        const auto globals = store.load([&](Row row) {
+            EXPECT_TRUE(!last || *last < row.key) << "rows come in order";
+            last = row.key;
+            rows[row.key] = proto::encode(row.value);
+        });
+        EXPECT_TRUE(globals.has_value()) << globals.error().what;
+        return rows;
+    }
+
+    ScratchFolder folder;
+};
+
+TEST_F(State, ThatIsFreshHoldsNothing) {
+    const auto globals = store().load([](const Row&) { FAIL(); });
+
+    ASSERT_TRUE(globals.has_value());
+    EXPECT_FALSE(globals->has_value());
+}
+
+TEST_F(State, GivesBackTheRowsAndTheGlobalsTheyBelongTo) {
+    const Globals globals{.applied = 40, .time = 7, .alpha = 8, .rows_hash = 9};
+    const Row session{{Table::sessions, std::string(8, '\1')},
+                      std::make_shared<const Session>(Session{.id = 3, .name = "worker"})};
+    const Row key = key_row("k", "v");
+    store().commit(std::vector<Row>{session, key}, globals);
+
+    const StateStore again = store();
+
+    EXPECT_EQ(rows_of(again), (Rows{{session.key, proto::encode(session.value)},
+                                    {key.key, proto::encode(key.value)}}));
+    EXPECT_EQ(again.load([](const Row&) {}).value(), globals);
+}
+
+TEST_F(State, MovesItsAppliedSlotWithoutAnyRow) {
+    StateStore state = store();
+    state.commit({}, {.applied = 4});
+    state.commit({}, {.applied = 5});
+
+    EXPECT_EQ(state.load([](const Row&) {}).value()->applied, 5U);
+}
+
+TEST_F(State, IsAlwaysWhatTheLastCommitLeft) {
+    Prng prng(1);
+    Rows model;
+    std::optional<StateStore> state = store();
+    for (Revision applied = 1; applied <= 60; ++applied) {
+        std::map<RowKey, Row> changed;
+        for (auto left = prng.below(40); left > 0; --left) {
+            const std::string key = std::to_string(prng.below(60));
+            const auto table = prng.chance(50) ? Table::keys : Table::locks;
+            Row row = gone(table, key);
+            if (prng.chance(60)) {
+                const std::string text(prng.below(3'000), 'x');
+                row = key_row(key, text, applied);
+                if (table == Table::locks) {
+                    row.value = std::make_shared<const Lock>(
+                        Lock{.name = key, .delay = static_cast<DurationMs>(applied)});
+                }
+            }
+            row.key.table = table;
+            changed.insert_or_assign(row.key, std::move(row));
+        }
+        std::vector<Row> rows;
+        for (const auto& [key, row] : changed) {
+            rows.push_back(row);
+            if (std::holds_alternative<std::monostate>(row.value)) {
+                model.erase(key);
+            } else {
+                model[key] = proto::encode(row.value);
+            }
+        }
+        state->commit(rows, {.applied = applied});
+        if (prng.chance(20)) {
+            state.reset();
+            state = store();
+        }
+        ASSERT_EQ(rows_of(*state), model) << applied;
+    }
+}
+
+TEST_F(State, TakesTheLongestKeysAndValues) {
+    const std::string name(name_bytes_max, 'n');
+    const Row waiter{{Table::waiters, std::string(8, '\0') + name},
+                     std::make_shared<const Waiter>(Waiter{.lock = name})};
+    const Row value = key_row(name, std::string(value_bytes_max, 'v'));
+    StateStore state = store();
+
+    state.commit(std::vector<Row>{waiter, value}, {.applied = 1});
+
+    EXPECT_EQ(rows_of(state).size(), 2U);
+}
+
+TEST_F(State, OfAnotherOwnerIsRefused) {
+    store().commit({}, {.applied = 1});
+    Identity stranger = sample_identity();
+    stranger.incarnation = 1;
+
+    const auto opened = StateStore::open({folder.path(), stranger, small_map});
+
+    EXPECT_THAT(opened.error().what, HasSubstr("but the log beside it does not"));
+}
+
+TEST_F(State, WithADamagedRowSaysWhichAndGivesNoGlobals) {
+    store().commit(std::vector<Row>{key_row("a", "marked value a"), key_row("b", "marked value b")},
+                   {.applied = 1});
+    ASSERT_GT(flip(folder.path() / "state" / "data.mdb", "marked value b"), 0U);
+
+    const auto globals = store().load([](const Row&) {});
+
+    EXPECT_THAT(globals.error().what, HasSubstr("row 2 of the state's table 'keys' is damaged"));
+}
+
+TEST_F(State, WithDamagedGlobalsSaysSo) {
+    const std::string marker(40, 'm');
+    store().commit({}, {.applied = 1, .epochs = {{1, 1, {{1, marker, marker, Role::voter}}}}});
+    ASSERT_GT(flip(folder.path() / "state" / "data.mdb", marker), 0U);
+
+    EXPECT_THAT(store().load([](const Row&) {}).error().what, HasSubstr("globals are damaged"));
+}
+
+}  // namespace
+}  // namespace gavel::persistence
