@@ -1,0 +1,49 @@
+// Rows shown by random runs: the observer checks after each step what no schedule may break.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/conformance/chaos.h"
+
+namespace gavel::paxos {
+namespace {
+
+const std::vector<MemberId> five{m1, m2, m3, m4, m5};
+
+// Runs `seeds` of them and says which seed failed first.
+void expect_all_heal(const ClusterOptions& options, const Chaos& chaos, std::uint64_t seeds) {
+    for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+        ClusterOptions own = options;
+        own.seed = seed;
+        Cluster cluster(own);
+        ASSERT_TRUE(run_chaos(cluster, seed, chaos)) << "seed " << seed;
+    }
+}
+
+TEST(RandomRuns, S04_ChooseOneValuePerSlot) { expect_all_heal({}, {}, 30); }
+
+TEST(RandomRuns, S04_ChooseOneValuePerSlotAmongFive) {
+    expect_all_heal({.members = five, .alpha = 8}, {.loss = 10, .crashes = 2}, 15);
+}
+
+TEST(RandomRuns, S07_SurviveLossDuplicationReorderingPartitionsAndRestarts) {
+    expect_all_heal({.alpha = 3}, {.loss = 25, .duplication = 25, .crashes = 4, .partitions = 4},
+                    20);
+}
+
+TEST(RandomRuns, S15_SurviveProposalsThatAreAbandonedAtAnyTime) {
+    expect_all_heal({.alpha = 8}, {.stands = 10}, 20);
+}
+
+TEST(RandomRuns, S26_NeedNoSingleLeaderToBeSafe) {
+    expect_all_heal({.members = five, .alpha = 8}, {.loss = 10, .stands = 20}, 15);
+}
+
+TEST(RandomRuns, S28_CountTheQuorumOfEachSlotWhileTheMembersChange) {
+    for (const std::uint64_t alpha : {1, 2, 3, 8}) {
+        expect_all_heal({.members = five, .voters = {m1, m2, m3}, .alpha = alpha},
+                        {.stands = 1, .member_changes = 3}, 10);
+    }
+}
+
+}  // namespace
+}  // namespace gavel::paxos
