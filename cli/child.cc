@@ -95,7 +95,7 @@ Result<Child, SpawnFailure> Child::start(const ChildOptions& options) {
     ::setpgid(pid, pid);
     if (give_terminal) ::tcsetpgrp(STDIN_FILENO, pid);
 
-    Child child(pid, give_terminal);
+    Child child(pid, options.take_terminal, give_terminal);
     int error = 0;
     const auto received = ::read(report[0], &error, sizeof error);
     ::close(report[0]);
@@ -140,12 +140,19 @@ void Child::signal(int signal) const {
 bool Child::take_stopped() { return std::exchange(stopped_, false); }
 
 void Child::resume() {
-    if (has_terminal_ && we_own_the_terminal()) ::tcsetpgrp(STDIN_FILENO, pid_);
+    if (wants_terminal_ && we_own_the_terminal()) {
+        ::tcsetpgrp(STDIN_FILENO, pid_);
+        has_terminal_ = true;
+    }
     ::kill(-pid_, SIGCONT);
 }
 
-void Child::take_terminal_back() const {
-    if (has_terminal_) ::tcsetpgrp(STDIN_FILENO, ::getpgrp());
+void Child::take_terminal_back() {
+    // The shell may have it by now.
+    if (has_terminal_ && ::tcgetpgrp(STDIN_FILENO) == pid_) {
+        ::tcsetpgrp(STDIN_FILENO, ::getpgrp());
+    }
+    has_terminal_ = false;
 }
 
 }  // namespace gavel::cli

@@ -46,17 +46,19 @@ public:
 
     // Whether it was stopped (by ^Z) since the last poll.
     bool take_stopped();
-    // Lets it go on, in the foreground if it was there and we are there now.
+    // Lets it go on, in the foreground if it wants that and we are there now.
     void resume();
     // Gives the terminal back to ourselves, if the child had it.
-    void take_terminal_back() const;
+    void take_terminal_back();
     bool has_terminal() const { return has_terminal_; }
 
 private:
-    Child(pid_t pid, bool has_terminal) : pid_(pid), has_terminal_(has_terminal) {}
+    Child(pid_t pid, bool wants_terminal, bool has_terminal)
+        : pid_(pid), wants_terminal_(wants_terminal), has_terminal_(has_terminal) {}
     std::optional<int> note(int status);
 
     pid_t pid_;
+    bool wants_terminal_;
     bool has_terminal_;
     bool stopped_ = false;
     std::optional<int> exit_code_{};

@@ -1,6 +1,6 @@
 #include "cli/http_client.h"
 
-#include <unistd.h>
+#include <fcntl.h>
 
 #include <array>
 #include <boost/asio/connect.hpp>
@@ -64,7 +64,7 @@ class HttpClient::Connection {
 public:
     explicit Connection(int interrupt_fd) {
         // A copy, since the descriptor object closes what it is given.
-        if (interrupt_fd >= 0) interrupt_.assign(::dup(interrupt_fd));
+        if (interrupt_fd >= 0) interrupt_.assign(::fcntl(interrupt_fd, F_DUPFD_CLOEXEC, 0));
     }
 
     Result<HttpResponse, HttpFailure> send(const Endpoint& endpoint, const HttpRequest& request) {
@@ -146,6 +146,8 @@ private:
             }
             return failed;
         }
+        // A command that we run has no business with it.
+        ::fcntl(stream_->socket().native_handle(), F_SETFD, FD_CLOEXEC);
         error_code ignored;
         stream_->socket().set_option(asio::ip::tcp::no_delay(true), ignored);
         connected_to_ = endpoint;

@@ -145,6 +145,17 @@ TEST_F(Lock, RunsTheCommandInAProcessGroupOfItsOwnWithTheUsualSignalMask) {
     EXPECT_EQ(said(), "group\nmask\n");
 }
 
+TEST_F(Lock, LeaksNoneOfItsDescriptorsIntoTheCommand) {
+    FakeMember member;
+
+    lock({member.endpoint()},
+         "for fd in /proc/$$/fd/*; do case ${fd##*/} in [012]) ;; *) case $(readlink $fd) in "
+         "socket:*|anon_inode:*) echo $fd >> " +
+             file_ + ";; esac;; esac; done");
+
+    EXPECT_EQ(said(), "");
+}
+
 TEST_F(Lock, WithNoWaitIsBusyWhenAnotherHoldsIt) {
     FakeMember member([](const FakeRequest& request) -> std::optional<FakeReply> {
         if (request.method == "PUT") return held();
@@ -351,12 +362,13 @@ TEST_F(Lock, FailsWhenTheServerRefuses) {
     expect_left(member);
 }
 
-// Runs `script` under the lock in a process of its own on a terminal of its own; types `typed` when
-// the command has made the file; gives the exit code, 99 if terminal or lock were not given back.
-int on_a_terminal(const std::string& script, const std::string& typed, const std::string& file) {
-    int terminal = -1;
-    const pid_t pid = ::forkpty(&terminal, nullptr, nullptr, nullptr);
-    if (pid == 0) {
+// `gavel lock` with a shell script, in a process of its own on a terminal of its own. It exits with
+// 99 if terminal or lock were not given back.
+class OnATerminal {
+public:
+    explicit OnATerminal(const std::string& script) {
+        pid_ = ::forkpty(&terminal_, nullptr, nullptr, nullptr);
+        if (pid_ != 0) return;
         FakeMember member;
         const int code =
             run({"lock", "deploy", "--", "sh", "-c", script}, {member.endpoint()}).code;
@@ -364,24 +376,63 @@ int on_a_terminal(const std::string& script, const std::string& typed, const std
         const bool released = member.requests("DELETE /v1/locks/deploy").size() == 1;
         ::_exit(ours && released ? code : 99);
     }
+    ~OnATerminal() { ::close(terminal_); }
+    OnATerminal(const OnATerminal&) = delete;
+    OnATerminal& operator=(const OnATerminal&) = delete;
+
+    void type(const std::string& text) const {
+        EXPECT_EQ(::write(terminal_, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+    }
+    void go_on() const { ::kill(pid_, SIGCONT); }
+
+    // The next thing that becomes of it.
+    int wait() const {
+        int status = 0;
+        ::waitpid(pid_, &status, WUNTRACED);
+        return status;
+    }
+    int exit_code() const {
+        const int status = wait();
+        return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    }
+
+private:
+    pid_t pid_ = -1;
+    int terminal_ = -1;
+};
+
+void wait_until_exists(const std::string& file) {
     while (!std::filesystem::exists(file)) ::poll(nullptr, 0, 10);
-    EXPECT_EQ(::write(terminal, typed.data(), typed.size()), static_cast<ssize_t>(typed.size()));
-    int status = 0;
-    ::waitpid(pid, &status, 0);
-    ::close(terminal);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 TEST_F(Lock, LetsTheCommandReadFromTheTerminal) {
-    EXPECT_EQ(on_a_terminal("touch " + file_ + "; read word; test \"$word\" = hello && exit 5",
-                            "hello\n", file_),
-              5);
+    OnATerminal lock("touch " + file_ + "; read word; test \"$word\" = hello && exit 5");
+    wait_until_exists(file_);
+
+    lock.type("hello\n");
+
+    EXPECT_EQ(lock.exit_code(), 5);
 }
 
 TEST_F(Lock, LetsControlCReachTheCommand) {
-    EXPECT_EQ(on_a_terminal("trap 'exit 6' INT; touch " + file_ + "; while :; do sleep 0.02; done",
-                            "\x03", file_),
-              6);
+    OnATerminal lock("trap 'exit 6' INT; touch " + file_ + "; while :; do sleep 0.02; done");
+    wait_until_exists(file_);
+
+    lock.type("\x03");
+
+    EXPECT_EQ(lock.exit_code(), 6);
+}
+
+TEST_F(Lock, StopsWithTheCommandAndGoesOnWithItInTheForeground) {
+    OnATerminal lock("touch " + file_ + "; read word; test \"$word\" = hello && exit 7");
+    wait_until_exists(file_);
+
+    lock.type("\x1a");
+    ASSERT_TRUE(WIFSTOPPED(lock.wait()));
+    lock.go_on();
+    lock.type("hello\n");
+
+    EXPECT_EQ(lock.exit_code(), 7);
 }
 
 }  // namespace
