@@ -146,7 +146,7 @@ private:
     }
 
     // A leader's judgement of time counts only while it is the latest to have started: one that
-    // has been replaced may not know of the keep-alives since (S26; pitfall 22).
+    // has been replaced may not know of the keep-alives since.
     Outcome on(Step& step, const ExpireSession& command) {
         if (command.leader_start != globals_.leader_start) return Done{};
         const auto session = sessions_.find(command.session);
