@@ -43,7 +43,9 @@ void Cluster::run(std::uint64_t ms) {
 }
 
 bool Cluster::run_until(const std::function<bool()>& holds, std::uint64_t ms) {
-    for (const Tick end = now_ + ms; now_ < end && !holds();) run(10);
+    for (const Tick end = now_ + ms; now_ < end; run(10)) {
+        if (holds()) return true;
+    }
     return holds();
 }
 
