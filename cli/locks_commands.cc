@@ -136,7 +136,7 @@ void add_locks_commands(CLI::App& app, Action& action) {
     group->require_subcommand(1);
 
     auto prefix = std::make_shared<std::string>();
-    auto* ls = group->add_subcommand("ls", "List the locks that are held");
+    auto* ls = group->add_subcommand("ls", "List the locks");
     ls->add_option("PREFIX", *prefix, "Default: all locks");
     ls->callback([&action, prefix] {
         action = [prefix](Context& context) { return list(context, *prefix); };

@@ -42,7 +42,8 @@ std::string script(const std::string& name, const std::string& text) {
 }
 
 TEST(Playground, AnnouncesTheClusterAndLeavesNothingBehind) {
-    const std::string marker = testing::TempDir() + "gavel-playground-data";
+    const std::string marker =
+        testing::TempDir() + "gavel-playground-data" + std::to_string(::getpid());
     const std::string member =
         script("member", "echo $4 > " + marker + "; " + port_variable + "=${6##*:} exec " +
                              std::filesystem::read_symlink("/proc/self/exe").string());
