@@ -35,6 +35,9 @@ HttpRequest::HttpRequest(std::string_view method, std::string_view target, std::
         bytes_.append("\r\nContent-Type: ").append(content_type);
         bytes_.append("\r\nContent-Length: ").append(std::to_string(body.size()));
     }
+    if (body.empty() && (method == "POST" || method == "PUT")) {
+        bytes_.append("\r\nContent-Length: 0");
+    }
     bytes_.append("\r\n\r\n").append(body);
 }
 

@@ -11,6 +11,17 @@ namespace {
 
 constexpr std::size_t ring = 0;
 
+constexpr std::uint64_t bit_of(std::size_t operation) {
+    return std::uint64_t{1} << (operation % 64);
+}
+
+// Whether everything that a number can be, exactly `other` or anything above it, it can be by
+// `bound` too.
+bool bound_covers(bool exact, std::uint64_t bound, bool other_exact, std::uint64_t other) {
+    if (exact) return other_exact && bound == other;
+    return other_exact ? other > bound : other >= bound;
+}
+
 bool contains(const std::vector<std::uint64_t>& numbers, std::uint64_t wanted) {
     return std::find(numbers.begin(), numbers.end(), wanted) != numbers.end();
 }
@@ -22,9 +33,27 @@ std::optional<State> when(bool possible, State next) {
 
 }  // namespace
 
-std::uint64_t hash_of(const std::vector<std::uint64_t>& words, std::uint64_t seed) {
-    const auto* bytes = reinterpret_cast<const char*>(words.data());
-    return hash64({bytes, words.size() * sizeof(std::uint64_t)}, seed);
+std::uint64_t hash_of(const Bits& bits, const Bits& mask, std::uint64_t seed) {
+    std::uint64_t hash = seed;
+    for (std::size_t i = 0; i < bits.size(); ++i) {
+        hash = (hash ^ (bits[i] & mask[i])) * 0x9E3779B97F4A7C15ULL;
+        hash ^= hash >> 29;
+    }
+    return hash;
+}
+
+bool equal_within(const Bits& mask, const Bits& left, const Bits& right) {
+    for (std::size_t i = 0; i < mask.size(); ++i) {
+        if (((left[i] ^ right[i]) & mask[i]) != 0) return false;
+    }
+    return true;
+}
+
+bool is_subset(const Bits& part, const Bits& whole) {
+    for (std::size_t i = 0; i < part.size(); ++i) {
+        if ((part[i] & ~whole[i]) != 0) return false;
+    }
+    return true;
 }
 
 // Timeline
@@ -35,7 +64,8 @@ Timeline::Timeline(const std::vector<Interval>& intervals)
       call_of_(intervals.size()),
       return_of_(intervals.size()),
       unanswered_rank_(intervals.size()),
-      placed_((intervals.size() + 63) / 64) {
+      placed_((intervals.size() + 63) / 64),
+      answered_(placed_.size()) {
     struct Moment {
         std::int64_t at{};
         bool is_return{};
@@ -51,6 +81,7 @@ Timeline::Timeline(const std::vector<Interval>& intervals)
         } else {
             moments.push_back({invoked, false, i});
             moments.push_back({returned, true, i});
+            answered_[i / 64] |= bit_of(i);
         }
     }
     answered_left_ = moments.size() / 2;
@@ -107,7 +138,7 @@ void Timeline::relink(std::size_t node) {
 }
 
 void Timeline::place(std::size_t operation) {
-    placed_[operation / 64] |= std::uint64_t{1} << (operation % 64);
+    placed_[operation / 64] |= bit_of(operation);
     if (call_of_[operation] == 0) return;
     unlink(call_of_[operation]);
     unlink(return_of_[operation]);
@@ -115,7 +146,7 @@ void Timeline::place(std::size_t operation) {
 }
 
 void Timeline::unplace(std::size_t operation) {
-    placed_[operation / 64] &= ~(std::uint64_t{1} << (operation % 64));
+    placed_[operation / 64] &= ~(bit_of(operation));
     if (call_of_[operation] == 0) return;
     relink(return_of_[operation]);
     relink(call_of_[operation]);
@@ -219,12 +250,27 @@ std::optional<RegisterState> Register::step_unanswered(const State& state,
                                                        const Input& input) const {
     if (input.kind == Input::Kind::get || !can_hold(state, input, never)) return std::nullopt;
     const bool puts = input.kind == Input::Kind::put;
-    return when(puts || state.exists, State{puts, input.value, state.revision, false});
+    // Of a key that is not there the revision can only be a bound, so it is exact as such.
+    return when(puts || state.exists, State{puts, input.value, state.revision, !puts});
+}
+
+bool Register::covers(const State& state, const State& other) const {
+    if (state.exists != other.exists || state.value != other.value) return false;
+    if (!state.exists) return state.revision <= other.revision;
+    return bound_covers(state.exact, state.revision, other.exact, other.revision);
+}
+
+bool Register::is_spent(const State& state, const Input& input) const {
+    if (input.kind == Input::Kind::get) return true;
+    if (input.condition != Input::Condition::matches) return false;
+    const bool last_may_match = state.exists && state.exact;
+    return std::none_of(input.revisions.begin(), input.revisions.end(), [&](auto revision) {
+        return revision > state.revision || (last_may_match && revision == state.revision);
+    });
 }
 
 std::uint64_t Register::hash(const State& state) const {
-    const std::uint64_t flags = (state.exists ? 1U : 0U) | (state.exact ? 2U : 0U);
-    return hash64(state.value, state.revision * 4 + flags);
+    return hash64(state.value, state.exists ? 1 : 0);
 }
 
 // Lock
@@ -247,18 +293,30 @@ LockState held_with(LockState state, std::uint64_t holder, std::uint64_t token) 
     return state;
 }
 
+// Of a free lock the token can only be a bound for the next one, so it is exact as such.
 LockState freed(LockState state) {
     state.holder = 0;
+    state.exact = true;
     return state;
 }
 
-LockState without_session(LockState state, const LockInput& end) {
-    state.ended.insert(std::lower_bound(state.ended.begin(), state.ended.end(), end.session),
-                       end.session);
-    if (state.holder != end.session) return state;
-    state.holder = 0;
-    state.delayed = end.delays;
+LockState without_session(LockState state, std::uint64_t session) {
+    const auto place = std::lower_bound(state.ended.begin(), state.ended.end(), session);
+    if (place == state.ended.end() || *place != session) state.ended.insert(place, session);
     return state;
+}
+
+LockState after_end(const LockState& state, const LockInput& end) {
+    LockState next = without_session(state, end.session);
+    if (state.holder != end.session) return next;
+    next = freed(std::move(next));
+    next.delayed = end.delays;
+    return next;
+}
+
+std::optional<LockState> step_no_session(const LockState& state, std::uint64_t session) {
+    if (session == 0 || session == state.holder) return std::nullopt;
+    return without_session(state, session);
 }
 
 std::optional<LockState> step_granted(const LockState& state, const LockInput& input,
@@ -311,23 +369,23 @@ std::optional<LockState> step_release(const LockState& state, const LockInput& i
 
 std::optional<LockState> Lock::step(const State& state, const Input& input,
                                     const Output& output) const {
-    const bool gone = contains(state.ended, input.session);
+    if (output.kind == Output::Kind::no_session && input.kind != Input::Kind::inspect) {
+        return step_no_session(state, input.session);
+    }
     switch (input.kind) {
         case Input::Kind::acquire:
-            if (output.kind == Output::Kind::granted) {
-                return step_granted(state, input, output.token);
-            }
             if (output.kind == Output::Kind::held) return step_held(state, input, output);
-            return when(output.kind == Output::Kind::no_session && gone, state);
+            if (output.kind != Output::Kind::granted) return std::nullopt;
+            return step_granted(state, input, output.token);
         case Input::Kind::release:
             return step_release(state, input, output);
         case Input::Kind::inspect:
             if (output.kind == Output::Kind::held) return step_held(state, input, output);
             return when(output.kind == Output::Kind::free && state.holder == 0, state);
-        case Input::Kind::end:
-            if (output.kind == Output::Kind::no_session) return when(gone, state);
-            if (output.kind != Output::Kind::ended || gone) return std::nullopt;
-            return without_session(state, input);
+        case Input::Kind::end: {
+            const bool gone = contains(state.ended, input.session);
+            return when(output.kind == Output::Kind::ended && !gone, after_end(state, input));
+        }
     }
     return std::nullopt;
 }
@@ -344,18 +402,26 @@ std::optional<LockState> Lock::step_unanswered(const State& state, const Input& 
             return when(can_release(state, input), after_release(state, input));
         case Input::Kind::inspect:
             return std::nullopt;
+        // Of one that does not hold the lock nobody can tell.
         case Input::Kind::end:
-            if (contains(state.ended, input.session)) return std::nullopt;
-            return without_session(state, input);
+            return when(state.holder == input.session, after_end(state, input));
     }
     return std::nullopt;
 }
 
-std::uint64_t Lock::hash(const State& state) const {
-    const std::uint64_t flags = (state.exact ? 1U : 0U) | (state.delayed ? 2U : 0U);
-    std::vector<std::uint64_t> words{state.holder, state.token, flags};
-    words.insert(words.end(), state.ended.begin(), state.ended.end());
-    return hash_of(words, 0);
+bool Lock::covers(const State& state, const State& other) const {
+    const bool ended_less = std::includes(other.ended.begin(), other.ended.end(),
+                                          state.ended.begin(), state.ended.end());
+    if (state.holder != other.holder || state.delayed < other.delayed || !ended_less) return false;
+    if (state.holder == 0) return state.token <= other.token;
+    return bound_covers(state.exact, state.token, other.exact, other.token);
 }
+
+bool Lock::is_spent(const State& state, const Input& input) const {
+    if (input.kind == Input::Kind::inspect || contains(state.ended, input.session)) return true;
+    return input.kind == Input::Kind::release && input.token != 0 && input.token < state.token;
+}
+
+std::uint64_t Lock::hash(const State& state) const { return state.holder; }
 
 }  // namespace gavel::linearizability

@@ -9,14 +9,15 @@
 #include <optional>
 #include <string>
 #include <type_traits>
-#include <unordered_set>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
 // Were the answers that clients saw possible, had one server executed every operation alone, at
 // one moment between its call and its answer? The search is that of Wing and Gong ("Testing and
 // Verifying Concurrent Objects", 1993) with the memory of Lowe ("Testing for Linearizability",
-// 2017): a set of operations already placed is not tried twice with the same state.
+// 2017): a set of operations already placed is not tried twice with the same state, nor with more
+// unanswered operations spent than were needed before.
 namespace gavel::linearizability {
 
 // The answer never came: the operation may have taken effect at any time since, or never.
@@ -35,9 +36,17 @@ struct Operation {
     Output output{};  // Without meaning when `returned` is never.
 };
 
-// What one server would do. `step` gives the state after an operation that was answered with
-// `output`, or nothing when that answer is impossible in `state`. `step_unanswered` gives the one
-// state that stands for every effect the operation can have had, or nothing when it has none.
+// What one server would do.
+//
+// `step` gives the state after an operation that was answered with `output`, or nothing when that
+// answer is impossible in `state`. `step_unanswered` gives the one state that stands for every
+// effect the operation can have had, or nothing when it has none.
+//
+// Two more may be there to keep the search small, for an unanswered operation doubles what there is
+// to try unless its trying can be seen to be of no use. `bool covers(a, b)`: whatever can follow
+// state b can follow state a; else they have to be equal. `bool is_spent(state, input)`: in no
+// state that can follow has the operation an effect. `hash`: alike for states of which one covers
+// the other.
 template <class M>
 concept Model = requires(const M model, const typename M::State state,
                          const typename M::Input input, const typename M::Output output) {
@@ -68,6 +77,8 @@ struct Report {
 // search remembers a configuration for at most each of them.
 inline constexpr std::uint64_t steps_max_default = 500'000;
 
+using Bits = std::vector<std::uint64_t>;
+
 // The operations that are not placed yet, by time. Knows nothing of what they mean.
 class Timeline {
 public:
@@ -90,7 +101,10 @@ public:
     bool is_placed(std::size_t operation) const {
         return ((placed_[operation / 64] >> (operation % 64)) & 1U) != 0;
     }
-    const std::vector<std::uint64_t>& placed() const { return placed_; }
+    // A bit for each operation.
+    const Bits& placed() const { return placed_; }
+    const Bits& answered() const { return answered_; }
+    const std::vector<std::size_t>& unanswered() const { return unanswered_; }
 
 private:
     struct Node {
@@ -110,11 +124,14 @@ private:
     std::vector<std::size_t> return_of_;
     std::vector<std::size_t> unanswered_;       // Operations, by call.
     std::vector<std::size_t> unanswered_rank_;  // By operation: its place in unanswered_.
-    std::vector<std::uint64_t> placed_;         // A bit for each operation.
+    Bits placed_;
+    Bits answered_;
     std::size_t answered_left_{};
 };
 
-std::uint64_t hash_of(const std::vector<std::uint64_t>& words, std::uint64_t seed);
+std::uint64_t hash_of(const Bits& bits, const Bits& mask, std::uint64_t seed);
+bool equal_within(const Bits& mask, const Bits& left, const Bits& right);
+bool is_subset(const Bits& part, const Bits& whole);
 
 // One search over one history. Depth is a vector, not the stack: histories are long.
 template <Model M>
@@ -153,16 +170,8 @@ private:
         State before{};
     };
     struct Configuration {
-        std::vector<std::uint64_t> placed{};
+        Bits placed{};
         State state{};
-        std::uint64_t hash{};
-
-        bool operator==(const Configuration& other) const {
-            return hash == other.hash && placed == other.placed && state == other.state;
-        }
-    };
-    struct HashOf {
-        std::size_t operator()(const Configuration& seen) const { return seen.hash; }
     };
 
     static std::vector<Timeline::Interval> intervals_of(const History<M>& history) {
@@ -212,14 +221,49 @@ private:
         if (!next) return false;
 
         timeline_.place(candidate);
-        Configuration reached{timeline_.placed(), *next, 0};
-        reached.hash = hash_of(reached.placed, model_.hash(reached.state));
-        if (!seen_.insert(std::move(reached)).second) {
+        if (!is_new(*next)) {
             timeline_.unplace(candidate);
             return false;
         }
         path_.push_back({candidate, std::exchange(state_, std::move(*next))});
         return true;
+    }
+
+    // Remembers what is placed now with the state that it led to, unless all that can follow could
+    // follow a configuration seen before: one with the same answered operations, a state that
+    // covers this one, and no unanswered operation gone that could still be of use here.
+    bool is_new(const State& state) {
+        const Bits& placed = timeline_.placed();
+        Bits of_no_use = placed;
+        for (const std::size_t i : timeline_.unanswered()) {
+            if (is_spent(state, history_[i].input))
+                of_no_use[i / 64] |= Bits::value_type{1} << (i % 64);
+        }
+        auto& seen = seen_[hash_of(placed, timeline_.answered(), model_.hash(state))];
+        for (const Configuration& before : seen) {
+            if (equal_within(timeline_.answered(), before.placed, placed) &&
+                is_subset(before.placed, of_no_use) && covers(before.state, state)) {
+                return false;
+            }
+        }
+        seen.push_back({placed, state});
+        return true;
+    }
+
+    bool covers(const State& state, const State& other) const {
+        if constexpr (requires { model_.covers(state, other); }) {
+            return model_.covers(state, other);
+        } else {
+            return state == other;
+        }
+    }
+
+    bool is_spent(const State& state, const typename M::Input& input) const {
+        if constexpr (requires { model_.is_spent(state, input); }) {
+            return model_.is_spent(state, input);
+        } else {
+            return false;
+        }
     }
 
     std::size_t go_back() {
@@ -251,7 +295,7 @@ private:
     std::vector<std::optional<std::size_t>> twin_before_;
     std::vector<Placed> path_;
     std::vector<std::size_t> longest_;
-    std::unordered_set<Configuration, HashOf> seen_;
+    std::unordered_map<std::uint64_t, std::vector<Configuration>> seen_;
     std::uint64_t steps_{};
 };
 
@@ -343,8 +387,8 @@ public:
     struct State {
         bool exists{};
         std::string value{};
-        // Of the last change. After one that was not answered only a bound is known: the revision
-        // is above this one, until somebody sees it.
+        // Of the last change. After a put that was not answered only a bound is known: the
+        // revision is above this one, until somebody sees it.
         std::uint64_t revision{};
         bool exact{true};
         bool operator==(const State&) const = default;
@@ -374,11 +418,14 @@ public:
     State initial() const { return {}; }
     std::optional<State> step(const State& state, const Input& input, const Output& output) const;
     std::optional<State> step_unanswered(const State& state, const Input& input) const;
+    bool covers(const State& state, const State& other) const;
+    bool is_spent(const State& state, const Input& input) const;
     std::uint64_t hash(const State& state) const;
 };
 
 // One exclusive lock with fencing tokens. Sessions are numbers other than 0. A session that may
-// have lapsed is an unanswered `end` from the moment on at which it may.
+// have lapsed is an unanswered `end` from the moment on at which it may. That a session is gone is
+// believed whoever is told so, unless it must hold the lock; from then on it is granted nothing.
 class Lock {
 public:
     struct Input {
@@ -416,7 +463,7 @@ public:
     };
     struct State {
         std::uint64_t holder{};  // 0: free.
-        // Of the last grant. After one that was not answered only a bound is known.
+        // Of the last grant. While a grant holds that was not answered only a bound is known.
         std::uint64_t token{};
         bool exact{true};
         bool delayed{};
@@ -448,6 +495,8 @@ public:
     State initial() const { return {}; }
     std::optional<State> step(const State& state, const Input& input, const Output& output) const;
     std::optional<State> step_unanswered(const State& state, const Input& input) const;
+    bool covers(const State& state, const State& other) const;
+    bool is_spent(const State& state, const Input& input) const;
     std::uint64_t hash(const State& state) const;
 };
 

@@ -138,8 +138,10 @@ TEST(HttpRequest, SetsItsDigitsInPlace) {
               "Content-Length: 5\r\n\r\nv0000");
 }
 
-TEST(HttpRequest, HasNoLengthWithoutABody) {
+TEST(HttpRequest, SaysThatItHasNoBodyWhereOneIsExpected) {
     EXPECT_EQ(HttpRequest("GET", "/", "here").bytes(), "GET / HTTP/1.1\r\nHost: here\r\n\r\n");
+    EXPECT_EQ(HttpRequest("POST", "/", "here").bytes(),
+              "POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 0\r\n\r\n");
 }
 
 TEST(JsonField, IsFoundByItsWholeName) {
