@@ -141,7 +141,7 @@ struct LogStore::Impl {
 Result<LogStore, StorageError> LogStore::open(Options options, std::optional<Identity> fresh) {
     const fs::path folder = plain(options.folder);
     const bool made = has_environment(folder, environment_name);
-    if (!made && !fresh) return in(folder, {"no Gavel data is here"});
+    if (!made && !fresh) return in(folder, {"no Gavel data is here", true});
     if (!made) {
         if (auto error = unfit_for_new_member(folder)) return *error;
         if (auto error = make_folder(folder)) return *error;
@@ -159,13 +159,15 @@ Result<LogStore, StorageError> LogStore::open(Options options, std::optional<Ide
         }
         Transaction transaction(environment, Transaction::Kind::write);
         if (is_blank(transaction)) {
-            if (!fresh) return in(folder, {"no Gavel data is here"});
+            if (!fresh) return in(folder, {"no Gavel data is here", true});
             write_new_member(transaction, *fresh);
         }
         const Tables tables = open_tables(transaction, 0);
         auto identity = read_owner(transaction, tables.meta);
         if (!identity) return in(folder, identity.error());
-        if (fresh) {
+        if (options.refuse) {
+            if (auto reason = options.refuse(*identity)) return in(folder, {*reason});
+        } else if (fresh) {
             if (auto error = mismatch(*identity, *fresh)) return in(folder, *error);
         }
 
@@ -290,7 +292,8 @@ std::optional<paxos::LogEntry> LogStore::Impl::opened(const lmdb::Cursor::Item& 
 }
 
 void LogStore::cut(Slot through) {
-    invariant(through.number <= impl_->chosen_prefix, "only what is chosen is cut");
+    // What the state holds is chosen, though the record that says so may still wait for a batch.
+    if (through.number > impl_->chosen_prefix) impl_->chosen_prefix = through.number;
     try {
         while (impl_->cut < through.number) impl_->cut_some(through);
     } catch (const lmdb::Error& error) {

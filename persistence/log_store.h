@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -29,6 +30,7 @@ struct Identity {
 // What is wrong with a data directory, in one line fit for an operator.
 struct StorageError {
     std::string what{};
+    bool nothing_there{};  // No member was ever made in the directory.
 };
 // What value() does with one, where a caller has no use for the error itself.
 [[noreturn]] void throw_exception_from_error(const StorageError& error,
@@ -42,6 +44,9 @@ public:
     struct Options {
         std::filesystem::path folder{};  // The data directory; the log stands in log/ below it.
         std::uint64_t map_bytes = 16ULL << 30;
+        // Asked about a directory that is there already, before anything in it changes: a text
+        // refuses it. Empty: it must be what `fresh` says, if that is given.
+        std::function<std::optional<std::string>(const Identity&)> refuse{};
     };
     ~LogStore();
     LogStore(LogStore&&) noexcept;
@@ -63,7 +68,8 @@ public:
     void commit(std::span<const paxos::Record> records);
     // Chosen values from `from` on: consecutive, at most `max_bytes` (one value at least).
     std::vector<paxos::Value> read_chosen(paxos::Slot from, std::size_t max_bytes) const;
-    // Removes the entries up to `through`, some at a time. Durable when it returns.
+    // Removes the entries up to `through`, which the durable state must hold, some at a time.
+    // Durable when it returns.
     void cut(paxos::Slot through);
     // The first slot that has not been cut.
     paxos::Slot oldest() const;

@@ -48,7 +48,7 @@ Result<Identity, StorageError> read_owner(const lmdb::Transaction& transaction, 
 }
 
 StorageError in(const std::filesystem::path& folder, const StorageError& error) {
-    return {folder.string() + ": " + error.what};
+    return {folder.string() + ": " + error.what, error.nothing_there};
 }
 
 }  // namespace gavel::persistence

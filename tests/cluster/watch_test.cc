@@ -1,0 +1,106 @@
+#include <gmock/gmock.h>
+
+#include <atomic>
+#include <thread>
+
+#include "tests/cluster/cluster.h"
+
+namespace gavel::test {
+namespace {
+
+TEST(ClusterWatch, ResumesOverTheDeathOfItsMemberWithoutGapOrRepeat) {
+    Cluster cluster;
+    cluster.start_all();
+    const std::size_t leader = cluster.leader();
+    const std::size_t dying = (leader + 1) % 3;
+    auto writer = cluster.client(leader);
+    const Answer start = writer.call("PUT", "/v1/config/app/start", "0");
+    ASSERT_EQ(start.status, 201);
+    const std::string since = std::to_string(start.json().value("revision", 0UL));
+
+    std::vector<std::string> seen;
+    std::string last_id;
+    std::atomic<std::size_t> count{0};
+    std::atomic<bool> complete{false};
+    std::thread watcher([&] {
+        std::size_t member = dying;
+        for (int tries = 0; tries < 200 && !complete; ++tries) {
+            auto client = cluster.client(member);
+            std::vector<std::pair<std::string, std::string>> headers;
+            if (!last_id.empty()) headers.emplace_back("Last-Event-ID", last_id);
+            client.watch("/v1/watch?prefix=app/&since=" + since, headers, [&](const auto& event) {
+                if (event.contains("id")) last_id = event.at("id");
+                if (!event.contains("event") || event.at("event") != "put") return true;
+                const auto data = nlohmann::json::parse(event.at("data"));
+                seen.push_back(data.value("value", ""));
+                ++count;
+                complete = seen.back() == "399";
+                return !complete;
+            });
+            member = (member + 1) % 3;
+        }
+    });
+
+    for (int i = 0; i < 400; ++i) {
+        if (i == 150) {
+            ASSERT_TRUE(eventually([&] { return count > 50; }));
+            cluster.kill(dying);
+        }
+        ASSERT_TRUE(
+            writer.call("PUT", "/v1/config/app/" + std::to_string(i % 7), std::to_string(i)).ok());
+    }
+    EXPECT_TRUE(eventually([&] { return complete.load(); }, 20s));
+    complete = true;
+    watcher.join();
+
+    std::vector<std::string> expected;
+    for (int i = 0; i < 400; ++i) expected.push_back(std::to_string(i));
+    EXPECT_EQ(seen, expected);
+}
+
+TEST(ClusterWatch, ResumesAfterARestartOfAllMembers) {
+    Cluster cluster;
+    cluster.start_all();
+    auto writer = cluster.client(cluster.leader());
+    const auto first = writer.call("PUT", "/v1/config/app/a", "1").json();
+    writer.call("PUT", "/v1/config/app/a", "2");
+    for (std::size_t i = 0; i < 3; ++i) cluster.kill(i);
+    cluster.start_all();
+    cluster.leader();
+
+    std::vector<std::string> seen;
+    cluster.client(0).watch(
+        "/v1/watch?prefix=app/", {{"Last-Event-ID", std::to_string(first.value("revision", 0UL))}},
+        [&](const auto& event) {
+            if (event.contains("event") && event.at("event") == "put") {
+                seen.push_back(nlohmann::json::parse(event.at("data")).value("value", ""));
+            }
+            return seen.empty();
+        });
+
+    EXPECT_THAT(seen, testing::ElementsAre("2"));
+}
+
+TEST(ClusterWatch, AnswersALongPollAtAFollowerWhenTheKeyChanges) {
+    Cluster cluster;
+    cluster.start_all();
+    const std::size_t leader = cluster.leader();
+    auto writer = cluster.client(leader);
+    const Answer put = writer.call("PUT", "/v1/config/flag", "off");
+    ASSERT_EQ(put.status, 201);
+    const std::string etag = "\"" + std::to_string(put.json().value("revision", 0UL)) + "\"";
+
+    Answer polled;
+    std::thread waiting([&] {
+        auto client = cluster.client((leader + 1) % 3);
+        polled = client.call("GET", "/v1/config/flag?wait=30s", "", {{"If-None-Match", etag}}, 40s);
+    });
+    EXPECT_TRUE(writer.call("PUT", "/v1/config/flag", "on").ok());
+    waiting.join();
+
+    EXPECT_EQ(polled.status, 200);
+    EXPECT_EQ(polled.body, "on");
+}
+
+}  // namespace
+}  // namespace gavel::test
