@@ -82,7 +82,9 @@ void Observer::proposed(Ballot ballot, Slot slot, const Value& value) {
     expect(known->second == value, "ballot " + text(ballot) + " has two values" + in(slot) + ": " +
                                        text(known->second) + " and " + text(value));
     if (!added) return;
-    for (const auto& [lower, chosen] : chosen_[slot]) {
+    const auto outcomes = chosen_.find(slot);
+    if (outcomes == chosen_.end()) return;
+    for (const auto& [lower, chosen] : outcomes->second) {
         expect(ballot < lower || chosen == value, "P2: " + text(chosen) + " was chosen at " +
                                                       text(lower) + in(slot) + ", ballot " +
                                                       text(ballot) + " proposes " + text(value));
@@ -142,7 +144,7 @@ void Observer::handed_out(MemberId member, Slot slot, const Value& value) {
 
 const Value* Observer::chosen(Slot slot) const {
     const auto found = chosen_.find(slot);
-    if (found == chosen_.end() || found->second.empty()) return nullptr;
+    if (found == chosen_.end()) return nullptr;
     return &found->second.begin()->second;
 }
 
