@@ -1,0 +1,144 @@
+#include "tests/simulation/campaign.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+
+#include "tests/simulation/failure.h"
+#include "tests/simulation/world.h"
+
+namespace gavel::simulation {
+namespace {
+
+// A campaign of at least this size fails when one of these was never seen.
+constexpr std::uint64_t seeds_that_reach_all = 500;
+constexpr std::array must_be_reached{
+    "ballot rejected",
+    "change watched",
+    "client gave its session up",
+    "client told that its session ended",
+    "collected log batch lost in a crash",
+    "command forwarded",
+    "command repeated",
+    "crash between two effects",
+    "faulty reported",
+    "gap filled by a no-op",
+    "leader changed",
+    "leadership handed over",
+    "learned by Learn",
+    "lock freed by an expiry",
+    "lock granted after an expiry",
+    "lock held",
+    "log batch under way lost in a crash",
+    "log batch under way survived a crash",
+    "log cut",
+    "log entry spoiled",
+    "log read served",
+    "member paused",
+    "message cut off",
+    "message lost",
+    "message repeated",
+    "partition",
+    "peer known dead",
+    "promise in parts",
+    "promise set aside",
+    "request refused",
+    "request repeated",
+    "request repeated after its answer",
+    "state batch under way lost in a crash",
+    "state batch under way survived a crash",
+    "state committed",
+    "value proposed again",
+    "watch found its position compacted",
+    "watch resumed",
+};
+
+// The seed that is running, for the handler below: a broken invariant() ends the process.
+volatile std::uint64_t running_seed = 0;
+std::array<char, 160> abort_message{};
+
+void name_the_seed(int) {
+    // The text was made ready before the run: only write() is safe here.
+    std::size_t length = 0;
+    while (abort_message[length] != '\0') ++length;
+    if (::write(STDOUT_FILENO, abort_message.data(), length) < 0) ::_exit(134);
+    ::_exit(134);
+}
+
+void announce(std::uint64_t seed) {
+    running_seed = seed;
+    std::snprintf(abort_message.data(), abort_message.size(),
+                  "seed %llu failed: an invariant broke (see above)\nreplay: %s\n",
+                  static_cast<unsigned long long>(seed), replay_command(seed).c_str());
+    std::signal(SIGABRT, name_the_seed);
+}
+
+bool reached_all(const Reached& reached) {
+    bool all = true;
+    for (const char* what : must_be_reached) {
+        if (reached.times(what) > 0) continue;
+        std::printf("never reached: %s\n", what);
+        all = false;
+    }
+    return all;
+}
+
+}  // namespace
+
+std::string replay_command(std::uint64_t seed) {
+    return "gavel-sim --seed " + std::to_string(seed) + " --trace";
+}
+
+Outcome run(const Settings& settings, bool print) {
+    announce(settings.seed);
+    Outcome outcome;
+    Trace trace(print);
+    World world(settings, trace);
+    try {
+        world.run();
+    } catch (const Failure& failure) {
+        outcome.failure = failure.what();
+    }
+    outcome.trace_hash = trace.hash();
+    outcome.trace_lines = trace.lines();
+    outcome.simulated = world.simulated();
+    outcome.reached = world.reached();
+    std::signal(SIGABRT, SIG_DFL);
+    return outcome;
+}
+
+bool run_campaign(std::uint64_t first, std::uint64_t count) {
+    using Clock = std::chrono::steady_clock;
+    const auto began = Clock::now();
+    Reached reached;
+    Time simulated = 0;
+    for (std::uint64_t seed = first; seed - first < count; ++seed) {
+        const Outcome outcome = run(Settings::of_seed(seed));
+        if (outcome.failure) {
+            std::printf("seed %llu failed: %s\nreplay: %s\n", static_cast<unsigned long long>(seed),
+                        outcome.failure->c_str(), replay_command(seed).c_str());
+            return false;
+        }
+        reached.add(outcome.reached);
+        simulated += outcome.simulated;
+        if ((seed - first + 1) % 50 == 0) {
+            std::fprintf(stderr, "%llu of %llu seeds\n",
+                         static_cast<unsigned long long>(seed - first + 1),
+                         static_cast<unsigned long long>(count));
+        }
+    }
+    const std::chrono::duration<double> took = Clock::now() - began;
+    const double hours = static_cast<double>(simulated) / (3600.0 * second);
+    std::printf("%llu seeds passed, %.2f simulated hours in %.1f s (%.1f hours per minute)\n",
+                static_cast<unsigned long long>(count), hours, took.count(),
+                hours * 60 / took.count());
+    for (const auto& [what, times] : reached.counts()) {
+        std::printf("%12llu  %s\n", static_cast<unsigned long long>(times), what.c_str());
+    }
+    return count < seeds_that_reach_all || reached_all(reached);
+}
+
+}  // namespace gavel::simulation

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "tests/simulation/reached.h"
+#include "tests/simulation/settings.h"
+
+namespace gavel::simulation {
+
+struct Outcome {
+    std::optional<std::string> failure{};
+    std::uint64_t trace_hash{};
+    std::uint64_t trace_lines{};
+    Time simulated{};
+    Reached reached{};
+};
+
+// One run, from start to verdict. `print` writes its trace to standard output.
+Outcome run(const Settings& settings, bool print = false);
+
+// Runs seeds first to first+count-1 and says on standard output what was reached. Stops at the
+// first failure. True: every seed passed, and everything that a campaign of this size has to reach
+// was reached.
+bool run_campaign(std::uint64_t first, std::uint64_t count);
+
+// How to get back to a failure.
+std::string replay_command(std::uint64_t seed);
+
+}  // namespace gavel::simulation

@@ -1,0 +1,583 @@
+#include "tests/simulation/client.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/hash.h"
+#include "tests/simulation/failure.h"
+#include "tests/simulation/world.h"
+
+namespace gavel::simulation {
+
+using linearizability::Lock;
+using linearizability::Register;
+using statemachine::Precondition;
+using statemachine::SessionId;
+
+Client::Client(World& world, std::uint64_t number)
+    : world_(world), number_(number), prng_(world.settings().seed * 131 + number) {}
+
+void Client::start() { think(); }
+void Client::finish() { finishing_ = true; }
+
+void Client::think() {
+    world_.schedule().after(random_think(), [this] { act(); });
+}
+
+Time Client::random_think() { return prng_.below(2 * world_.settings().think) + 1; }
+
+void Client::next() {
+    busy_ = false;
+    if (!finishing_) think();
+}
+
+void Client::act() {
+    if (finishing_) return;
+    busy_ = true;
+    if (prng_.chance(55)) return act_on_key();
+    if (!session_) return open_session();
+    if (prng_.chance(4)) return end_session();
+    if (prng_.chance(3)) session_->keeps_alive = false;  // As if it had died.
+    act_on_lock();
+}
+
+bool Client::believes_in(const std::string& lock, Time now) const {
+    return session_ && now < session_->kept_until && session_->held.contains(lock);
+}
+
+// ---- Keys ---------------------------------------------------------------------------------------
+
+void Client::act_on_key() {
+    const std::string key = "k" + std::to_string(prng_.below(world_.settings().keys));
+    const std::uint64_t dice = prng_.below(10);
+    if (dice < 4) return get(key);
+    if (dice < 8) return put(key);
+    remove(key);
+}
+
+void Client::get(const std::string& key) {
+    const bool stale = prng_.chance(world_.settings().stale_clients_percent);
+    const std::size_t call = stale ? 0
+                                   : world_.histories().keys.call(number_, world_.schedule().now(),
+                                                                  Register::get().of(key));
+    read(
+        stale,
+        [this, key, stale, call](const daemon::Core& core) -> Copied {
+            const auto found = core.machine().key(key);
+            const std::uint64_t applied = core.machine().applied();
+            return [this, key, stale, call, found, applied] {
+                expect(!stale || applied >= seen_revision_, "a client reads its own writes");
+                seen_revision_ = std::max(seen_revision_, applied);
+                key_revisions_[key] = found ? found->modified : 0;
+                if (stale) return;
+                world_.histories().keys.answer(
+                    call, world_.schedule().now(),
+                    found ? Register::found(std::string(found->value.view()), found->modified)
+                          : Register::absent());
+            };
+        },
+        4);
+}
+
+Register::Input Client::conditional(Register::Input input, const std::string& key) {
+    using Condition = Register::Input::Condition;
+    const bool puts = input.kind == Register::Input::Kind::put;
+    const std::uint64_t dice = prng_.below(10);
+    if (dice < 3 && key_revisions_[key] != 0) {
+        input.condition = Condition::matches;
+        input.revisions = {key_revisions_[key]};
+    } else if (dice == 3) {
+        input.condition = Condition::present;
+    } else if (dice == 4 && puts) {
+        input.condition = Condition::absent;
+    } else if (dice == 5 && puts && key_revisions_[key] != 0) {
+        input.condition = Condition::none_matches;
+        input.revisions = {key_revisions_[key]};
+    }
+    return input;
+}
+
+namespace {
+
+Precondition precondition(const Register::Input& input) {
+    // The enumerations are alike.
+    return {static_cast<Precondition::Kind>(input.condition), input.revisions};
+}
+
+}  // namespace
+
+void Client::put(const std::string& key) {
+    const std::string value = std::to_string(number_) + "-" + std::to_string(++last_value_);
+    const auto input = conditional(Register::put(value), key);
+    const std::size_t call =
+        world_.histories().keys.call(number_, world_.schedule().now(), input.of(key));
+    submit({.command = statemachine::PutKey{key, value, "text/plain", "", precondition(input)},
+            .done =
+                [this, key, call](const api::Executed& executed) {
+                    if (std::holds_alternative<statemachine::KeyPut>(executed.outcome)) {
+                        key_revisions_[key] = executed.revision;
+                    }
+                    finish_key(call, executed);
+                },
+            .gave_up =
+                [this, call](bool may_be_done) {
+                    if (!may_be_done) world_.histories().keys.forget(call);
+                }});
+}
+
+void Client::remove(const std::string& key) {
+    const auto input = conditional(Register::remove(), key);
+    const std::size_t call =
+        world_.histories().keys.call(number_, world_.schedule().now(), input.of(key));
+    submit({.command = statemachine::DeleteKey{key, "", precondition(input)},
+            .done = [this, call](const api::Executed& executed) { finish_key(call, executed); },
+            .gave_up =
+                [this, call](bool may_be_done) {
+                    if (!may_be_done) world_.histories().keys.forget(call);
+                }});
+}
+
+void Client::finish_key(std::size_t call, const api::Executed& executed) {
+    auto& keys = world_.histories().keys;
+    const Time now = world_.schedule().now();
+    using namespace statemachine;
+    if (std::holds_alternative<KeyPut>(executed.outcome)) {
+        keys.answer(call, now, Register::written(executed.revision));
+    } else if (std::holds_alternative<KeyDeleted>(executed.outcome)) {
+        keys.answer(call, now, Register::removed(executed.revision));
+    } else if (std::holds_alternative<KeyNotFound>(executed.outcome)) {
+        keys.answer(call, now, Register::absent());
+    } else if (const auto* failed = std::get_if<PreconditionFailed>(&executed.outcome)) {
+        keys.answer(call, now, Register::refused(failed->present));
+    } else {
+        throw Failure("a key command has an outcome of its kind");
+    }
+}
+
+// ---- Sessions -----------------------------------------------------------------------------------
+
+void Client::open_session() {
+    const Settings& settings = world_.settings();
+    const Time sent = world_.schedule().now();
+    const auto ttl = static_cast<std::int64_t>(settings.session_ttl_ms);
+    submit(
+        {.command =
+             statemachine::OpenSession{"c" + std::to_string(number_), ttl,
+                                       static_cast<std::int64_t>(settings.lock_delay_ms), ""},
+         .done =
+             [this, sent](const api::Executed& executed) {
+                 const auto* opened = std::get_if<statemachine::SessionOpened>(&executed.outcome);
+                 expect(opened != nullptr, "a session is opened");
+                 on_session(opened->session, sent + world_.settings().session_ttl_ms * millisecond);
+             },
+         .gave_up = [](bool) {}});
+}
+
+void Client::on_session(SessionId id, Time kept_until) {
+    if (world_.schedule().now() >= kept_until) return;  // It took too long.
+    session_ = Session{.id = id, .kept_until = kept_until};
+    watch_lease(id);
+    keep_alive(id);
+}
+
+void Client::watch_lease(SessionId id) {
+    world_.schedule().after(session_->kept_until - world_.schedule().now(), [this, id] {
+        if (!session_ || session_->id != id) return;
+        if (world_.schedule().now() >= session_->kept_until) return lose_session(false);
+        watch_lease(id);
+    });
+}
+
+void Client::keep_alive(SessionId id) {
+    const Time ttl = world_.settings().session_ttl_ms * millisecond;
+    world_.schedule().after(ttl / 6 + prng_.below(ttl / 4), [this, id, ttl] {
+        if (finishing_ || !session_ || session_->id != id || !session_->keeps_alive) return;
+        const Time sent = world_.schedule().now();
+        const std::size_t call = world_.histories().sessions.call(
+            number_, sent, {SessionModel::Input::Kind::keep_alive, std::to_string(id)});
+        const auto forget = [this, call, id] {
+            world_.histories().sessions.forget(call);
+            if (session_ && session_->id == id) keep_alive(id);
+        };
+        send(
+            [id, ttl](daemon::Core& core, std::uint64_t ticket) {
+                core.keep_alive(ticket, id, ttl / 2 / millisecond);
+            },
+            [this, id, ttl, sent, call, forget](const daemon::Core&,
+                                                const daemon::Turn::Answer& answer) -> Copied {
+                const auto* kept =
+                    std::get_if<api::KeptAlive>(&std::get<daemon::Turn::KeptAlive>(answer).result);
+                if (kept == nullptr) return forget;
+                return [this, id, ttl, sent, call, found = kept->found] {
+                    auto& sessions = world_.histories().sessions;
+                    if (found) {
+                        sessions.answer(call, world_.schedule().now(), {true});
+                    } else {
+                        sessions.forget(call);
+                    }
+                    if (!session_ || session_->id != id) return;
+                    if (!found) return lose_session(true);
+                    session_->kept_until = std::max(session_->kept_until, sent + ttl);
+                    keep_alive(id);
+                };
+            },
+            forget, ttl / 2);
+    });
+}
+
+// Told, or by its own clock, the client learns that its session has lapsed.
+void Client::lose_session(bool told) {
+    const Time now = world_.schedule().now();
+    expect(!told || now >= session_->kept_until, "a session lives for its full time");
+    world_.counters().count(told ? "client told that its session ended"
+                                 : "client gave its session up");
+    const bool delays = world_.settings().lock_delay_ms > 0;
+    const std::string object = std::to_string(session_->id);
+    for (const auto& lock : session_->touched) {
+        world_.histories().locks.call(number_, session_->kept_until,
+                                      Lock::end(session_->id, delays).of(lock));
+    }
+    world_.histories().sessions.call(number_, session_->kept_until,
+                                     {SessionModel::Input::Kind::end, object});
+    session_.reset();
+}
+
+void Client::end_session() {
+    const Time now = world_.schedule().now();
+    const Session session = std::move(*session_);
+    session_.reset();
+    std::vector<std::size_t> calls;
+    for (const auto& lock : session.touched) {
+        calls.push_back(
+            world_.histories().locks.call(number_, now, Lock::end(session.id).of(lock)));
+    }
+    const std::string object = std::to_string(session.id);
+    const std::size_t call =
+        world_.histories().sessions.call(number_, now, {SessionModel::Input::Kind::end, object});
+    // Unless it ends in time, it lapses.
+    const auto lapses = [this, session, object] {
+        const bool delays = world_.settings().lock_delay_ms > 0;
+        for (const auto& lock : session.touched) {
+            world_.histories().locks.call(number_, session.kept_until,
+                                          Lock::end(session.id, delays).of(lock));
+        }
+        world_.histories().sessions.call(number_, session.kept_until,
+                                         {SessionModel::Input::Kind::end, object});
+    };
+    submit({.command = statemachine::EndSession{session.id},
+            .done =
+                [this, session, calls, call, lapses](const api::Executed& executed) {
+                    const Time then = world_.schedule().now();
+                    const bool ended =
+                        std::holds_alternative<statemachine::SessionEnded>(executed.outcome);
+                    expect(ended || then >= session.kept_until,
+                           "a session lives until it is ended or its time is over");
+                    if (!ended) lapses();
+                    for (const std::size_t each : calls) {
+                        world_.histories().locks.answer(each, then,
+                                                        ended ? Lock::ended() : Lock::no_session());
+                    }
+                    world_.histories().sessions.answer(call, then, {ended});
+                },
+            .gave_up =
+                [this, calls, call, lapses](bool may_be_done) {
+                    lapses();
+                    if (may_be_done) return;
+                    for (const std::size_t each : calls) world_.histories().locks.forget(each);
+                    world_.histories().sessions.forget(call);
+                }});
+}
+
+// ---- Locks --------------------------------------------------------------------------------------
+
+void Client::act_on_lock() {
+    const std::string lock = "l" + std::to_string(prng_.below(world_.settings().locks));
+    if (prng_.chance(15)) return inspect(lock);
+    if (session_->held.contains(lock) || (session_->unsure.contains(lock) && prng_.chance(50))) {
+        return release(lock);
+    }
+    acquire(lock);
+}
+
+void Client::inspect(const std::string& lock) {
+    const std::size_t call =
+        world_.histories().locks.call(number_, world_.schedule().now(), Lock::inspect().of(lock));
+    read(
+        false,
+        [this, lock, call](const daemon::Core& core) -> Copied {
+            const auto found = core.machine().lock(lock);
+            auto output = found && found->holder
+                              ? Lock::held(found->holder->session, found->holder->token)
+                              : Lock::free();
+            return [this, call, output] {
+                world_.histories().locks.answer(call, world_.schedule().now(), output);
+            };
+        },
+        4);
+}
+
+void Client::acquire(const std::string& lock) {
+    const SessionId id = session_->id;
+    session_->touched.insert(lock);
+    const std::size_t call =
+        world_.histories().locks.call(number_, world_.schedule().now(), Lock::acquire(id).of(lock));
+    const std::uint64_t wait = prng_.chance(40) ? 0 : prng_.between(1, 3'000);
+    submit({.command = statemachine::AcquireLock{lock, id, "", static_cast<std::int64_t>(wait)},
+            .wait_ms = wait,
+            .done = [this, call, id, lock](
+                        const api::Executed& executed) { on_acquired(call, id, lock, executed); },
+            .gave_up =
+                [this, call, id, lock](bool may_be_done) {
+                    if (!may_be_done) return world_.histories().locks.forget(call);
+                    if (session_ && session_->id == id) session_->unsure.insert(lock);
+                }});
+}
+
+void Client::on_acquired(std::size_t call, SessionId session, const std::string& lock,
+                         const api::Executed& executed) {
+    auto& locks = world_.histories().locks;
+    const Time now = world_.schedule().now();
+    const bool mine = session_ && session_->id == session;
+    if (const auto* granted = std::get_if<statemachine::LockGranted>(&executed.outcome)) {
+        locks.answer(call, now, Lock::granted(granted->token));
+        if (!mine || now >= session_->kept_until) return;
+        session_->held[lock] = granted->token;
+        session_->unsure.erase(lock);
+        world_.on_hold(*this, lock, granted->token);
+    } else if (const auto* held = std::get_if<statemachine::LockHeld>(&executed.outcome)) {
+        locks.answer(call, now, Lock::held(held->holder, held->token));
+    } else if (std::holds_alternative<statemachine::SessionNotFound>(executed.outcome)) {
+        locks.answer(call, now, Lock::no_session());
+        if (mine) lose_session(true);
+    } else {
+        throw Failure("an acquire has an outcome of its kind");
+    }
+}
+
+void Client::release(const std::string& lock) {
+    const SessionId id = session_->id;
+    const auto held = session_->held.find(lock);
+    std::uint64_t token = held == session_->held.end() ? 0 : held->second;
+    const std::uint64_t dice = prng_.below(3);
+    if (dice == 0) token = 0;
+    const bool by_session = token == 0 || dice == 1;
+    if (held != session_->held.end()) session_->held.erase(held);
+    session_->unsure.erase(lock);
+
+    statemachine::ReleaseLock command{.name = lock};
+    if (by_session) command.session = id;
+    if (token != 0) command.token = token;
+    const std::size_t call = world_.histories().locks.call(
+        number_, world_.schedule().now(), Lock::release(by_session ? id : 0, token).of(lock));
+    submit({.command = command,
+            .done = [this, call,
+                     id](const api::Executed& executed) { on_released(call, id, executed); },
+            .gave_up =
+                [this, call, id, token](bool may_be_done) {
+                    if (!may_be_done) return world_.histories().locks.forget(call);
+                    // It may yet free what this session is granted next: start anew.
+                    if (token == 0 && session_ && session_->id == id) lose_session(false);
+                }});
+}
+
+void Client::on_released(std::size_t call, SessionId session, const api::Executed& executed) {
+    auto& locks = world_.histories().locks;
+    const Time now = world_.schedule().now();
+    using namespace statemachine;
+    if (std::holds_alternative<LockReleased>(executed.outcome)) {
+        locks.answer(call, now, Lock::released());
+    } else if (std::holds_alternative<LeftQueue>(executed.outcome)) {
+        locks.answer(call, now, Lock::left_queue());
+    } else if (std::holds_alternative<NotHolder>(executed.outcome)) {
+        locks.answer(call, now, Lock::not_holder());
+    } else if (std::holds_alternative<SessionNotFound>(executed.outcome)) {
+        locks.answer(call, now, Lock::no_session());
+        if (session_ && session_->id == session) lose_session(true);
+    } else {
+        throw Failure("a release has an outcome of its kind");
+    }
+}
+
+// ---- Requests -----------------------------------------------------------------------------------
+
+std::chrono::milliseconds Client::timeout() const {
+    return std::chrono::milliseconds(world_.settings().request_timeout / millisecond);
+}
+
+void Client::submit(Operation operation) {
+    operation.attempts = static_cast<unsigned>(prng_.between(1, 6));
+    if (prng_.chance(70)) {
+        operation.key = statemachine::IdempotencyKey{
+            std::to_string(number_) + "/" + std::to_string(++last_key_), number_ * 7 + last_key_};
+    }
+    attempt(std::make_shared<Operation>(std::move(operation)));
+}
+
+void Client::attempt(const std::shared_ptr<Operation>& operation) {
+    const api::Submission submission{operation->command, operation->key, timeout()};
+    send(
+        [submission](daemon::Core& core, std::uint64_t ticket) { core.submit(ticket, submission); },
+        [this, operation](const daemon::Core&, const daemon::Turn::Answer& answer) -> Copied {
+            const auto& result = std::get<daemon::Turn::Submitted>(answer).result;
+            return [this, operation, result] { on_result(operation, result); };
+        },
+        [this, operation] { on_result(operation, std::nullopt); },
+        world_.settings().request_timeout + operation->wait_ms * millisecond + second);
+}
+
+void Client::on_result(const std::shared_ptr<Operation>& operation,
+                       const std::optional<api::SubmitResult>& result) {
+    if (result) {
+        if (const auto* executed = std::get_if<api::Executed>(&*result)) {
+            seen_revision_ = std::max(seen_revision_, executed->revision);
+            operation->done(*executed);
+            if (operation->key && prng_.chance(15)) ask_again(*operation, *executed);
+            return next();
+        }
+    }
+    const bool unknown =
+        !result || std::get<api::Failure>(*result).kind == api::Failure::Kind::outcome_unknown;
+    operation->may_be_done = operation->may_be_done || unknown;
+    const bool may_repeat = operation->key || !operation->may_be_done;
+    if (operation->attempts > 0) --operation->attempts;
+    if (may_repeat && (operation->attempts > 0 || finishing_)) {
+        world_.counters().count(unknown ? "request repeated" : "request refused");
+        world_.schedule().after(random_think() / 2, [this, operation] { attempt(operation); });
+        return;
+    }
+    world_.counters().count("request given up");
+    operation->gave_up(operation->may_be_done);
+    next();
+}
+
+// The same request again, long after its answer: it is answered alike and does nothing.
+void Client::ask_again(const Operation& operation, const api::Executed& first) {
+    const api::Submission submission{operation.command, operation.key, timeout()};
+    const bool waited = operation.wait_ms > 0;
+    send(
+        [submission](daemon::Core& core, std::uint64_t ticket) { core.submit(ticket, submission); },
+        [this, first, waited](const daemon::Core&, const daemon::Turn::Answer& answer) -> Copied {
+            const auto& result = std::get<daemon::Turn::Submitted>(answer).result;
+            const auto* executed = std::get_if<api::Executed>(&result);
+            if (executed == nullptr) return [] {};
+            world_.counters().count("request repeated after its answer");
+            using statemachine::LockGranted;
+            expect(executed->outcome.index() == first.outcome.index(),
+                   "repeats are answered alike");
+            if (const auto* granted = std::get_if<LockGranted>(&first.outcome)) {
+                expect(std::get<LockGranted>(executed->outcome).token == granted->token,
+                       "a repeated acquire is given the same token");
+            } else if (!waited) {
+                expect(executed->outcome == first.outcome && executed->revision == first.revision,
+                       "a repeat has the first outcome and revision");
+            }
+            return [] {};
+        },
+        [] {}, world_.settings().request_timeout + operation.wait_ms * millisecond + second);
+}
+
+void Client::send(Member::Ask ask,
+                  std::function<Copied(const daemon::Core&, const daemon::Turn::Answer&)> copy,
+                  Copied unknown, Time limit) {
+    auto settled = std::make_shared<bool>(false);
+    const auto settle = [settled](const Copied& then) {
+        if (!std::exchange(*settled, true)) then();
+    };
+    const bool faulty = !world_.is_healed();
+    const bool asked = !faulty || !prng_.chance(world_.settings().lost_percent / 2);
+    const bool answers = !faulty || !prng_.chance(world_.settings().lost_percent / 2);
+    Member& member = world_.member(prng_.next());
+
+    world_.schedule().after(limit, [settle, unknown] { settle(unknown); });
+    if (!asked) return;
+    world_.schedule().after(
+        world_.network().delay(),
+        [this, &member, settle, answers, unknown, ask = std::move(ask), copy = std::move(copy)] {
+            member.call(ask, [this, settle, answers, unknown, copy](
+                                 const daemon::Core* core, const daemon::Turn::Answer* answer) {
+                const Copied then = core == nullptr ? unknown : copy(*core, *answer);
+                if (!answers) return;
+                world_.schedule().after(world_.network().delay(), [settle, then] { settle(then); });
+            });
+        });
+}
+
+void Client::read(bool stale, std::function<Copied(const daemon::Core&)> copy, unsigned attempts) {
+    const bool unconfirmed =
+        stale || world_.settings().sabotage == Sabotage::reads_are_not_confirmed;
+    const api::ReadOptions options{
+        .stale = unconfirmed, .min_revision = stale ? seen_revision_ : 0, .timeout = timeout()};
+    const auto again = [this, stale, copy, attempts] {
+        if (attempts == 0 && !finishing_) return next();
+        world_.counters().count("read repeated");
+        world_.schedule().after(random_think() / 2, [this, stale, copy, attempts] {
+            read(stale, copy, attempts == 0 ? 0 : attempts - 1);
+        });
+    };
+    send([options](daemon::Core& core, std::uint64_t ticket) { core.read(ticket, options); },
+         [this, copy, again](const daemon::Core& core,
+                             const daemon::Turn::Answer& answer) -> Copied {
+             if (std::get<daemon::Turn::ReadReady>(answer).failure) return again;
+             const Copied copied = copy(core);
+             return [this, copied] {
+                 copied();
+                 next();
+             };
+         },
+         again, world_.settings().request_timeout + second);
+}
+
+// ---- Watching -----------------------------------------------------------------------------------
+
+Watcher::Watcher(World& world, std::uint64_t number)
+    : world_(world), prng_(world.settings().seed * 137 + number) {}
+
+void Watcher::attach() {
+    const std::uint64_t attachment = ++attachment_;
+    Member& member = world_.member(prng_.next());
+    const auto current = [this, attachment] { return attachment == attachment_; };
+    const auto again = [this, current] {
+        if (!current()) return;
+        ++attachment_;
+        world_.schedule().after(prng_.between(1, 300) * millisecond, [this] { attach(); });
+    };
+    // Waits there until as much is executed as was seen elsewhere.
+    const api::ReadOptions options{
+        .stale = true, .min_revision = since_, .timeout = std::chrono::seconds(5)};
+    member.call([options](daemon::Core& core, std::uint64_t ticket) { core.read(ticket, options); },
+                [this, &member, current, again](const daemon::Core* core,
+                                                const daemon::Turn::Answer* answer) {
+                    if (!current()) return;
+                    if (core == nullptr || std::get<daemon::Turn::ReadReady>(*answer).failure) {
+                        return again();
+                    }
+                    catch_up(*core);
+                    member.subscribe([this, current, again](const Member::Changes* changes) {
+                        if (!current()) return;
+                        if (changes == nullptr) return again();
+                        for (const auto& change : *changes) take(*change);
+                    });
+                    // Now and then it moves on without need.
+                    world_.schedule().after(prng_.between(200, 5'000) * millisecond, again);
+                });
+}
+
+void Watcher::catch_up(const daemon::Core& core) {
+    const auto& machine = core.machine();
+    if (since_ < machine.globals().history_floor) {
+        world_.counters().count("watch found its position compacted");
+        since_ = machine.globals().history_floor;
+    } else if (since_ > 0) {
+        world_.counters().count("watch resumed");
+    }
+    for (const auto& change : machine.history(since_, 1'000'000)) take(*change);
+    world_.observer().on_watched_all(since_, machine.applied());
+}
+
+void Watcher::take(const statemachine::Change& change) {
+    world_.observer().on_watched(since_, change);
+    world_.counters().count("change watched");
+    since_ = change.revision;
+}
+
+}  // namespace gavel::simulation

@@ -1,0 +1,131 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "base/prng.h"
+#include "tests/simulation/histories.h"
+#include "tests/simulation/member.h"
+
+namespace gavel::simulation {
+
+class World;
+
+// A client: one request at a time, each through a member of its choice, again through another when
+// the outcome is unknown and it has an idempotency key for it. Keeps its session as `gavel lock`
+// does: it counts the time to live from when it sent the last keep-alive that was confirmed, and
+// believes in its locks for no longer.
+class Client {
+public:
+    Client(World& world, std::uint64_t number);
+
+    void start();
+    // Asks for nothing more; what is under way ends.
+    void finish();
+    bool is_idle() const { return finishing_ && !busy_; }
+    // Holds the lock, as far as the client can know.
+    bool believes_in(const std::string& lock, Time now) const;
+    std::uint64_t number() const { return number_; }
+
+private:
+    struct Operation {
+        statemachine::Command command{};
+        std::optional<statemachine::IdempotencyKey> key{};
+        std::uint64_t wait_ms{};
+        unsigned attempts{};
+        bool may_be_done{};  // An attempt of unknown outcome was made.
+        std::function<void(const api::Executed&)> done{};
+        // It will not be asked again. False: it was never done.
+        std::function<void(bool may_be_done)> gave_up{};
+    };
+    struct Session {
+        statemachine::SessionId id{};
+        Time kept_until{};
+        bool keeps_alive{true};
+        std::set<std::string> touched{};  // Locks whose history it is part of.
+        std::map<std::string, statemachine::Token> held{};
+        std::set<std::string> unsure{};
+    };
+    using Copied = std::function<void()>;
+
+    void think();
+    void act();
+    void next();
+
+    // Keys.
+    void act_on_key();
+    void get(const std::string& key);
+    void put(const std::string& key);
+    void remove(const std::string& key);
+    linearizability::Register::Input conditional(linearizability::Register::Input input,
+                                                 const std::string& key);
+    void finish_key(std::size_t call, const api::Executed& executed);
+
+    // Sessions.
+    void open_session();
+    void on_session(statemachine::SessionId id, Time kept_until);
+    void keep_alive(statemachine::SessionId id);
+    void watch_lease(statemachine::SessionId id);
+    void end_session();
+    void lose_session(bool told);
+
+    // Locks.
+    void act_on_lock();
+    void inspect(const std::string& lock);
+    void acquire(const std::string& lock);
+    void release(const std::string& lock);
+    void on_acquired(std::size_t call, statemachine::SessionId session, const std::string& lock,
+                     const api::Executed& executed);
+    void on_released(std::size_t call, statemachine::SessionId session,
+                     const api::Executed& executed);
+
+    // Requests.
+    void submit(Operation operation);
+    void attempt(const std::shared_ptr<Operation>& operation);
+    void on_result(const std::shared_ptr<Operation>& operation,
+                   const std::optional<api::SubmitResult>& result);
+    void ask_again(const Operation& operation, const api::Executed& first);
+    void send(Member::Ask ask,
+              std::function<Copied(const daemon::Core&, const daemon::Turn::Answer&)> copy,
+              Copied unknown, Time limit);
+    void read(bool stale, std::function<Copied(const daemon::Core&)> copy, unsigned attempts);
+    Time random_think();
+    std::chrono::milliseconds timeout() const;
+
+    World& world_;
+    std::uint64_t number_;
+    Prng prng_;
+    bool finishing_ = false;
+    bool busy_ = false;
+    std::uint64_t last_value_ = 0;
+    std::uint64_t last_key_ = 0;
+    std::uint64_t seen_revision_ = 0;
+    std::map<std::string, std::uint64_t> key_revisions_;
+    std::optional<Session> session_;
+};
+
+// Follows all changes: through a member until it crashes or the watcher moves on, then through
+// another from where it stood.
+class Watcher {
+public:
+    Watcher(World& world, std::uint64_t number);
+
+    void attach();
+    statemachine::Revision position() const { return since_; }
+
+private:
+    void catch_up(const daemon::Core& core);
+    void take(const statemachine::Change& change);
+
+    World& world_;
+    Prng prng_;
+    statemachine::Revision since_ = 0;
+    std::uint64_t attachment_ = 0;  // What was asked for under an earlier one is void.
+};
+
+}  // namespace gavel::simulation

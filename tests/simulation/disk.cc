@@ -1,0 +1,232 @@
+#include "tests/simulation/disk.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "persistence/recovery.h"
+#include "proto/codec.h"
+#include "tests/simulation/failure.h"
+
+namespace gavel::simulation {
+namespace {
+
+constexpr std::size_t learn_bytes = 4 * 1024;
+
+paxos::LogEntry through_codec(const paxos::LogEntry& entry) {
+    auto decoded = proto::decode_log_entry(proto::encode(entry));
+    expect(decoded.has_value(), "a log entry can be read back");
+    return std::move(*decoded);
+}
+
+}  // namespace
+
+Disk::Disk(const Settings& settings, Schedule& schedule, Reached& reached, std::uint64_t seed,
+           Callbacks callbacks)
+    : settings_(settings),
+      schedule_(schedule),
+      reached_(reached),
+      prng_(seed),
+      callbacks_(std::move(callbacks)) {}
+
+void Disk::restore(statemachine::Machine& machine) const {
+    if (!globals_) return;
+    for (const auto& [key, bytes] : rows_) {
+        auto value = proto::decode_row(key.table, bytes);
+        expect(value.has_value(), "a row of the state can be read back");
+        machine.load({key, std::move(*value)});
+    }
+    const auto globals = proto::decode_globals(*globals_);
+    expect(globals.has_value(), "the state's globals can be read back");
+    expect(machine.finish_load(*globals), "the state on disk is the one that was written");
+}
+
+paxos::Durable Disk::recover(paxos::Slot applied) const {
+    paxos::Durable found = log_;
+    found.log.clear();
+    for (auto it = log_.log.upper_bound(applied); it != log_.log.end(); ++it) {
+        found.log.emplace(it->first, through_codec(it->second));
+    }
+    return persistence::recover(std::move(found), applied);
+}
+
+// ---- The log ------------------------------------------------------------------------------------
+
+Time Disk::sync_time() {
+    Time time = settings_.sync / 2 + prng_.below(settings_.sync);
+    if (healed_) return time;
+    if (prng_.chance(settings_.slow_percent)) time += prng_.below(settings_.slow);
+    if (stalled_until_ > schedule_.now()) time += stalled_until_ - schedule_.now();
+    return time;
+}
+
+void Disk::append(std::vector<paxos::Record> records, std::vector<daemon::Outgoing> once_durable) {
+    if (records.empty() && once_durable.empty()) return;
+    if (settings_.sabotage == Sabotage::answers_before_durable) {
+        callbacks_.released(std::exchange(once_durable, {}));
+    }
+    const bool under_way = syncing_ || cutting_ || !collecting_.records.empty();
+    if (records.empty() && !under_way) {
+        callbacks_.released(std::move(once_durable));
+        return;
+    }
+    std::move(records.begin(), records.end(), std::back_inserter(collecting_.records));
+    std::move(once_durable.begin(), once_durable.end(),
+              std::back_inserter(collecting_.once_durable));
+    start_log();
+}
+
+void Disk::start_log() {
+    if (syncing_ || cutting_) return;
+    if (collecting_.records.empty()) {
+        if (!collecting_.once_durable.empty()) {
+            callbacks_.released(std::exchange(collecting_, {}).once_durable);
+        }
+        start_cut();
+        return;
+    }
+    syncing_ = std::exchange(collecting_, {});
+    ++handed_;
+    schedule_.after(sync_time(), [this, run = run_] {
+        if (run == run_) on_log_durable();
+    });
+}
+
+void Disk::write(const std::vector<paxos::Record>& records) {
+    for (const auto& record : records) persistence::replay(record, log_);
+    callbacks_.durable(records);
+}
+
+void Disk::on_log_durable() {
+    Batch batch = std::move(*syncing_);
+    syncing_.reset();
+    done_ = handed_;
+    write(batch.records);
+    start_state();
+    if (!collecting_.records.empty() && !prng_.chance(5)) start_log();
+    const std::uint64_t run = run_;
+    callbacks_.released(std::move(batch.once_durable));
+    if (run != run_) return;
+    start_cut();
+    start_log();
+}
+
+void Disk::cut(paxos::Slot through) { cut_target_ = std::max(cut_target_, through); }
+
+void Disk::start_cut() {
+    if (syncing_ || cutting_ || cut_target_ < log_.cut + settings_.log_cut_at_least) return;
+    cutting_ = true;
+    schedule_.after(sync_time(), [this, run = run_, through = cut_target_] {
+        if (run != run_) return;
+        cutting_ = false;
+        log_.log.erase(log_.log.begin(), log_.log.upper_bound(through));
+        log_.faulty.erase(log_.faulty.begin(), log_.faulty.upper_bound(through));
+        log_.cut = through;
+        reached_.count("log cut");
+        callbacks_.cut(through);
+        start_log();
+    });
+}
+
+paxos::LearnAnswer Disk::read(const paxos::LogRead& wanted) const {
+    paxos::LearnAnswer answer{.from = wanted.from,
+                              .oldest = log_.cut.next(),
+                              .chosen_prefix = wanted.chosen_prefix,
+                              .values = {}};
+    std::size_t bytes = 0;
+    for (paxos::Slot slot = wanted.from;; slot = slot.next()) {
+        const auto entry = log_.log.find(slot);
+        if (entry == log_.log.end() || log_.faulty.contains(slot)) break;
+        if (slot > log_.chosen_prefix && !entry->second.chosen) break;
+        bytes += entry->second.proposal.value.command.size() + 16;
+        if (!answer.values.empty() && bytes > learn_bytes) break;
+        answer.values.push_back(through_codec(entry->second).proposal.value);
+    }
+    if (wanted.from <= log_.cut) reached_.count("log cut before a laggard asked");
+    if (!answer.values.empty()) reached_.count("log read served");
+    return answer;
+}
+
+// ---- The state ----------------------------------------------------------------------------------
+
+void Disk::commit_state(daemon::StateBatch batch) {
+    held_state_ = std::move(batch);
+    held_until_ = handed_ + (collecting_.records.empty() ? 0 : 1);
+    if (settings_.sabotage == Sabotage::state_before_log) held_until_ = 0;
+    start_state();
+}
+
+void Disk::start_state() {
+    if (!held_state_ || state_busy_ || done_ < held_until_) return;
+    state_busy_ = true;
+    syncing_state_ = std::move(held_state_);
+    held_state_.reset();
+    schedule_.after(2 * sync_time(), [this, run = run_] {
+        if (run == run_) on_state_durable();
+    });
+}
+
+void Disk::write(const daemon::StateBatch& batch) {
+    for (const auto& row : batch.rows) {
+        if (std::holds_alternative<std::monostate>(row.value)) {
+            rows_.erase(row.key);
+        } else {
+            rows_[row.key] = proto::encode(row.value);
+        }
+    }
+    globals_ = proto::encode(batch.globals);
+    durable_applied_ = batch.globals.applied;
+}
+
+void Disk::on_state_durable() {
+    state_busy_ = false;
+    write(*syncing_state_);
+    syncing_state_.reset();
+    reached_.count("state committed");
+}
+
+// ---- Trouble ------------------------------------------------------------------------------------
+
+void Disk::crash() {
+    ++run_;
+    if (syncing_) {
+        const bool survives = prng_.chance(50);
+        reached_.count(survives ? "log batch under way survived a crash"
+                                : "log batch under way lost in a crash");
+        if (survives) write(syncing_->records);
+    }
+    if (!collecting_.records.empty()) reached_.count("collected log batch lost in a crash");
+    if (syncing_state_) {
+        const bool survives = prng_.chance(50);
+        reached_.count(survives ? "state batch under way survived a crash"
+                                : "state batch under way lost in a crash");
+        if (survives) write(*syncing_state_);
+    }
+    syncing_.reset();
+    collecting_ = {};
+    cutting_ = false;
+    handed_ = done_ = 0;
+    state_busy_ = false;
+    held_state_.reset();
+    syncing_state_.reset();
+    cut_target_ = {};
+    stalled_until_ = 0;
+}
+
+bool Disk::spoil_an_entry() {
+    const auto first = log_.log.upper_bound({durable_applied_});
+    const auto count = std::distance(first, log_.log.end());
+    if (count == 0) return false;
+    const auto entry = std::next(
+        first, static_cast<std::ptrdiff_t>(prng_.below(static_cast<std::uint64_t>(count))));
+    log_.faulty.insert(entry->first);
+    log_.log.erase(entry);
+    return true;
+}
+
+void Disk::forget_log() {
+    const paxos::Durable old = std::exchange(log_, {});
+    log_.cut = old.cut;
+}
+
+}  // namespace gavel::simulation

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/prng.h"
+#include "daemon/core.h"
+#include "paxos/records.h"
+#include "statemachine/machine.h"
+#include "tests/simulation/reached.h"
+#include "tests/simulation/schedule.h"
+#include "tests/simulation/settings.h"
+
+namespace gavel::simulation {
+
+// A member's two environments, as daemon/disk.h drives the real ones: while one transaction of the
+// log is being synced the next collects; the state follows separately, once the log records before
+// it are durable. A crash loses what is not durable; the transaction under way survives whole or
+// not at all. What is kept is kept as bytes of the production codec.
+class Disk {
+public:
+    struct Callbacks {
+        // Records, durable now, in order; then what waited for them.
+        std::function<void(const std::vector<paxos::Record>&)> durable{};
+        std::function<void(std::vector<daemon::Outgoing>)> released{};
+        std::function<void(paxos::Slot)> cut{};
+    };
+
+    Disk(const Settings& settings, Schedule& schedule, Reached& reached, std::uint64_t seed,
+         Callbacks callbacks);
+
+    // What a member that starts finds. The machine is fresh.
+    std::uint64_t next_boot() { return ++boot_; }
+    void restore(statemachine::Machine& machine) const;
+    paxos::Durable recover(paxos::Slot applied) const;
+
+    void append(std::vector<paxos::Record> records, std::vector<daemon::Outgoing> once_durable);
+    bool state_is_idle() const { return !state_busy_ && !held_state_; }
+    void commit_state(daemon::StateBatch batch);
+    statemachine::Revision durable_applied() const { return durable_applied_; }
+    void cut(paxos::Slot through);
+    paxos::LearnAnswer read(const paxos::LogRead& wanted) const;
+
+    void crash();
+    // An entry above the durable state becomes unreadable; false: there is none.
+    bool spoil_an_entry();
+    void stall_until(Time until) { stalled_until_ = until; }
+    void heal() { healed_ = true; }
+    // Everything is lost but the boot counter.
+    void forget_log();
+    void forget_attempts() { log_.attempted = {}; }
+
+private:
+    struct Batch {
+        std::vector<paxos::Record> records{};
+        std::vector<daemon::Outgoing> once_durable{};
+    };
+
+    Time sync_time();
+    void start_log();
+    void start_cut();
+    void start_state();
+    void on_log_durable();
+    void on_state_durable();
+    void write(const std::vector<paxos::Record>& records);
+    void write(const daemon::StateBatch& batch);
+
+    const Settings& settings_;
+    Schedule& schedule_;
+    Reached& reached_;
+    Prng prng_;
+    Callbacks callbacks_;
+
+    // Durable.
+    std::uint64_t boot_ = 0;
+    paxos::Durable log_;
+    std::map<statemachine::RowKey, std::string> rows_;
+    std::optional<std::string> globals_;
+    statemachine::Revision durable_applied_ = 0;
+
+    // Under way.
+    std::uint64_t run_ = 0;  // Changed by a crash: what was scheduled before is void.
+    Batch collecting_;
+    std::optional<Batch> syncing_;
+    bool cutting_ = false;
+    std::uint64_t handed_ = 0;
+    std::uint64_t done_ = 0;
+    bool state_busy_ = false;
+    std::optional<daemon::StateBatch> held_state_;
+    std::optional<daemon::StateBatch> syncing_state_;
+    std::uint64_t held_until_ = 0;
+    paxos::Slot cut_target_{};
+    Time stalled_until_ = 0;
+    bool healed_ = false;
+};
+
+}  // namespace gavel::simulation

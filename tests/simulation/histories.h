@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/simulation/linearizability.h"
+#include "tests/simulation/reached.h"
+#include "tests/simulation/trace.h"
+
+namespace gavel::simulation {
+
+// A session as its client sees it: kept alive until it ends, never after.
+class SessionModel {
+public:
+    struct Input {
+        enum class Kind : std::uint8_t { keep_alive, end };
+        Kind kind{Kind::keep_alive};
+        std::string object{};
+        bool operator==(const Input&) const = default;
+    };
+    struct Output {
+        bool lives{};  // keep_alive: kept; end: it lived until now.
+    };
+    struct State {
+        bool ended{};
+        bool operator==(const State&) const = default;
+    };
+
+    State initial() const { return {}; }
+    std::optional<State> step(const State& state, const Input& input, const Output& output) const {
+        if (output.lives == state.ended) return std::nullopt;
+        return State{state.ended || input.kind == Input::Kind::end};
+    }
+    std::optional<State> step_unanswered(const State& state, const Input& input) const {
+        return State{state.ended || input.kind == Input::Kind::end};
+    }
+    std::uint64_t hash(const State& state) const { return state.ended ? 1 : 0; }
+};
+
+// What clients asked and were answered, of one kind of object.
+template <class M>
+class Log {
+public:
+    using Input = typename M::Input;
+    using Output = typename M::Output;
+
+    std::size_t call(std::uint64_t client, Time now, Input input) {
+        operations_.push_back(
+            {client, static_cast<std::int64_t>(now), linearizability::never, std::move(input), {}});
+        forgotten_.push_back(false);
+        return operations_.size() - 1;
+    }
+    void answer(std::size_t call, Time now, Output output) {
+        operations_[call].returned = static_cast<std::int64_t>(now);
+        operations_[call].output = std::move(output);
+    }
+    // It was never done, as the client knows.
+    void forget(std::size_t call) { forgotten_[call] = true; }
+
+    linearizability::PartitionedReport<std::string> check() const {
+        linearizability::History<M> history;
+        for (std::size_t i = 0; i < operations_.size(); ++i) {
+            if (!forgotten_[i]) history.push_back(operations_[i]);
+        }
+        constexpr std::uint64_t steps_max = 200'000;
+        return linearizability::check_by_object(M{}, history, steps_max);
+    }
+    std::size_t size() const { return operations_.size(); }
+    const linearizability::History<M>& operations() const { return operations_; }
+
+private:
+    linearizability::History<M> operations_;
+    std::vector<bool> forgotten_;
+};
+
+struct Histories {
+    Log<linearizability::Register> keys{};
+    Log<linearizability::Lock> locks{};
+    Log<SessionModel> sessions{};
+
+    // Throws Failure for an answer that no order of the operations explains.
+    void check(Reached& reached) const;
+};
+
+}  // namespace gavel::simulation

@@ -1,0 +1,276 @@
+#include "tests/simulation/member.h"
+
+#include <utility>
+
+#include "proto/codec.h"
+#include "tests/simulation/failure.h"
+
+namespace gavel::simulation {
+namespace {
+
+constexpr std::int64_t epoch_ms = 1'700'000'000'000;
+constexpr std::uint64_t turns_between_checks = 32;
+
+}  // namespace
+
+Member::Member(Surroundings around, paxos::MemberId id)
+    : around_(around),
+      id_(id),
+      prng_(around.settings.seed * 31 + id.number),
+      disk_(around.settings, around.schedule, around.reached, prng_.next(),
+            {.durable =
+                 [this](const std::vector<paxos::Record>& records) {
+                     around_.observer.on_durable(id_, records);
+                 },
+             .released =
+                 [this](std::vector<daemon::Outgoing> messages) { release(std::move(messages)); },
+             .cut = [this](paxos::Slot through) { around_.observer.on_cut(id_, through); }}) {
+    clock_offset_ms_ = static_cast<std::int64_t>(prng_.below(2'000));
+    if (around.settings.clocks_drift) {
+        clock_drift_percent_ = static_cast<std::int64_t>(prng_.below(11)) - 5;
+    }
+}
+
+// ---- Life and death -----------------------------------------------------------------------------
+
+void Member::start() {
+    const Settings& settings = around_.settings;
+    auto machine = Observer::fresh_machine(settings);
+    disk_.restore(machine);
+    if (settings.sabotage == Sabotage::ballot_is_used_again) disk_.forget_attempts();
+    if (settings.sabotage == Sabotage::acceptor_forgets) disk_.forget_log();
+    const paxos::Slot applied{machine.applied()};
+    const std::uint64_t boot = disk_.next_boot();
+    around_.trace.line(around_.schedule.now(), id_.number, "starts", boot, applied.number);
+    core_ = std::make_unique<daemon::Core>(
+        daemon::Core::Config{.self = id_,
+                             .boot = boot,
+                             .seed = prng_.next(),
+                             .heartbeat_ms = settings.heartbeat_ms,
+                             .election_timeout_ms = settings.election_timeout_ms,
+                             .client_address = {},
+                             .version = {},
+                             .limits = settings.core_limits,
+                             .paxos_limits = settings.paxos_limits},
+        std::move(machine), disk_.recover(applied), monotonic(), wall());
+    ++run_;
+    around_.observer.on_start(id_, boot, *core_);
+    schedule_turn();
+    tick();
+}
+
+void Member::crash() {
+    if (!core_) return;
+    around_.trace.line(around_.schedule.now(), id_.number, "crashes");
+    ++run_;
+    core_.reset();
+    inbox_.clear();
+    turn_scheduled_ = false;
+    paused_until_ = 0;
+    tick_missed_ = false;
+    crash_in_.reset();
+    disk_.crash();
+    for (auto& [ticket, answered] : std::exchange(waiting_, {})) answered(nullptr, nullptr);
+    for (auto& sink : std::exchange(sinks_, {})) sink(nullptr);
+}
+
+bool Member::crash_point() {
+    if (!crash_in_ || (*crash_in_)-- > 0) return false;
+    around_.reached.count("crash between two effects");
+    crash();
+    return true;
+}
+
+void Member::pause(Time lasts) {
+    if (!core_ || is_paused()) return;
+    around_.trace.line(around_.schedule.now(), id_.number, "pauses", lasts);
+    around_.reached.count("member paused");
+    paused_until_ = around_.schedule.now() + lasts;
+    around_.schedule.after(lasts, [this, run = run_] {
+        if (run != run_) return;
+        // What piled up and the timer that is overdue are found together, in either order.
+        if (tick_missed_ && prng_.chance(50)) tick();
+        turn_scheduled_ = false;
+        if (!inbox_.empty()) turn();
+        if (run == run_ && tick_missed_) tick();
+    });
+}
+
+void Member::stall_disk(Time lasts) {
+    around_.trace.line(around_.schedule.now(), id_.number, "disk stalls", lasts);
+    disk_.stall_until(around_.schedule.now() + lasts);
+}
+
+void Member::jump_clock(std::int64_t by_ms) {
+    around_.trace.line(around_.schedule.now(), id_.number, "clock jumps", by_ms);
+    clock_offset_ms_ += by_ms;
+}
+
+void Member::begin_shutdown() {
+    enter([](daemon::Core& core) { core.begin_shutdown(); });
+}
+
+void Member::spoil_disk() {
+    if (disk_.spoil_an_entry()) around_.reached.count("log entry spoiled");
+}
+
+void Member::heal() {
+    disk_.heal();
+    crash_in_.reset();
+    if (is_paused()) {
+        paused_until_ = around_.schedule.now();
+        turn_scheduled_ = false;
+        if (tick_missed_) tick();
+        schedule_turn();
+    }
+}
+
+paxos::Tick Member::monotonic() const { return {around_.schedule.now() / millisecond + 1}; }
+
+statemachine::TimeMs Member::wall() const {
+    const auto now = static_cast<std::int64_t>(around_.schedule.now() / millisecond);
+    return epoch_ms + now + now * clock_drift_percent_ / 100 + clock_offset_ms_;
+}
+
+// ---- Inputs -------------------------------------------------------------------------------------
+
+void Member::enter(Input input) {
+    if (!core_) return;
+    inbox_.push_back(std::move(input));
+    schedule_turn();
+}
+
+void Member::schedule_turn() {
+    if (turn_scheduled_) return;
+    turn_scheduled_ = true;
+    // Now and then the loop is busy, and more comes together in one turn.
+    const Time delay = prng_.chance(10) ? prng_.below(3 * millisecond) : prng_.below(50);
+    around_.schedule.after(delay, [this, run = run_] {
+        if (run == run_ && !is_paused()) turn();
+    });
+}
+
+void Member::receive(paxos::MemberId from, std::string bytes) {
+    if (!core_) return;
+    enter([this, from, bytes = std::move(bytes)](daemon::Core& core) {
+        auto message = proto::decode_peer_message(bytes);
+        expect(message.has_value(), "what a member encoded another can decode");
+        around_.trace.line(around_.schedule.now(), id_.number, "receives from", from.number,
+                           message->index(), bytes.size());
+        core.receive(from, std::move(*message));
+    });
+}
+
+void Member::peer_died(paxos::MemberId peer) {
+    around_.reached.count("peer known dead");
+    enter([peer](daemon::Core& core) { core.peer_died(peer); });
+}
+
+void Member::call(Ask ask, Answered answered) {
+    if (!core_) return answered(nullptr, nullptr);
+    const std::uint64_t ticket = ++last_ticket_;
+    waiting_.emplace(ticket, std::move(answered));
+    enter([ticket, ask = std::move(ask)](daemon::Core& core) { ask(core, ticket); });
+}
+
+void Member::subscribe(Sink sink) { sinks_.push_back(std::move(sink)); }
+
+void Member::tick() {
+    if (is_paused()) {
+        tick_missed_ = true;
+        return;
+    }
+    tick_missed_ = false;
+    around_.schedule.after(around_.settings.tick_ms * millisecond, [this, run = run_] {
+        if (run == run_) tick();
+    });
+    const std::uint64_t run = run_;
+    core_->tick(monotonic(), wall());
+    turn();
+    if (run != run_) return;
+    const Time now = around_.schedule.now();
+    if (disk_.state_is_idle() && core_->dirty_rows() > 0 &&
+        now - state_handed_at_ >= around_.settings.state_commit_every) {
+        state_handed_at_ = now;
+        disk_.commit_state(core_->take_state_batch());
+    }
+    disk_.cut(core_->cut_point(disk_.durable_applied(), around_.settings.log_kept));
+}
+
+// ---- Turns --------------------------------------------------------------------------------------
+
+void Member::turn() {
+    turn_scheduled_ = false;
+    for (auto& input : std::exchange(inbox_, {})) input(*core_);
+    daemon::Turn turn = core_->end_turn();
+    around_.observer.on_turn(id_, *core_, turn);
+    if (++turns_ % turns_between_checks == 0) core_->check_invariants();
+    spend(std::move(turn));
+}
+
+void Member::spend(daemon::Turn turn) {
+    for (const auto& role : turn.roles) {
+        around_.trace.line(around_.schedule.now(), id_.number, "role",
+                           static_cast<unsigned>(role.role), role.ballot.number());
+    }
+    if (!turn.records.empty()) {
+        around_.trace.line(around_.schedule.now(), id_.number, "records", turn.records.size(),
+                           "applied", core_->machine().applied());
+    }
+    const std::uint64_t run = run_;
+    if (crash_point()) return;
+    disk_.append(std::move(turn.records), std::move(turn.once_durable));
+    if (run != run_ || crash_point()) return;
+    for (const auto& outgoing : turn.at_once) {
+        send(outgoing.to, outgoing.message);
+        if (crash_point()) return;
+    }
+    for (const auto& wanted : turn.log_reads) send(wanted.to, paxos::Message(disk_.read(wanted)));
+    if (!turn.changes.empty()) {
+        for (auto& sink : sinks_) sink(&turn.changes);
+    }
+    for (const auto& each : turn.answers) answer(each);
+    crash_point();
+}
+
+void Member::send(paxos::MemberId to, const proto::PeerMessage& message) {
+    around_.observer.on_send(id_, to, message);
+    if (to == id_) {
+        enter([this, message](daemon::Core& core) { core.receive(id_, message); });
+    } else {
+        around_.network.send(id_, to, proto::encode(message));
+    }
+}
+
+// What waited for the disk.
+void Member::release(std::vector<daemon::Outgoing> messages) {
+    if (!core_ || crash_point()) return;
+    if (is_paused()) {
+        around_.schedule.after(paused_until_ - around_.schedule.now(),
+                               [this, run = run_, messages = std::move(messages)]() mutable {
+                                   if (run == run_) release(std::move(messages));
+                               });
+        return;
+    }
+    for (const auto& outgoing : messages) {
+        send(outgoing.to, outgoing.message);
+        if (crash_point()) return;
+    }
+}
+
+void Member::answer(const daemon::Turn::Answer& answer) {
+    const std::uint64_t ticket = std::visit([](const auto& each) { return each.ticket; }, answer);
+    const auto found = waiting_.find(ticket);
+    expect(found != waiting_.end(), "a request is answered once");
+    const Answered answered = std::move(found->second);
+    waiting_.erase(found);
+    around_.trace.line(around_.schedule.now(), id_.number, "answers", ticket, answer.index());
+    if (const auto* submitted = std::get_if<daemon::Turn::Submitted>(&answer)) {
+        if (const auto* executed = std::get_if<api::Executed>(&submitted->result)) {
+            around_.observer.on_answer(*executed);
+        }
+    }
+    answered(core_.get(), &answer);
+}
+
+}  // namespace gavel::simulation

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/prng.h"
+#include "daemon/core.h"
+#include "tests/simulation/disk.h"
+#include "tests/simulation/network.h"
+#include "tests/simulation/observer.h"
+#include "tests/simulation/reached.h"
+#include "tests/simulation/schedule.h"
+#include "tests/simulation/settings.h"
+
+namespace gavel::simulation {
+
+// One member: the production core, driven as daemon/node.cc does, on a simulated disk and network.
+// Crashes at any point between two things that it does, and starts again from what is durable.
+class Member {
+public:
+    // What all members share.
+    struct Surroundings {
+        const Settings& settings;
+        Schedule& schedule;
+        Network& network;
+        Observer& observer;
+        Reached& reached;
+        Trace& trace;
+    };
+    using Ask = std::function<void(daemon::Core&, std::uint64_t ticket)>;
+    // Null: the connection broke before there was an answer.
+    using Answered = std::function<void(const daemon::Core*, const daemon::Turn::Answer*)>;
+    using Changes = std::vector<statemachine::Ptr<statemachine::Change>>;
+    // Null: the connection broke.
+    using Sink = std::function<void(const Changes*)>;
+
+    Member(Surroundings around, paxos::MemberId id);
+
+    paxos::MemberId id() const { return id_; }
+    bool is_up() const { return core_ != nullptr; }
+    const daemon::Core& core() const { return *core_; }
+
+    void start();
+    void crash();
+    // At the n-th point from now at which that may make a difference.
+    void crash_soon(std::uint64_t points) { crash_in_ = points; }
+    void pause(Time lasts);
+    void stall_disk(Time lasts);
+    void jump_clock(std::int64_t by_ms);
+    void begin_shutdown();
+    void spoil_disk();
+    void heal();
+
+    void receive(paxos::MemberId from, std::string bytes);
+    void peer_died(paxos::MemberId peer);
+    void call(Ask ask, Answered answered);
+    void subscribe(Sink sink);  // Only while it is up.
+
+private:
+    using Input = std::function<void(daemon::Core&)>;
+
+    void enter(Input input);
+    void schedule_turn();
+    void turn();
+    void spend(daemon::Turn turn);
+    void tick();
+    void send(paxos::MemberId to, const proto::PeerMessage& message);
+    void release(std::vector<daemon::Outgoing> messages);
+    void answer(const daemon::Turn::Answer& answer);
+    bool crash_point();
+    bool is_paused() const { return around_.schedule.now() < paused_until_; }
+    paxos::Tick monotonic() const;
+    statemachine::TimeMs wall() const;
+
+    Surroundings around_;
+    paxos::MemberId id_;
+    Prng prng_;
+    Disk disk_;
+
+    std::uint64_t run_ = 0;  // Changed by start and crash: what was scheduled before is void.
+    std::unique_ptr<daemon::Core> core_;
+    std::vector<Input> inbox_;
+    bool turn_scheduled_ = false;
+    Time paused_until_ = 0;
+    bool tick_missed_ = false;
+    Time state_handed_at_ = 0;
+    std::int64_t clock_offset_ms_ = 0;
+    std::int64_t clock_drift_percent_ = 0;
+    std::optional<std::uint64_t> crash_in_;
+    std::uint64_t turns_ = 0;
+    std::uint64_t last_ticket_ = 0;
+    std::map<std::uint64_t, Answered> waiting_;
+    std::vector<Sink> sinks_;
+};
+
+}  // namespace gavel::simulation

@@ -1,0 +1,282 @@
+#include "tests/simulation/observer.h"
+
+#include <algorithm>
+
+#include "base/hash.h"
+#include "proto/codec.h"
+#include "tests/simulation/failure.h"
+
+namespace gavel::simulation {
+
+using paxos::Ballot;
+using paxos::MemberId;
+using paxos::Slot;
+using statemachine::Revision;
+
+Observer::Observer(const Settings& settings, Reached& reached)
+    : settings_(settings),
+      reached_(reached),
+      sabotaged_(settings.sabotage != Sabotage::none),
+      machine_(fresh_machine(settings)) {
+    hashes_.push_back(machine_.hash());
+}
+
+statemachine::Machine Observer::fresh_machine(const Settings& settings) {
+    std::vector<statemachine::Member> members;
+    for (std::uint16_t id = 1; id <= settings.members; ++id) {
+        members.push_back({.id = id, .name = "m" + std::to_string(id)});
+    }
+    return {settings.state_limits, settings.alpha, std::move(members)};
+}
+
+// ---- What is durable, and what that chooses -----------------------------------------------------
+
+void Observer::on_start(MemberId member, std::uint64_t boot, const daemon::Core& core) {
+    Seen& seen = members_[member];
+    expect(sabotaged_ || core.replica().promised() >= seen.promised,
+           "a promise outlives a restart");
+    seen.boot = boot;
+    seen.change = seen.applied = core.machine().applied();
+    seen.role = {};
+    seen.reached = {};
+}
+
+void Observer::on_durable(MemberId member, const std::vector<paxos::Record>& records) {
+    Seen& seen = members_[member];
+    for (const auto& record : records) {
+        if (const auto* promise = std::get_if<paxos::PromiseRecord>(&record)) {
+            expect(sabotaged_ || promise->ballot >= seen.promised, "promises only grow");
+            seen.promised = promise->ballot;
+        } else if (const auto* attempt = std::get_if<paxos::AttemptRecord>(&record)) {
+            expect(sabotaged_ || attempt->ballot > seen.attempted, "attempted ballots only grow");
+            seen.attempted = attempt->ballot;
+        } else if (const auto* accept = std::get_if<paxos::AcceptRecord>(&record)) {
+            const auto& [ballot, value] = accept->proposal;
+            expect(sabotaged_ || ballot >= seen.promised, "nothing is accepted below the promise");
+            seen.promised = ballot;
+            note_value(accept->slot, ballot, value);
+            accepted_at_[accept->slot][member] = ballot;
+            accepted_[{accept->slot, ballot}].insert(member);
+            const auto& voters = machine_.globals().epochs.front().members;
+            if (accepted_[{accept->slot, ballot}].size() * 2 > voters.size()) {
+                note_chosen(accept->slot, value);
+            }
+        } else if (const auto* learned = std::get_if<paxos::ChosenRecord>(&record)) {
+            const auto known = chosen_.find(learned->slot);
+            expect(known != chosen_.end() && known->second == learned->value,
+                   "only a value that was chosen is learned");
+        }
+    }
+}
+
+void Observer::on_cut(MemberId member, Slot through) {
+    expect(through.number <= chosen_prefix(), "only what is chosen is cut");
+    members_[member].cut = through;
+}
+
+void Observer::note_value(Slot slot, Ballot ballot, const paxos::Value& value) {
+    const std::uint64_t hash = hash64(value.command.view());
+    const auto [known, added] = values_.emplace(At{slot, ballot}, hash);
+    expect(added || known->second == hash, "at one ballot one value is proposed in a slot");
+}
+
+void Observer::note_chosen(Slot slot, const paxos::Value& value) {
+    const auto [known, added] = chosen_.emplace(slot, value);
+    expect(known->second == value, "one value is chosen in a slot");
+    if (added) execute_chosen();
+}
+
+void Observer::execute_chosen() {
+    for (;;) {
+        const Revision slot = hashes_.size();
+        const auto next = chosen_.find({slot});
+        if (next == chosen_.end()) return;
+        if (next->second.is_noop()) {
+            machine_.apply_noop(slot);
+        } else {
+            const auto entry = proto::decode_entry(next->second.command.view());
+            expect(entry.has_value(), "a chosen command can be decoded");
+            const auto applied = machine_.apply(slot, *entry);
+            if (applied.repeated) reached_.count("command repeated");
+            if (std::holds_alternative<statemachine::RequestTooOld>(applied.outcome)) {
+                reached_.count("request too old");
+            }
+            if (!applied.repeated) outcomes_.emplace(slot, applied.outcome);
+            for (const auto& row : applied.changed) {
+                const auto* change =
+                    std::get_if<statemachine::Ptr<statemachine::Change>>(&row.value);
+                if (change != nullptr) changes_.emplace(slot, text_of(**change));
+            }
+            check_events(applied);
+        }
+        hashes_.push_back(machine_.hash());
+        if (slot % 64 == 0) machine_.check_invariants();
+    }
+}
+
+void Observer::check_events(const statemachine::Applied& applied) {
+    using Change = statemachine::LockEvent::Change;
+    for (const auto& event : applied.events) {
+        const auto* lock = std::get_if<statemachine::LockEvent>(&event.body);
+        if (lock == nullptr) continue;
+        Grant& grant = locks_[lock->lock];
+        if (lock->change == Change::acquired) {
+            expect(grant.holder == 0, "a lock has one holder");
+            expect(lock->token > grant.token, "tokens rise");
+            expect(machine_.session(lock->session) != nullptr, "a holder's session lives");
+            grant = {lock->session, lock->token};
+            if (expired_.erase(lock->lock) != 0) reached_.count("lock granted after an expiry");
+        } else {
+            expect(grant.holder == lock->session && grant.token == lock->token,
+                   "a lock is released by its holder");
+            grant.holder = 0;
+            if (lock->change == Change::expired) {
+                reached_.count("lock freed by an expiry");
+                expired_[lock->lock] = lock->token;
+            } else {
+                expired_.erase(lock->lock);
+            }
+        }
+    }
+}
+
+// ---- What members say ---------------------------------------------------------------------------
+
+void Observer::on_send(MemberId from, MemberId to, const proto::PeerMessage& message) {
+    if (const auto* inner = std::get_if<paxos::Message>(&message)) check_message(from, *inner);
+    if (from != to && std::holds_alternative<proto::Forward>(message)) {
+        reached_.count("command forwarded");
+    }
+}
+
+void Observer::check_message(MemberId from, const paxos::Message& message) {
+    if (sabotaged_) return;
+    const Seen& seen = members_[from];
+    if (const auto* prepare = std::get_if<paxos::Prepare>(&message)) {
+        expect(seen.attempted >= prepare->ballot, "a ballot is durable before it is used");
+        const auto known = prepared_.emplace(prepare->ballot, seen.boot).first;
+        expect(known->second == seen.boot, "a ballot is used in one run only");
+        expect(prepare->ballot.member == from, "a member uses ballots of its own");
+    } else if (const auto* promise = std::get_if<paxos::Promise>(&message)) {
+        expect(seen.promised >= promise->ballot, "a promise is durable before it is given");
+        for (const auto& [slot, report] : promise->reports) {
+            if (std::holds_alternative<paxos::Faulty>(report)) reached_.count("faulty reported");
+        }
+        if (promise->last != paxos::last_slot) reached_.count("promise in parts");
+    } else if (const auto* accepted = std::get_if<paxos::Accepted>(&message)) {
+        expect(seen.promised >= accepted->ballot, "a vote rests on a durable promise");
+        const auto& at = accepted_at_[accepted->slot];
+        const auto own = at.find(from);
+        const bool durable = own != at.end() && own->second >= accepted->ballot;
+        expect(durable || chosen_.contains(accepted->slot), "a vote rests on a durable record");
+    } else if (const auto* accept = std::get_if<paxos::Accept>(&message)) {
+        expect(accept->ballot.member == from, "a member proposes at ballots of its own");
+        note_value(accept->slot, accept->ballot, accept->value);
+    } else if (const auto* answer = std::get_if<paxos::LearnAnswer>(&message)) {
+        if (!answer->values.empty()) reached_.count("learned by Learn");
+    } else if (std::holds_alternative<paxos::HandOver>(message)) {
+        reached_.count("leadership handed over");
+    } else if (std::holds_alternative<paxos::Reject>(message)) {
+        reached_.count("ballot rejected");
+    }
+}
+
+// ---- What members execute -----------------------------------------------------------------------
+
+void Observer::on_turn(MemberId member, const daemon::Core& core, const daemon::Turn& turn) {
+    core.replica().check_invariants();
+    Seen& seen = members_[member];
+    const Revision applied = core.machine().applied();
+    expect(applied <= chosen_prefix(), "only what a durable quorum chose is executed");
+    expect(applied >= seen.applied, "the applied slot only grows");
+    if (applied != seen.applied) {
+        expect(core.machine().hash() == hash_at(applied), "at one slot all states are equal");
+    }
+    seen.applied = applied;
+    check_changes(seen, turn);
+    for (const auto& role : turn.roles) {
+        if (role.role == paxos::Role::leader && leading_ != role.ballot) {
+            if (leading_) reached_.count("leader changed");
+            leading_ = role.ballot;
+        }
+    }
+    count_reached(seen, core);
+}
+
+// The stream of changes is complete and in order: it is the stream of the observer's own machine.
+void Observer::check_changes(Seen& seen, const daemon::Turn& turn) {
+    for (const auto& change : turn.changes) {
+        const auto expected = changes_.upper_bound(seen.change);
+        expect(expected != changes_.end() && expected->first == change->revision,
+               "subscribers miss no change and see none twice");
+        expect(expected->second == text_of(*change), "a change is the same everywhere");
+        seen.change = change->revision;
+    }
+    const auto next = changes_.upper_bound(seen.change);
+    expect(next == changes_.end() || next->first > seen.applied,
+           "subscribers see a change when it is executed");
+}
+
+void Observer::count_reached(Seen& seen, const daemon::Core& core) {
+    const auto& now = core.replica().reached();
+    const auto& before = seen.reached;
+    const auto count = [this](const char* what, std::uint64_t times) {
+        if (times > 0) reached_.count(what, times);
+    };
+    count("gap filled by a no-op", now.gaps_filled - before.gaps_filled);
+    count("value proposed again", now.values_proposed_again - before.values_proposed_again);
+    count("promise set aside", now.promises_set_aside - before.promises_set_aside);
+    seen.reached = now;
+}
+
+// ---- What clients are told ----------------------------------------------------------------------
+
+void Observer::on_answer(const api::Executed& answer) const {
+    expect(answer.revision <= chosen_prefix() && answer.applied <= chosen_prefix(),
+           "a client is told only of what is chosen");
+    expect(!std::holds_alternative<statemachine::RequestTooOld>(answer.outcome),
+           "a request that is still waited for is never too old");
+    // A wait ends by another command than the one that began it.
+    using namespace statemachine;
+    const bool of_a_wait = std::holds_alternative<LockGranted>(answer.outcome) ||
+                           std::holds_alternative<LockHeld>(answer.outcome) ||
+                           std::holds_alternative<SessionNotFound>(answer.outcome);
+    if (of_a_wait) return;
+    const auto executed = outcomes_.find(answer.revision);
+    expect(executed != outcomes_.end() && executed->second == answer.outcome,
+           "an acknowledged command has the outcome that was told");
+}
+
+void Observer::on_watched(Revision since, const statemachine::Change& change) const {
+    const auto expected = changes_.upper_bound(since);
+    expect(expected != changes_.end() && expected->first == change.revision,
+           "a watcher misses no change and sees none twice");
+    expect(expected->second == text_of(change), "a watcher sees a change as it was made");
+}
+
+void Observer::on_watched_all(Revision since, Revision through) const {
+    const auto next = changes_.upper_bound(since);
+    expect(next == changes_.end() || next->first > through,
+           "a watcher sees every change of the history");
+}
+
+std::string Observer::text_of(const statemachine::Change& change) {
+    std::string text = std::to_string(change.revision) + "@" + std::to_string(change.at);
+    for (const auto& event : change.events) {
+        text += ' ' + std::to_string(event.index) + (event.last ? "." : ",");
+        if (const auto* put = std::get_if<statemachine::KeyPutEvent>(&event.body)) {
+            text += "put " + put->value->key + '=';
+            text += put->value->value.view();
+            text += " v" + std::to_string(put->value->version);
+        } else if (const auto* gone = std::get_if<statemachine::KeyDeletedEvent>(&event.body)) {
+            text += "deleted " + gone->key + " v" + std::to_string(gone->version);
+        } else {
+            const auto& lock = std::get<statemachine::LockEvent>(event.body);
+            text += "lock " + lock.lock + ' ' + std::to_string(static_cast<int>(lock.change)) +
+                    ' ' + std::to_string(lock.session) + ' ' + std::to_string(lock.token);
+        }
+    }
+    return text;
+}
+
+}  // namespace gavel::simulation

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "daemon/core.h"
+#include "proto/peer_message.h"
+#include "statemachine/machine.h"
+#include "tests/simulation/reached.h"
+#include "tests/simulation/settings.h"
+
+namespace gavel::simulation {
+
+// Sees everything that members make durable, say and execute, and knows what must hold between
+// these. It counts quorums itself, from durable records alone, and executes what they chose on a
+// state machine of its own: whatever a member or a client is told is compared with that.
+class Observer {
+public:
+    Observer(const Settings& settings, Reached& reached);
+
+    // A fresh state, as every member begins with.
+    static statemachine::Machine fresh_machine(const Settings& settings);
+
+    void on_start(paxos::MemberId member, std::uint64_t boot, const daemon::Core& core);
+    void on_durable(paxos::MemberId member, const std::vector<paxos::Record>& records);
+    void on_cut(paxos::MemberId member, paxos::Slot through);
+    // A message leaves a member.
+    void on_send(paxos::MemberId from, paxos::MemberId to, const proto::PeerMessage& message);
+    // A turn of a member ended.
+    void on_turn(paxos::MemberId member, const daemon::Core& core, const daemon::Turn& turn);
+    // A client is told so.
+    void on_answer(const api::Executed& answer) const;
+    // A watcher that has seen everything up to `since` is told of this change next.
+    void on_watched(statemachine::Revision since, const statemachine::Change& change) const;
+    // ... and of nothing else up to `through`.
+    void on_watched_all(statemachine::Revision since, statemachine::Revision through) const;
+    // There is no change after it.
+    bool all_seen_after(statemachine::Revision revision) const {
+        return changes_.upper_bound(revision) == changes_.end();
+    }
+    static std::string text_of(const statemachine::Change& change);
+
+    // Every slot up to here is chosen by a durable quorum.
+    std::uint64_t chosen_prefix() const { return hashes_.size() - 1; }
+    std::uint64_t hash_at(std::uint64_t slot) const { return hashes_.at(slot); }
+    const statemachine::Machine& machine() const { return machine_; }
+
+private:
+    struct Seen {  // Of a member, over all its runs.
+        paxos::Ballot promised{};
+        paxos::Ballot attempted{};
+        paxos::Slot cut{};
+        std::uint64_t boot{};
+        // Of this run.
+        statemachine::Revision change{};
+        statemachine::Revision applied{};
+        paxos::Role role{};
+        paxos::Proposer::Reached reached{};
+    };
+    using At = std::pair<paxos::Slot, paxos::Ballot>;
+
+    void note_value(paxos::Slot slot, paxos::Ballot ballot, const paxos::Value& value);
+    void note_chosen(paxos::Slot slot, const paxos::Value& value);
+    void execute_chosen();
+    void check_events(const statemachine::Applied& applied);
+    void check_message(paxos::MemberId from, const paxos::Message& message);
+    void check_changes(Seen& seen, const daemon::Turn& turn);
+    void count_reached(Seen& seen, const daemon::Core& core);
+
+    const Settings& settings_;
+    Reached& reached_;
+    bool sabotaged_;  // Then only the consequences are to show.
+    std::map<paxos::MemberId, Seen> members_;
+    std::map<At, std::uint64_t> values_;  // Hashes.
+    std::map<At, std::set<paxos::MemberId>> accepted_;
+    std::map<paxos::Slot, std::map<paxos::MemberId, paxos::Ballot>> accepted_at_;
+    std::map<paxos::Ballot, std::uint64_t> prepared_;  // By which boot of its member.
+    std::map<paxos::Slot, paxos::Value> chosen_;
+    paxos::Ballot leading_{};
+
+    statemachine::Machine machine_;
+    std::vector<std::uint64_t> hashes_;  // By slot.
+    std::map<statemachine::Revision, statemachine::Outcome> outcomes_;
+    std::map<statemachine::Revision, std::string> changes_;
+    struct Grant {
+        statemachine::SessionId holder{};
+        statemachine::Token token{};
+    };
+    std::map<std::string, Grant> locks_;
+    std::map<std::string, statemachine::Token> expired_;  // Locks last released by an expiry.
+};
+
+}  // namespace gavel::simulation

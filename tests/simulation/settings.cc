@@ -1,0 +1,117 @@
+#include "tests/simulation/settings.h"
+
+#include <array>
+
+#include "base/prng.h"
+
+namespace gavel::simulation {
+namespace {
+
+template <class T, std::size_t n>
+T one_of(Prng& prng, const std::array<T, n>& choices) {
+    return choices[prng.below(n)];
+}
+
+void set_cluster(Settings& settings, Prng& prng) {
+    constexpr std::array<std::uint16_t, 16> members{1, 2, 3, 3, 3, 3, 3, 3, 3, 4, 4, 5, 5, 5, 6, 7};
+    constexpr std::array<std::uint64_t, 6> alphas{1, 2, 3, 8, 64, 512};
+    constexpr std::array<std::uint64_t, 4> heartbeats{50, 100, 100, 200};
+    settings.members = one_of(prng, members);
+    settings.alpha = one_of(prng, alphas);
+    settings.heartbeat_ms = one_of(prng, heartbeats);
+    settings.election_timeout_ms = settings.heartbeat_ms * prng.between(3, 8);
+    settings.tick_ms = settings.heartbeat_ms / prng.between(3, 5);
+}
+
+void set_limits(Settings& settings, Prng& prng) {
+    if (prng.chance(30)) {
+        settings.paxos_limits.message_bytes = prng.between(64, 512);
+        settings.paxos_limits.recent_slots = prng.between(1, 16);
+        settings.paxos_limits.accept_ahead = prng.between(4, 64);
+        settings.paxos_limits.retransmissions = prng.between(1, 8);
+        settings.paxos_limits.read_rounds = prng.between(1, 2);
+    }
+    if (prng.chance(15)) {
+        settings.core_limits.submissions = prng.between(1, 8);
+        settings.core_limits.reads = prng.between(1, 4);
+        settings.core_limits.keep_alives = prng.between(1, 4);
+        settings.core_limits.waits = prng.between(1, 4);
+        settings.core_limits.queued_commands = prng.between(1, 8);
+    }
+    if (prng.chance(30)) settings.state_limits.request_window = prng.between(8, 64);
+    if (prng.chance(50)) settings.state_limits.history_changes = prng.between(4, 64);
+}
+
+void set_network(Settings& settings, Prng& prng) {
+    constexpr std::array<std::uint64_t, 6> percents{0, 0, 1, 2, 5, 20};
+    settings.delay = prng.between(50, 500);
+    settings.jitter = prng.chance(20) ? prng.between(1, 20) * millisecond : prng.between(0, 2'000);
+    settings.lost_percent = one_of(prng, percents);
+    settings.repeated_percent = one_of(prng, percents);
+    settings.late_percent = one_of(prng, percents);
+    settings.late = prng.between(10, 2'000) * millisecond;
+    if (prng.chance(60)) {
+        settings.partition_every = prng.between(1'000, 8'000) * millisecond;
+        settings.partition_lasts = prng.between(200, 6'000) * millisecond;
+    }
+}
+
+void set_members(Settings& settings, Prng& prng) {
+    if (prng.chance(70)) {
+        settings.crash_every = prng.between(400, 6'000) * millisecond;
+        settings.down_for = prng.between(10, 3'000) * millisecond;
+    }
+    if (prng.chance(40)) {
+        settings.pause_every = prng.between(1'000, 8'000) * millisecond;
+        settings.pause_lasts = prng.between(50, 5'000) * millisecond;
+    }
+    if (prng.chance(40)) settings.clock_jump_every = prng.between(500, 5'000) * millisecond;
+    if (prng.chance(30)) settings.hand_over_every = prng.between(1'000, 6'000) * millisecond;
+    settings.clocks_drift = prng.chance(50);
+}
+
+void set_disks(Settings& settings, Prng& prng) {
+    constexpr std::array<std::uint64_t, 5> kept{0, 1, 10, 100, 100'000};
+    settings.sync = prng.between(50, 3'000);
+    settings.slow_percent = prng.chance(50) ? prng.between(1, 20) : 0;
+    settings.slow = prng.between(5, 150) * millisecond;
+    if (prng.chance(30)) {
+        settings.stall_every = prng.between(2'000, 10'000) * millisecond;
+        settings.stall_lasts = prng.between(200, 3'000) * millisecond;
+    }
+    settings.state_commit_every = prng.between(20, 3'000) * millisecond;
+    settings.log_kept = one_of(prng, kept);
+    settings.log_cut_at_least = prng.between(1, 20);
+    if (prng.chance(25)) settings.flaky_members = (settings.members - 1U) / 2U;
+}
+
+void set_clients(Settings& settings, Prng& prng) {
+    settings.clients = prng.between(2, 8);
+    settings.watchers = prng.below(3);
+    settings.keys = prng.between(1, 4);
+    settings.locks = prng.between(1, 2);
+    settings.think = prng.between(2, 250) * millisecond;
+    settings.request_timeout = prng.between(500, 4'000) * millisecond;
+    settings.session_ttl_ms = prng.between(1'000, 6'000);
+    settings.lock_delay_ms = prng.chance(40) ? prng.between(10, 1'500) : 0;
+    settings.stale_clients_percent = prng.below(30);
+}
+
+}  // namespace
+
+Settings Settings::of_seed(std::uint64_t seed) {
+    Settings settings;
+    settings.seed = seed;
+    Prng prng(seed);
+    prng.next();  // Neighbouring seeds differ from here on.
+    set_cluster(settings, prng);
+    set_limits(settings, prng);
+    set_network(settings, prng);
+    set_members(settings, prng);
+    set_disks(settings, prng);
+    set_clients(settings, prng);
+    settings.chaos = prng.between(8, 25) * second;
+    return settings;
+}
+
+}  // namespace gavel::simulation

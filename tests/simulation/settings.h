@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "daemon/core.h"
+#include "statemachine/limits.h"
+#include "tests/simulation/trace.h"
+
+namespace gavel::simulation {
+
+inline constexpr Time millisecond = 1'000;
+inline constexpr Time second = 1'000 * millisecond;
+
+// Something broken on purpose: the simulator has to notice.
+enum class Sabotage : std::uint8_t {
+    none,
+    answers_before_durable,   // Promises and votes leave before their records are on the disk.
+    acceptor_forgets,         // A restarted member has lost what it promised and accepted.
+    ballot_is_used_again,     // A restarted member has forgotten which ballots it tried.
+    reads_are_not_confirmed,  // Linearizable reads are served from local state at once.
+    state_before_log,         // The state is committed without waiting for the log.
+};
+
+// Everything about a run that its seed decides.
+struct Settings {
+    std::uint64_t seed{};
+    Sabotage sabotage{Sabotage::none};
+
+    std::uint16_t members{};
+    std::uint64_t alpha{};
+    std::uint64_t heartbeat_ms{};
+    std::uint64_t election_timeout_ms{};
+    std::uint64_t tick_ms{};
+    daemon::Core::Limits core_limits{};
+    paxos::Limits paxos_limits{};
+    statemachine::Limits state_limits{};
+    Time chaos{};  // How long faults are injected and clients work; then all is healed.
+
+    // Network.
+    Time delay{};
+    Time jitter{};
+    std::uint64_t lost_percent{};
+    std::uint64_t repeated_percent{};
+    std::uint64_t late_percent{};  // Of messages that take up to `late` longer.
+    Time late{};
+    Time partition_every{};  // On average; 0: never. So with the others.
+    Time partition_lasts{};
+    // Members.
+    Time crash_every{};
+    Time down_for{};
+    Time pause_every{};
+    Time pause_lasts{};
+    Time clock_jump_every{};
+    Time hand_over_every{};
+    bool clocks_drift{};
+    // Disks.
+    Time sync{};
+    std::uint64_t slow_percent{};
+    Time slow{};
+    Time stall_every{};
+    Time stall_lasts{};
+    Time state_commit_every{};
+    std::uint64_t log_kept{};
+    std::uint64_t log_cut_at_least{};
+    std::uint64_t flaky_members{};  // A minority, whose disks may lose an entry while down.
+    // Clients.
+    std::uint64_t clients{};
+    std::uint64_t watchers{};
+    std::uint64_t keys{};
+    std::uint64_t locks{};
+    Time think{};
+    Time request_timeout{};
+    std::uint64_t session_ttl_ms{};
+    std::uint64_t lock_delay_ms{};
+    std::uint64_t stale_clients_percent{};
+
+    static Settings of_seed(std::uint64_t seed);
+};
+
+}  // namespace gavel::simulation

@@ -1,0 +1,231 @@
+#include "tests/simulation/world.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "tests/simulation/failure.h"
+
+namespace gavel::simulation {
+
+using paxos::MemberId;
+
+World::World(const Settings& settings, Trace& trace)
+    : settings_(settings),
+      trace_(trace),
+      prng_(settings.seed ^ 0x776F'726C'64ULL),
+      observer_(settings_, reached_),
+      network_(settings_, schedule_, reached_,
+               [this](MemberId from, MemberId to, std::string bytes) {
+                   member(to.number - 1U).receive(from, std::move(bytes));
+               }) {
+    for (std::uint16_t id = 1; id <= settings.members; ++id) {
+        members_.push_back(std::make_unique<Member>(
+            Member::Surroundings{settings_, schedule_, network_, observer_, reached_, trace_},
+            MemberId{id}));
+    }
+    for (std::uint64_t i = 1; i <= settings.clients; ++i) {
+        clients_.push_back(std::make_unique<Client>(*this, i));
+    }
+    for (std::uint64_t i = 1; i <= settings.watchers; ++i) {
+        watchers_.push_back(std::make_unique<Watcher>(*this, i));
+    }
+}
+
+void World::run() {
+    for (auto& member : members_) {
+        schedule_.after(prng_.below(100 * millisecond), [&member] { member->start(); });
+    }
+    for (auto& client : clients_) client->start();
+    for (auto& watcher : watchers_) watcher->attach();
+    begin_troubles();
+    run_until(settings_.chaos);
+
+    heal();
+    demand_progress();
+    demand_agreement();
+    histories_.check(reached_);
+    reached_.count("run");
+}
+
+void World::run_until(Time until) {
+    while (schedule_.run_next(until)) {
+    }
+}
+
+void World::on_hold(const Client& client, const std::string& lock, statemachine::Token token) {
+    for (const auto& other : clients_) {
+        expect(other.get() == &client || !other->believes_in(lock, schedule_.now()),
+               "no two clients believe at once that they hold a lock");
+    }
+    auto& highest = tokens_[lock];
+    expect(token >= highest, "a later holder has a larger token");
+    highest = token;
+    reached_.count("lock held");
+}
+
+// ---- Troubles -----------------------------------------------------------------------------------
+
+// Again and again until all is healed, at random distances; `period` is the average.
+void World::every(Time period, std::function<void()> trouble) {
+    if (period == 0) return;
+    schedule_.after(1 + prng_.below(2 * period), [this, period, trouble = std::move(trouble)] {
+        if (healed_) return;
+        trouble();
+        every(period, trouble);
+    });
+}
+
+void World::begin_troubles() {
+    every(settings_.crash_every, [this] { crash_one(); });
+    every(settings_.partition_every, [this] { partition(); });
+    every(settings_.pause_every,
+          [this] { member(prng_.next()).pause(1 + prng_.below(2 * settings_.pause_lasts)); });
+    every(settings_.stall_every,
+          [this] { member(prng_.next()).stall_disk(1 + prng_.below(2 * settings_.stall_lasts)); });
+    every(settings_.clock_jump_every, [this] {
+        const auto by_ms = static_cast<std::int64_t>(prng_.below(120'000)) - 60'000;
+        member(prng_.next()).jump_clock(by_ms);
+    });
+    every(settings_.hand_over_every, [this] { hand_over(); });
+}
+
+void World::crash_one() {
+    Member& victim = member(prng_.next());
+    if (!victim.is_up()) return;
+    if (prng_.chance(60)) {
+        victim.crash_soon(prng_.below(60));
+    } else {
+        victim.crash();
+    }
+    const Time down = 1 + prng_.below(2 * settings_.down_for);
+    schedule_.after(down, [this, &victim] { restart(victim); });
+    if (victim.is_up()) return;
+    for (auto& other : members_) {
+        if (!prng_.chance(50)) continue;
+        schedule_.after(prng_.below(20 * millisecond),
+                        [&other, id = victim.id()] { other->peer_died(id); });
+    }
+}
+
+void World::restart(Member& member) {
+    if (member.is_up()) return;
+    if (member.id().number <= settings_.flaky_members && prng_.chance(50)) member.spoil_disk();
+    member.start();
+}
+
+void World::partition() {
+    std::vector<std::pair<MemberId, MemberId>> ways;
+    const auto kind = prng_.below(4);
+    const std::uint64_t side = prng_.next();
+    for (const auto& from : members_) {
+        for (const auto& to : members_) {
+            if (from == to) continue;
+            const bool from_side = ((side >> from->id().number) & 1U) != 0;
+            const bool to_side = ((side >> to->id().number) & 1U) != 0;
+            const bool symmetric = kind == 0 && from_side != to_side;
+            const bool one_way = kind == 1 && from_side && !to_side;
+            const bool partial = kind == 2 && prng_.chance(30);
+            const bool deaf = kind == 3 && to->id().number == side % members_.size() + 1;
+            if (symmetric || one_way || partial || deaf) ways.emplace_back(from->id(), to->id());
+        }
+    }
+    trace_.line(schedule_.now(), "partition", kind, ways.size());
+    reached_.count("partition");
+    for (const auto& [from, to] : ways) network_.cut(from, to);
+    schedule_.after(1 + prng_.below(2 * settings_.partition_lasts), [this, ways] {
+        for (const auto& [from, to] : ways) network_.mend(from, to);
+    });
+}
+
+// A member is asked to stop; a while later it does.
+void World::hand_over() {
+    Member& one = member(prng_.next());
+    if (!one.is_up()) return;
+    one.begin_shutdown();
+    schedule_.after(prng_.between(10, 1'000) * millisecond, [&one] { one.crash(); });
+    schedule_.after(prng_.between(1'001, 2'000) * millisecond, [this, &one] { restart(one); });
+}
+
+// ---- And then all is well -----------------------------------------------------------------------
+
+void World::heal() {
+    trace_.line(schedule_.now(), "heals");
+    healed_ = true;
+    network_.heal();
+    for (auto& member : members_) {
+        if (member->is_up()) member->crash_soon(~0ULL);
+        member->heal();
+    }
+    for (auto& client : clients_) client->finish();
+}
+
+// Generous: several elections may fail.
+Time World::patience() const {
+    return 20 * second + 30 * settings_.election_timeout_ms * millisecond;
+}
+
+bool World::clients_are_idle() const {
+    return std::all_of(clients_.begin(), clients_.end(),
+                       [](const auto& client) { return client->is_idle(); });
+}
+
+void World::demand_progress() {
+    // Those that were asked to stop still do.
+    run_until(schedule_.now() + 2 * second);
+    for (auto& member : members_) {
+        if (!member->is_up()) member->start();
+        member->heal();
+    }
+    const Time deadline = schedule_.now() + patience();
+    while (!clients_are_idle() && schedule_.now() < deadline) {
+        run_until(schedule_.now() + 100 * millisecond);
+    }
+    expect(clients_are_idle(), "healed, every request ends");
+
+    for (auto& member : members_) {
+        bool executed = false;
+        const api::Submission submission{
+            statemachine::PutKey{"last", "of " + std::to_string(member->id().number)},
+            {},
+            std::chrono::milliseconds(patience() / millisecond)};
+        member->call([submission](daemon::Core& core,
+                                  std::uint64_t ticket) { core.submit(ticket, submission); },
+                     [&executed](const daemon::Core*, const daemon::Turn::Answer* answer) {
+                         if (answer == nullptr) return;
+                         const auto& result = std::get<daemon::Turn::Submitted>(*answer).result;
+                         executed = std::holds_alternative<api::Executed>(result);
+                     });
+        const Time limit = schedule_.now() + patience();
+        while (!executed && schedule_.now() < limit) run_until(schedule_.now() + 10 * millisecond);
+        expect(executed, "healed, every member serves");
+    }
+}
+
+bool World::all_agree() const {
+    const std::uint64_t chosen = observer_.chosen_prefix();
+    return std::all_of(members_.begin(), members_.end(), [&](const auto& member) {
+        const auto& machine = member->core().machine();
+        return machine.applied() == chosen && machine.hash() == observer_.hash_at(chosen);
+    });
+}
+
+void World::demand_agreement() {
+    const Time deadline = schedule_.now() + patience() + 4 * settings_.session_ttl_ms * millisecond;
+    // Sessions that nobody keeps alive lapse; then nothing changes any more.
+    while (schedule_.now() < deadline &&
+           (!all_agree() || !observer_.machine().sessions().empty())) {
+        run_until(schedule_.now() + 100 * millisecond);
+    }
+    expect(all_agree(), "healed, all members agree");
+    expect(observer_.machine().sessions().empty(), "healed, sessions lapse that nobody keeps");
+    for (const auto& member : members_) member->core().check_invariants();
+    for (const auto& watcher : watchers_) {
+        const Time limit = schedule_.now() + patience();
+        while (schedule_.now() < limit && !observer_.all_seen_after(watcher->position())) {
+            run_until(schedule_.now() + 100 * millisecond);
+        }
+        expect(observer_.all_seen_after(watcher->position()), "healed, watchers see everything");
+    }
+}
+
+}  // namespace gavel::simulation

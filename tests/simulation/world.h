@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/prng.h"
+#include "tests/simulation/client.h"
+#include "tests/simulation/histories.h"
+#include "tests/simulation/member.h"
+#include "tests/simulation/network.h"
+#include "tests/simulation/observer.h"
+#include "tests/simulation/reached.h"
+#include "tests/simulation/schedule.h"
+#include "tests/simulation/settings.h"
+
+namespace gavel::simulation {
+
+// A cluster, its clients and its troubles, from one seed. First everything goes wrong that the
+// settings allow, and nothing may be lost or contradicted; then all is healed, and everything that
+// was asked must end, all members agree.
+class World {
+public:
+    World(const Settings& settings, Trace& trace);
+
+    // Throws Failure.
+    void run();
+    const Reached& reached() const { return reached_; }
+    Time simulated() const { return schedule_.now(); }
+
+    // For clients.
+    const Settings& settings() const { return settings_; }
+    Schedule& schedule() { return schedule_; }
+    Network& network() { return network_; }
+    Observer& observer() { return observer_; }
+    Histories& histories() { return histories_; }
+    Reached& counters() { return reached_; }
+    Trace& trace() { return trace_; }
+    Member& member(std::uint64_t index) { return *members_[index % members_.size()]; }
+    bool is_healed() const { return healed_; }
+    // A client believes from now on that it holds a lock.
+    void on_hold(const Client& client, const std::string& lock, statemachine::Token token);
+
+private:
+    void begin_troubles();
+    void every(Time period, std::function<void()> trouble);
+    void crash_one();
+    void restart(Member& member);
+    void partition();
+    void hand_over();
+    void heal();
+    void run_until(Time until);
+    bool clients_are_idle() const;
+    void demand_progress();
+    void demand_agreement();
+    bool all_agree() const;
+    Time patience() const;
+
+    Settings settings_;
+    Trace& trace_;
+    Schedule schedule_;
+    Reached reached_;
+    Prng prng_;
+    Observer observer_;
+    Network network_;
+    Histories histories_;
+    std::vector<std::unique_ptr<Member>> members_;
+    std::vector<std::unique_ptr<Client>> clients_;
+    std::vector<std::unique_ptr<Watcher>> watchers_;
+    std::map<std::string, statemachine::Token> tokens_;
+    bool healed_ = false;
+};
+
+}  // namespace gavel::simulation
