@@ -62,7 +62,7 @@ Client::Client(std::vector<Endpoint> endpoints, int interrupt_fd)
 
 Result<HttpResponse, Failure> Client::call(const Call& call) {
     const auto deadline = Clock::now() + call.patience;
-    const Call keyed = with_key(call);
+    Call keyed = with_key(call);
     std::size_t refused_in_a_row = 0;
     milliseconds pause_length = first_pause;
     for (std::size_t attempts = 1;; ++attempts) {
@@ -76,11 +76,15 @@ Result<HttpResponse, Failure> Client::call(const Call& call) {
             return failure;
         }
         // The other endpoints are asked at once; a pause comes after each round of all of them.
-        if (attempts % endpoints_.size() == 0) {
-            if (Clock::now() + pause_length >= deadline) return answer;
+        const bool round_done = attempts % endpoints_.size() == 0;
+        const auto next = Clock::now() + (round_done ? pause_length : milliseconds{0});
+        if (next >= deadline) return answer;
+        if (round_done) {
             if (!pause(pause_length)) return Failure{.code = "interrupted"};
             pause_length = std::min(pause_length * 2, longest_pause);
         }
+        const auto left = std::chrono::ceil<milliseconds>(deadline - Clock::now());
+        keyed.attempt_limit = std::clamp(left, milliseconds{1}, call.attempt_limit);
     }
 }
 

@@ -77,8 +77,10 @@ std::optional<std::string> read_value(const PutOptions& options) {
     return slurp(file);
 }
 
-// JSON and text are shown as such in lists; what is not UTF-8 is neither.
+// JSON and text are shown as such in lists; what is not UTF-8 is neither, nor is what has a NUL.
 std::string default_content_type(const std::string& value) {
+    constexpr const char* bytes = "application/octet-stream";
+    if (value.find('\0') != std::string::npos) return bytes;
     const auto first = value.find_first_not_of(" \t\r\n");
     const bool maybe_json =
         first != std::string::npos && (value[first] == '{' || value[first] == '[');
@@ -87,7 +89,7 @@ std::string default_content_type(const std::string& value) {
         const auto quoted = nlohmann::json(value).dump();
         return quoted.empty() ? "" : "text/plain; charset=utf-8";
     } catch (const nlohmann::json::type_error&) {
-        return "application/octet-stream";
+        return bytes;
     }
 }
 

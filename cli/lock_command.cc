@@ -28,7 +28,8 @@ using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
 // For calls that only tidy up: what they do not manage, the end of the TTL does.
-constexpr milliseconds tidy_patience{3000};
+constexpr milliseconds tidy_patience{2000};
+constexpr milliseconds tidy_attempt_limit{1000};
 
 // "web-1:4711": what others see as the holder.
 std::string session_name() {
@@ -163,12 +164,12 @@ private:
         Client client(context_.endpoints);  // One that no signal interrupts.
         Call release = release_lock_call(options_.name, session_);
         release.patience = tidy_patience;
-        release.attempt_limit = tidy_patience;
+        release.attempt_limit = tidy_attempt_limit;
         const auto released = client.call(release);
 
         Call end = end_session_call(session_);
         end.patience = tidy_patience;
-        end.attempt_limit = tidy_patience;
+        end.attempt_limit = tidy_attempt_limit;
         const auto ended = client.call(end);
         const bool done = ended || ended.error().status == 404 || released;
         if (!done) {

@@ -113,6 +113,21 @@ TEST(Client, GivesUpWhenItsPatienceIsUsedUp) {
     EXPECT_GT(server.requests().size(), 1u);
 }
 
+TEST(Client, GivesUpInTimeHoweverManyEndpointsAreSilent) {
+    const auto silence = [](const FakeRequest&) { return test::FakeReply{.silent = true}; };
+    FakeServer one(silence);
+    FakeServer two(silence);
+    FakeServer three(silence);
+    Client client({one.endpoint(), two.endpoint(), three.endpoint()});
+
+    const auto answer = client.call(
+        {.target = "/", .attempt_limit = milliseconds{200}, .patience = milliseconds{300}});
+
+    EXPECT_EQ(answer.error().code, "timed-out");
+    EXPECT_EQ(two.requests().size(), 1u);
+    EXPECT_EQ(three.requests().size(), 0u);
+}
+
 TEST(Client, DoesNotRepeatWhatTheServerDecided) {
     FakeServer server([](const FakeRequest&) { return problem(412, "precondition-failed"); });
     Client client({server.endpoint(), closed_endpoint()});

@@ -133,16 +133,18 @@ TEST(Put, TellsTextFromBytesAndTakesAnEmptyValueAndOneThatLooksLikeAnOption) {
 
     run({"put", "a", "grün"}, {server.endpoint()});
     run({"put", "a", "\xff\xfe"}, {server.endpoint()});
+    run({"put", "a", std::string("a\0b", 3)}, {server.endpoint()});
     run({"put", "a", "", "--if-absent"}, {server.endpoint()});
     EXPECT_EQ(run({"-o", "value", "put", "a", "--", "-5"}, {server.endpoint()}).out, "17\n");
 
     const auto requests = server.requests();
     EXPECT_EQ(requests[0].headers.at("content-type"), "text/plain; charset=utf-8");
     EXPECT_EQ(requests[1].headers.at("content-type"), "application/octet-stream");
-    EXPECT_EQ(requests[2].headers.at("if-none-match"), "*");
-    EXPECT_EQ(requests[2].body, "");
-    EXPECT_EQ(requests[2].headers.at("content-type"), "text/plain; charset=utf-8");
-    EXPECT_EQ(requests[3].body, "-5");
+    EXPECT_EQ(requests[2].headers.at("content-type"), "application/octet-stream");
+    EXPECT_EQ(requests[3].headers.at("if-none-match"), "*");
+    EXPECT_EQ(requests[3].body, "");
+    EXPECT_EQ(requests[3].headers.at("content-type"), "text/plain; charset=utf-8");
+    EXPECT_EQ(requests[4].body, "-5");
 }
 
 TEST(Rm, SaysTheRevisionOfTheDeletion) {

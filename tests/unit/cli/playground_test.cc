@@ -59,6 +59,7 @@ TEST(Playground, AnnouncesTheClusterAndLeavesNothingBehind) {
     std::ifstream(marker) >> data;
     EXPECT_THAT(data, HasSubstr("gavel-playground-"));
     EXPECT_FALSE(std::filesystem::exists(std::filesystem::path(data).parent_path()));
+    std::filesystem::remove(marker);
 }
 
 TEST(Playground, SaysWhenAMemberDies) {
