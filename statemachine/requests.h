@@ -9,8 +9,8 @@
 
 namespace gavel::statemachine {
 
-// What has been seen of each member's requests (docs/paxos.md, "Exactly once"): its newest boot, and
-// of that run the latest W numbers with their first outcomes, in whatever order they came.
+// What has been seen of each member's requests (docs/paxos.md, "Exactly once"): its newest boot,
+// and of that run the latest W numbers with their first outcomes, in whatever order they came.
 //
 // A number has its place, number modulo W, and a newer one takes the place of an older. So a new
 // boot has nothing to clear: records of older boots are not looked at, and go as places are taken.

@@ -180,6 +180,17 @@ TEST_F(KeyedAcquire, IsAnsweredThatItLeftTheQueue) {
     EXPECT_EQ(ask().outcome, (Outcome{LockHeld{.holder = one, .token = 3, .position = 1}}));
 }
 
+// The earlier answer was "queued", which tells a client to look at the lock: it stays that.
+TEST_F(KeyedAcquire, IsAnsweredUnderTheKeyOfTheLatestAttempt) {
+    const AcquireLock command{.name = "x", .session = two, .wait = 10'000};
+    run("later", command);
+    const Revision grant = driver.run(ReleaseLock{.name = "x", .session = one}).revision;
+
+    EXPECT_EQ(run("later", command).outcome,
+              (Outcome{LockGranted{.token = grant, .since = driver.now(), .fresh = true}}));
+    EXPECT_EQ(ask().outcome, (Outcome{LockQueued{.attempt = 4, .position = 1}}));
+}
+
 TEST_F(KeyedAcquire, LeavesAloneWhatItsKeyIsUsedForAfterADay) {
     driver.pass(day);
     run("k", PutKey{.key = "a"}, 9);
