@@ -143,6 +143,7 @@ private:
     }
 
     void keep_next(Answer answer) {
+        if (is_over(Clock::now())) return;  // Sessions are being ended.
         if (!answer.ok) count_error(answer.status);
         keeper_pause_->expires_after(std::chrono::milliseconds(session_ttl_s * 1000 / 3) /
                                      runners_.size());
