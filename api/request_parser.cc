@@ -47,8 +47,10 @@ Method to_method(http::verb verb) {
     }
 }
 
-Problem to_problem(error_code error, bool is_http_1) {
-    if (!is_http_1) return {ProblemCode::http_version, "HTTP/1.1 and HTTP/1.0 are served"};
+Problem to_problem(error_code error) {
+    if (error == http::error::bad_version) {
+        return {ProblemCode::http_version, "HTTP/1.1 and HTTP/1.0 are served"};
+    }
     if (error == http::error::header_limit) {
         return {ProblemCode::header_too_large, "the header is longer than it may be"};
     }
@@ -77,7 +79,6 @@ public:
 
     Request request{};
     error_code failure{};
-    bool version_served{true};
     bool header_complete{};
     bool expects_continue{};
 
@@ -87,8 +88,7 @@ private:
         request.method = to_method(verb);
         request.target.assign(target.data(), target.size());
         request.http_1_0 = version == 10;
-        version_served = version == 10 || version == 11;
-        if (!version_served) error = http::error::bad_version;
+        if (version != 10 && version != 11) error = http::error::bad_version;
         // Proxies' and servers' forms of the target (RFC 9112, section 3.2) name no resource here.
         if (target.empty() || target.front() != '/') {
             if (target != "*" || verb != http::verb::options) error = http::error::bad_target;
@@ -159,7 +159,7 @@ bool RequestParser::wants_continue() const {
            state() == State::needs_more;
 }
 
-Problem RequestParser::problem() const { return to_problem(impl_->failure, impl_->version_served); }
+Problem RequestParser::problem() const { return to_problem(impl_->failure); }
 
 Request RequestParser::take() { return std::move(impl_->request); }
 

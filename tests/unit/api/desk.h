@@ -1,0 +1,132 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "api/metrics.h"
+#include "api/router.h"
+#include "api/timers.h"
+#include "api/watch_hub.h"
+#include "tests/unit/api/fake_gateway.h"
+
+namespace gavel::api::testing {
+
+// A call without a connection: what it was answered is there to be looked at.
+class FakeCall : public Call {
+public:
+    using Call::Call;
+
+    void respond(Response response) override {
+        if (answer) ++answers_too_many;
+        answer = std::move(response);
+    }
+    void start_stream(Response head, StreamEvents given) override {
+        answer = std::move(head);
+        streaming = true;
+        events = std::move(given);
+    }
+    bool write_stream(std::shared_ptr<const std::string> piece) override {
+        if (ended || !takes) return false;
+        stream += *piece;
+        return true;
+    }
+    void end_stream() override { ended = true; }
+
+    nlohmann::json json() const { return nlohmann::json::parse(answer.value().body); }
+    unsigned status() const { return answer ? answer->status : 0; }
+    std::string code() const { return json().at("code"); }
+    std::string field(std::string_view field_name) const {
+        return std::string(answer.value().field(field_name));
+    }
+
+    std::optional<Response> answer{};
+    int answers_too_many{};
+    bool streaming{};
+    bool ended{};
+    bool takes{true};  // The client reads what it is sent.
+    std::string stream{};
+    StreamEvents events{};
+};
+
+// An HTTP thread without a thread: the mail is taken and time passes when the test says so.
+class Desk : public Mailbox {
+public:
+    explicit Desk(ServerOptions given = {}, statemachine::Limits limits = {})
+        : options(std::move(given)), gateway(limits) {
+        subscription_ = gateway.subscribe([this](const Gateway::Changes& changes) {
+            post([this, changes] { hub.on_changes(changes); });
+        });
+    }
+
+    void post(Task task) override { mail_.push_back(std::move(task)); }
+    Timer after(std::chrono::milliseconds delay, Task task) override {
+        return timers_.add(now_ + delay, std::move(task));
+    }
+
+    void take_mail() {
+        while (!mail_.empty()) {
+            const auto task = std::move(mail_.front());
+            mail_.pop_front();
+            task();
+        }
+    }
+    void pass(std::chrono::milliseconds time) {
+        now_ += time;
+        timers_.run_due(now_);
+        hub.tick(now_);
+        take_mail();
+    }
+
+    using Headers = std::vector<Header>;
+    // Sends a request without taking the mail: the answer may still be on its way.
+    std::shared_ptr<FakeCall> send(Method method, const std::string& target,
+                                   const std::string& body = "", Headers headers = {}) {
+        const Services services{gateway, *this, hub, metrics, waits, watches, options};
+        auto call = std::make_shared<FakeCall>(services);
+        call->request.method = method;
+        call->request.target = target;
+        call->request.body = body;
+        call->request.headers = std::move(headers);
+        call->request_id = "r1";
+        dispatch(call);
+        return call;
+    }
+    std::shared_ptr<FakeCall> ask(Method method, const std::string& target,
+                                  const std::string& body = "", Headers headers = {}) {
+        auto call = send(method, target, body, std::move(headers));
+        take_mail();
+        return call;
+    }
+    auto get(const std::string& target, Headers headers = {}) {
+        return ask(Method::get, target, "", std::move(headers));
+    }
+    auto put(const std::string& target, const std::string& body = "", Headers headers = {}) {
+        return ask(Method::put, target, body, std::move(headers));
+    }
+    auto post(const std::string& target, const std::string& body = "", Headers headers = {}) {
+        return ask(Method::post, target, body, std::move(headers));
+    }
+    auto remove(const std::string& target, Headers headers = {}) {
+        return ask(Method::remove, target, "", std::move(headers));
+    }
+
+    ServerOptions options;
+    FakeGateway gateway;
+    WatchHub hub{};
+    Metrics metrics{routes().size()};
+    Places waits{options.waits_max};
+    Places watches{options.watches_max};
+
+private:
+    std::deque<Task> mail_{};
+    Timers timers_{};
+    std::chrono::steady_clock::time_point now_ = std::chrono::steady_clock::now();
+    std::shared_ptr<void> subscription_{};
+};
+
+}  // namespace gavel::api::testing

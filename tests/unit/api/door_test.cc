@@ -1,0 +1,69 @@
+#include "api/door.h"
+
+#include <gtest/gtest.h>
+
+namespace gavel::api {
+namespace {
+
+Request request(std::vector<Header> headers, Method method = Method::put) {
+    return {.method = method, .target = "/v1/config/a", .headers = std::move(headers)};
+}
+
+std::optional<ProblemCode> refusal(const Request& asked, bool loopback = true,
+                                   std::vector<std::string> hosts = {}) {
+    const auto problem = refuse(asked, {loopback, hosts});
+    return problem ? std::optional(problem->code) : std::nullopt;
+}
+
+TEST(Door, AsksForAHostUnlessHttp10) {
+    EXPECT_EQ(refusal(request({})), ProblemCode::malformed_request);
+    auto old = request({});
+    old.http_1_0 = true;
+    EXPECT_EQ(refusal(old), std::nullopt);
+    EXPECT_EQ(refusal(request({{"host", "localhost, evil.example"}})),
+              ProblemCode::malformed_request);
+}
+
+TEST(Door, LetsNoRebindedNameInOnLoopback) {
+    for (const auto* host : {"127.0.0.1:7400", "127.0.0.1", "[::1]:7400", "[::1]", "localhost",
+                             "LocalHost:80", "10.1.2.3", "lock.test:7400"}) {
+        EXPECT_EQ(refusal(request({{"host", host}}), true, {"Lock.test"}), std::nullopt) << host;
+    }
+    for (const auto* host : {"evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "",
+                             "1.2.3", "1.2.3.4.5", "1.2.3.256", "[evil]", "[::1", "localhost:x",
+                             "localhost:7400:1", "127.0.0.1x"}) {
+        EXPECT_EQ(refusal(request({{"host", host}}), true, {"lock.test"}),
+                  ProblemCode::host_not_allowed)
+            << host;
+    }
+    EXPECT_EQ(refusal(request({{"host", "any.example"}}), false), std::nullopt);
+}
+
+TEST(Door, LetsNoWriteOfAnotherOriginIn) {
+    const Header host{"host", "127.0.0.1:7400"};
+    EXPECT_EQ(refusal(request({host, {"origin", "http://evil.example"}})),
+              ProblemCode::origin_not_allowed);
+    EXPECT_EQ(refusal(request({host, {"origin", "null"}})), ProblemCode::origin_not_allowed);
+    EXPECT_EQ(refusal(request({host, {"origin", "http://127.0.0.1:7400"}})), std::nullopt);
+    EXPECT_EQ(refusal(request({host, {"origin", "http://evil.example"}}, Method::get)),
+              std::nullopt);
+}
+
+TEST(Door, KnowsOneExpectation) {
+    const Header host{"host", "localhost"};
+    EXPECT_EQ(refusal(request({host, {"expect", "100-Continue"}})), std::nullopt);
+    EXPECT_EQ(refusal(request({host, {"expect", "200-ok"}})), ProblemCode::expectation_failed);
+}
+
+TEST(RequestId, IsTakenOverWhenItIsSane) {
+    EXPECT_EQ(given_request_id(request({{"x-request-id", "a-b_c.1:2+3/4=5@6"}})),
+              "a-b_c.1:2+3/4=5@6");
+    for (const auto& id : {std::string(), std::string(129, 'a'), std::string("a b"),
+                           std::string("a\"b"), std::string("\x1b[m"), std::string("a,b")}) {
+        EXPECT_EQ(given_request_id(request({{"x-request-id", id}})), "") << id;
+    }
+    EXPECT_EQ(given_request_id(request({})), "");
+}
+
+}  // namespace
+}  // namespace gavel::api

@@ -1,0 +1,401 @@
+#include "api/server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <atomic>
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <thread>
+
+#include "tests/unit/api/fake_gateway.h"
+#include "tests/unit/api/raw_client.h"
+
+namespace gavel::api {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+using testing::FakeGateway;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using testing::RawClient;
+using ::testing::StartsWith;
+
+struct Running {
+    explicit Running(ServerOptions options = {}) : server(gateway, std::move(options)) {
+        const auto bound = server.listen("127.0.0.1", 0);
+        EXPECT_TRUE(bound);
+        port = bound ? *bound : std::uint16_t{0};
+        server.start();
+    }
+    RawClient client() { return RawClient(port); }
+
+    FakeGateway gateway{};
+    Server server;
+    std::uint16_t port{};
+};
+
+bool eventually(const std::function<bool()>& holds) {
+    const auto deadline = steady_clock::now() + std::chrono::seconds(20);
+    while (!holds()) {
+        if (steady_clock::now() > deadline) return false;
+        std::this_thread::sleep_for(milliseconds(2));  // poll
+    }
+    return true;
+}
+
+std::string get(const std::string& target, const std::string& fields = "") {
+    return "GET " + target + " HTTP/1.1\r\nHost: localhost\r\n" + fields + "\r\n";
+}
+std::string put(const std::string& target, const std::string& body,
+                const std::string& fields = "") {
+    return "PUT " + target +
+           " HTTP/1.1\r\nHost: localhost\r\nContent-Length: " + std::to_string(body.size()) +
+           "\r\n" + fields + "\r\n" + body;
+}
+
+std::string metric(Running& running, const std::string& name) {
+    const auto page = running.client().ask(get("/metrics"));
+    const auto at = page.find("\n" + name + " ");
+    if (at == std::string::npos) return "";
+    const auto start = at + name.size() + 2;
+    return page.substr(start, page.find('\n', start) - start);
+}
+
+TEST(Server, AnswersManyRequestsOnOneConnection) {
+    Running running;
+    auto client = running.client();
+
+    for (int i = 1; i <= 100; ++i) {
+        const auto answer = client.ask(put("/v1/config/a", "value" + std::to_string(i)));
+        EXPECT_THAT(answer, StartsWith(i == 1 ? "HTTP/1.1 201" : "HTTP/1.1 200"));
+        EXPECT_THAT(answer, HasSubstr("Gavel-Revision: " + std::to_string(i) + "\r\n"));
+        EXPECT_THAT(client.ask(get("/v1/config/a")), HasSubstr("value" + std::to_string(i)));
+    }
+}
+
+TEST(Server, AnswersWhatWasSentAheadInItsOrder) {
+    Running running;
+    auto client = running.client();
+    std::string all;
+    for (int i = 1; i <= 50; ++i) all += put("/v1/config/k", std::to_string(i));
+    all += get("/v1/config/k");
+
+    client.send(all);
+
+    for (std::uint64_t i = 1; i <= 50; ++i) {
+        EXPECT_THAT(client.read_response(), HasSubstr("\"revision\":" + std::to_string(i) + ","));
+    }
+    EXPECT_THAT(client.read_response(), HasSubstr("\r\n\r\n50"));
+}
+
+TEST(Server, CarriesValuesUpToTheLimit) {
+    Running running;
+    auto client = running.client();
+    const std::string value(1 << 20, 'v');
+    EXPECT_THAT(client.ask(put("/v1/config/big", value)), StartsWith("HTTP/1.1 201"));
+    EXPECT_TRUE(client.ask(get("/v1/config/big")).ends_with("\r\n\r\n" + value));
+    EXPECT_THAT(client.ask(put("/v1/config/big", value + 'x')), HasSubstr("body-too-large"));
+    EXPECT_THAT(client.ask(get("/livez")), HasSubstr("ok"));
+}
+
+TEST(Server, EndsAConnectionWhoseBodyIsFarTooLarge) {
+    Running running;
+    auto client = running.client();
+    client.send("PUT /v1/config/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n" +
+                std::string(300'000, 'x'));
+    const auto answer = client.read_to_end();
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 413"));
+    EXPECT_THAT(answer, HasSubstr("Connection: close\r\n"));
+}
+
+TEST(Server, TakesAChunkedBody) {
+    Running running;
+    auto client = running.client();
+    const auto answer = client.ask(
+        "PUT /v1/config/a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n");
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 201"));
+    EXPECT_THAT(client.ask(get("/v1/config/a")), HasSubstr("\r\n\r\nhello world"));
+}
+
+TEST(Server, InvitesABodyThatIsAnnounced) {
+    Running running;
+    auto client = running.client();
+    client.send(
+        "PUT /v1/config/a HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
+        "Content-Length: 5\r\n\r\n");
+    EXPECT_EQ(client.read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+    EXPECT_THAT(client.ask("hello"), StartsWith("HTTP/1.1 201"));
+}
+
+TEST(Server, AnswersHeadWithoutABody) {
+    Running running;
+    auto client = running.client();
+    client.ask(put("/v1/config/a", "hello"));
+    client.head_only = true;
+    const auto head = client.ask("HEAD /v1/config/a HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    EXPECT_THAT(head, HasSubstr("Content-Length: 5\r\n"));
+    EXPECT_TRUE(head.ends_with("\r\n\r\n"));
+    const auto none = client.ask("HEAD /v1/config/b HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    EXPECT_THAT(none, StartsWith("HTTP/1.1 404"));
+    client.head_only = false;
+    EXPECT_THAT(client.ask(get("/v1/config/a")), HasSubstr("\r\n\r\nhello"));
+}
+
+TEST(Server, RefusesWhatIsMalformedAndEndsTheConnection) {
+    Running running;
+    for (const auto* text :
+         {"\x16\x03\x01\x02\x05\x01\x01\x01\r\n\r\n", "GET\r\n\r\n", "GARBAGE\r\n\r\n",
+          "GET /v1/status HTTP/1.1\r\nBad Field: x\r\n\r\n",
+          "PUT /v1/config/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n"
+          "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+          "PUT /v1/config/a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n",
+          "GET http://localhost/v1/status HTTP/1.1\r\nHost: localhost\r\n\r\n"}) {
+        auto client = running.client();
+        client.send(text);
+        const auto answer = client.read_to_end();
+        EXPECT_THAT(answer, StartsWith("HTTP/1.1 400")) << text;
+        EXPECT_THAT(answer, HasSubstr("\"code\":\"malformed-request\"")) << text;
+        EXPECT_THAT(answer, HasSubstr("Connection: close\r\n")) << text;
+    }
+    auto client = running.client();
+    client.send("GET /v1/status HTTP/3.0\r\n\r\n");
+    EXPECT_THAT(client.read_to_end(), StartsWith("HTTP/1.1 505"));
+    EXPECT_TRUE(running.gateway.submissions.empty());
+}
+
+TEST(Server, RefusesAHeaderThatIsTooLong) {
+    Running running;
+    auto client = running.client();
+    client.send(get("/v1/status", "X-Long: " + std::string(20'000, 'x') + "\r\n"));
+    EXPECT_THAT(client.read_to_end(), StartsWith("HTTP/1.1 431"));
+}
+
+TEST(Server, RefusesStrangeHostsOnLoopback) {
+    Running running;
+    EXPECT_THAT(running.client().ask("GET /v1/status HTTP/1.1\r\nHost: evil.example\r\n\r\n"),
+                StartsWith("HTTP/1.1 421"));
+    EXPECT_THAT(running.client().ask("GET /v1/status HTTP/1.1\r\n\r\n"),
+                StartsWith("HTTP/1.1 400"));
+}
+
+TEST(Server, TakesARequestIdOverOrMakesOne) {
+    Running running;
+    auto client = running.client();
+    EXPECT_THAT(client.ask(get("/livez", "X-Request-Id: my-id\r\n")),
+                HasSubstr("X-Request-Id: my-id\r\n"));
+    const auto made = client.ask(get("/livez", "X-Request-Id: not sane\r\n"));
+    EXPECT_THAT(made, Not(HasSubstr("not sane")));
+    EXPECT_NE(made, client.ask(get("/livez")));
+}
+
+TEST(Server, EndsAConnectionThatSendsItsHeaderTooSlowly) {
+    Running running({.header_time = milliseconds(100)});
+    auto client = running.client();
+    client.send("GET /v1/status HTTP/1.1\r\nHost: ");
+    const auto answer = client.read_to_end();
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 408"));
+    EXPECT_THAT(answer, HasSubstr("request-timeout"));
+}
+
+TEST(Server, EndsAConnectionThatSendsItsBodyTooSlowly) {
+    Running running({.body_time = milliseconds(100)});
+    auto client = running.client();
+    client.send("PUT /v1/config/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nx");
+    EXPECT_THAT(client.read_to_end(), StartsWith("HTTP/1.1 408"));
+    EXPECT_TRUE(running.gateway.submissions.empty());
+}
+
+TEST(Server, ClosesAnIdleConnectionWithoutAWord) {
+    Running running({.idle_time = milliseconds(100)});
+    auto client = running.client();
+    client.ask(get("/livez"));
+    EXPECT_EQ(client.read_to_end(), "");
+}
+
+TEST(Server, TurnsAwayWhoComesAfterTheLastPlaceIsTaken) {
+    Running running({.connections_max = 2});
+    auto one = running.client();
+    {
+        auto two = running.client();
+        one.ask(get("/livez"));
+        two.ask(get("/livez"));
+        const auto answer = running.client().read_to_end();
+        EXPECT_THAT(answer, StartsWith("HTTP/1.1 503"));
+        EXPECT_THAT(answer, HasSubstr("Retry-After: 1\r\n"));
+    }
+    EXPECT_TRUE(eventually(
+        [&] { return running.client().ask(get("/livez")).starts_with("HTTP/1.1 200"); }));
+}
+
+TEST(Server, ServesHttp10AndEndsWithIt) {
+    Running running;
+    auto client = running.client();
+    client.send("GET /livez HTTP/1.0\r\n\r\n");
+    const auto answer = client.read_to_end();
+    EXPECT_THAT(answer, StartsWith("HTTP/1.1 200"));
+    EXPECT_THAT(answer, HasSubstr("ok\n"));
+}
+
+TEST(Server, TellsEachAnswerToTheAccessLog) {
+    std::vector<std::string> lines;
+    {
+        Running running({.access_log = [&](const AccessRecord& record) {
+            lines.push_back(std::string(record.method) + ' ' + std::string(record.target) + ' ' +
+                            std::to_string(record.status) + ' ' + std::string(record.request_id) +
+                            ' ' + std::string(record.traceparent));
+        }});
+        running.client().ask(get("/v1/config/a", "X-Request-Id: r7\r\ntraceparent: 00-a-b-01\r\n"));
+        running.server.stop(milliseconds(1'000));
+    }
+    EXPECT_THAT(lines, ::testing::ElementsAre("GET /v1/config/a 404 r7 00-a-b-01"));
+}
+
+TEST(Server, StreamsEventsAndResumesThem) {
+    Running running({.threads = 2});
+    running.gateway.put("a", "1");
+    auto first = running.client();
+    first.send(get("/v1/watch?prefix=&since=0"));
+    EXPECT_THAT(first.read_until("\r\n\r\n"), HasSubstr("Content-Type: text/event-stream\r\n"));
+    EXPECT_THAT(first.read_until("\n\n"), HasSubstr("id: 1\n"));
+    running.gateway.put("a", "2");
+    EXPECT_THAT(first.read_until("\n\n"), HasSubstr("id: 2\n"));
+    first.hang_up();
+    running.gateway.put("a", "3");
+
+    auto second = running.client();
+    second.send(get("/v1/watch?prefix=", "Last-Event-ID: 2\r\n"));
+    second.read_until("\r\n\r\n");
+    EXPECT_THAT(second.read_until("\n\n"), HasSubstr("id: 3\n"));
+    running.gateway.put("a", "4");
+    EXPECT_THAT(second.read_until("\n\n"), HasSubstr("id: 4\n"));
+}
+
+TEST(Server, ForgetsAWatcherThatHasGone) {
+    Running running;
+    auto client = running.client();
+    client.send(get("/v1/watch?prefix="));
+    client.read_until("id: 0\n");
+    EXPECT_EQ(metric(running, "gavel_http_watches"), "1");
+    client.hang_up();
+    EXPECT_TRUE(eventually([&] { return metric(running, "gavel_http_watches") == "0"; }));
+}
+
+TEST(Server, CutsAWatcherThatDoesNotRead) {
+    Running running({.stream_bytes_max = 100'000});
+    auto client = running.client();
+    client.send(get("/v1/watch?prefix="));
+    client.read_until("bookmark");
+    const std::string value(50'000, 'x');
+    EXPECT_TRUE(eventually([&] {
+        running.gateway.put("a", value);
+        return metric(running, "gavel_http_watches") == "0";
+    }));
+
+    // What it got is whole up to its last id: no revision is missing in between.
+    const auto text = client.read_to_end();
+    std::uint64_t expected = 1;
+    for (auto at = text.find("\nid: "); at != std::string::npos; at = text.find("\nid: ", at + 1)) {
+        const auto id = std::stoul(text.substr(at + 5));
+        if (id == 0) continue;
+        EXPECT_EQ(id, expected++);
+    }
+    EXPECT_GT(expected, 1U);
+    EXPECT_TRUE(text.ends_with("\n\n"));
+}
+
+TEST(Server, AnswersAWaitWhenTheLockIsFree) {
+    Running running({.threads = 2});
+    const auto one = running.gateway.open_session(), two = running.gateway.open_session();
+    running.gateway.run(statemachine::AcquireLock{"l", one, "", 0});
+    auto client = running.client();
+    client.send(put("/v1/locks/l?wait=60s", "{\"session\":\"s" + std::to_string(two) + "\"}"));
+    EXPECT_TRUE(eventually([&] { return metric(running, "gavel_http_waiting") == "1"; }));
+    running.gateway.run(statemachine::ReleaseLock{"l", one, {}});
+    EXPECT_THAT(client.read_response(), HasSubstr("\"held\":true"));
+}
+
+TEST(Server, NoticesThatAWaitingClientHasGone) {
+    Running running({.idle_time = milliseconds(400)});
+    running.gateway.hold_submits = true;
+    auto client = running.client();
+    client.send(put("/v1/config/a", "x"));
+    EXPECT_TRUE(eventually([&] { return metric(running, "gavel_http_connections") == "2"; }));
+    client.hang_up();
+    EXPECT_TRUE(eventually([&] { return metric(running, "gavel_http_connections") == "1"; }));
+}
+
+TEST(Server, SaysWhyItCannotListen) {
+    Running running;
+    Server other(running.gateway, {});
+    const auto bound = other.listen("127.0.0.1", running.port);
+    ASSERT_FALSE(bound);
+    EXPECT_EQ(bound.error().what, "cannot listen on 127.0.0.1:" + std::to_string(running.port) +
+                                      ": Address already in use");
+    EXPECT_FALSE(other.listen("192.0.2.1", 0));
+}
+
+TEST(Server, FinishesWhatIsUnderWayWhenItStops) {
+    Running running;
+    const auto one = running.gateway.open_session(), two = running.gateway.open_session();
+    running.gateway.run(statemachine::AcquireLock{"l", one, "", 0});
+    auto idle = running.client();
+    idle.ask(get("/livez"));
+    auto watcher = running.client();
+    watcher.send(get("/v1/watch?prefix="));
+    watcher.read_until("id: ");
+    auto waiter = running.client();
+    waiter.send(put("/v1/locks/l?wait=60s", "{\"session\":\"s" + std::to_string(two) + "\"}"));
+    EXPECT_TRUE(eventually([&] { return metric(running, "gavel_http_waiting") == "1"; }));
+
+    const auto started = steady_clock::now();
+    running.server.stop(milliseconds(10'000));
+
+    EXPECT_LT(steady_clock::now() - started, milliseconds(9'000));
+    EXPECT_EQ(idle.read_to_end(), "");
+    EXPECT_THAT(watcher.read_to_end(), HasSubstr("event: bookmark"));
+    EXPECT_THAT(waiter.read_to_end(), HasSubstr("shutting-down"));
+    EXPECT_FALSE(running.client().connected());
+}
+
+TEST(Server, StopsInTimeThoughAnAnswerNeverComes) {
+    Running running;
+    running.gateway.hold_submits = true;
+    auto client = running.client();
+    client.send(put("/v1/config/a", "x"));
+    EXPECT_TRUE(eventually([&] { return metric(running, "gavel_http_connections") == "2"; }));
+    running.server.stop(milliseconds(50));
+    EXPECT_EQ(client.read_to_end(), "");
+}
+
+TEST(Server, HoldsTenThousandIdleWaitingConnections) {
+    // Two descriptors for each, as client and server are one process here.
+    rlimit limit{};
+    ::getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, 24'000);
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+    const auto count = std::min<std::size_t>(10'000, (limit.rlim_cur - 200) / 2);
+    Running running({.threads = 2});
+    running.gateway.put("a", "1");
+
+    std::deque<RawClient> clients;
+    for (std::size_t i = 0; i < count; ++i) {
+        auto& client = clients.emplace_back(running.port);
+        ASSERT_TRUE(client.connected()) << i;
+        ASSERT_TRUE(client.send(get("/v1/config/a?wait=10m", "If-None-Match: \"1\"\r\n")));
+    }
+    ASSERT_TRUE(
+        eventually([&] { return metric(running, "gavel_http_waiting") == std::to_string(count); }));
+    running.gateway.put("a", "2");
+
+    for (auto& client : clients) {
+        EXPECT_THAT(client.read_response(), HasSubstr("ETag: \"2\"\r\n"));
+    }
+}
+
+}  // namespace
+}  // namespace gavel::api
