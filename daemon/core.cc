@@ -120,12 +120,12 @@ void Core::execute(const paxos::Chosen& chosen) {
         // Skipping it would let this member's state drift from the others' (pitfall 34).
         invariant(entry.has_value(), "a chosen command is of a format this version knows");
         auto applied = machine_.apply(slot, *entry);
+        settle(*entry, applied);  // First: the rows move on below.
         for (auto& row : applied.changed) {
             const auto* change = std::get_if<statemachine::Ptr<statemachine::Change>>(&row.value);
             if (change != nullptr) turn_.changes.push_back(*change);
             dirty_.insert_or_assign(std::move(row.key), std::move(row.value));
         }
-        settle(*entry, applied);
     }
     if (slot % hash_every_slots == 0) {
         hashes_[slot] = machine_.hash();
