@@ -32,14 +32,18 @@ const Epoch& Membership::epoch_of(Slot slot) const {
 void Membership::on_executed(Slot slot) {
     invariant(slot == executed_.next(), "slots are executed in order");
     executed_ = slot;
-    while (epochs_.size() > 1 && std::next(epochs_.begin())->first <= executed_.next()) {
-        epochs_.erase(epochs_.begin());
-    }
+    forget_the_past();
 }
 
 void Membership::on_executed(Slot slot, Epoch left) {
-    on_executed(slot);
     if (left != epochs_.rbegin()->second) epochs_[slot + alpha_] = std::move(left);
+    on_executed(slot);
+}
+
+void Membership::forget_the_past() {
+    while (epochs_.size() > 1 && std::next(epochs_.begin())->first <= executed_.next()) {
+        epochs_.erase(epochs_.begin());
+    }
 }
 
 bool Membership::may_stand(MemberId member) const {

@@ -45,6 +45,9 @@ public:
     std::vector<MemberId> everyone() const;
 
 private:
+    // Epochs that govern no open slot any more.
+    void forget_the_past();
+
     std::uint64_t alpha_;
     Slot executed_;
     std::map<Slot, Epoch> epochs_;  // By first slot governed.
