@@ -363,7 +363,8 @@ void Core::check_invariants() const {
     invariant(machine_.applied() == replica_.membership().executed().number,
               "replica and state machine agree on what is executed");
     invariant(pending_.size() <= config_.limits.submissions, "submissions are bounded");
-    invariant(queue_.size() <= config_.limits.queued_commands, "queued commands are bounded");
+    invariant(queue_.size() <= config_.limits.queued_commands + config_.limits.expiries_per_tick,
+              "queued commands are bounded");
     invariant(wait_count_ <= config_.limits.waits + config_.limits.submissions,
               "waits are bounded");
 }

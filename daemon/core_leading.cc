@@ -60,9 +60,11 @@ bool Core::enqueue(Bytes entry) {
 }
 
 // An own command that no client waits for, and that is not proposed again when it is lost: the next
-// leader has timers of its own.
+// leader has timers of its own. It has a reserve in the queue that clients cannot fill.
 void Core::propose_own(statemachine::Command command) {
-    enqueue(Bytes(proto::encode(statemachine::Entry{.command = std::move(command)})));
+    Bytes entry(proto::encode(statemachine::Entry{.command = std::move(command)}));
+    queue_bytes_ += entry.size();
+    queue_.push_back(std::move(entry));
 }
 
 void Core::pump() {
@@ -77,8 +79,11 @@ void Core::pump() {
 
 void Core::run_leader_timers() {
     if (!leader_started_) return;
-    for (auto& command :
-         leases_.due(now_, config_.limits.expiries_per_tick, machine_.globals().leader_start)) {
+    // A timer gives its command out once: only what finds room is taken now.
+    const std::size_t most = config_.limits.queued_commands + config_.limits.expiries_per_tick;
+    const std::size_t room = most - std::min(most, queue_.size());
+    for (auto& command : leases_.due(now_, std::min(config_.limits.expiries_per_tick, room),
+                                     machine_.globals().leader_start)) {
         if (const auto* leave = std::get_if<statemachine::LeaveQueue>(&command)) {
             // Most waits end by a grant, or were renewed by a later acquire.
             if (machine_.position(leave->name, leave->session) == 0) continue;
