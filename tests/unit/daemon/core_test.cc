@@ -235,6 +235,28 @@ TEST(Core, LetsASessionLapseThatNobodyKeepsAlive) {
     EXPECT_EQ(cluster.core(leader).machine().session(session), nullptr);
 }
 
+TEST(Core, GivesTheLockOfALapsedSessionToTheNextAfterTheDelay) {
+    Cluster cluster(3);
+    const auto leader = cluster.leader();
+    const auto opened = cluster.outcome<statemachine::SessionOpened>(
+        cluster.submit(leader, statemachine::OpenSession{.ttl = 1'000, .lock_delay = 2'000}));
+    ASSERT_TRUE(opened);
+    cluster.submit(leader, statemachine::AcquireLock{.name = "deploy", .session = opened->session});
+    const auto next = cluster.open_session(leader, 60'000);
+    cluster.core(leader).submit(
+        7'000,
+        {.command = statemachine::AcquireLock{.name = "deploy", .session = next, .wait = 30'000},
+         .timeout = 1s});
+
+    cluster.run_for(2'000);
+    EXPECT_EQ(cluster.core(leader).machine().session(opened->session), nullptr);
+    EXPECT_FALSE(cluster.submitted.contains(7'000)) << "the delay protects what the lapsed one did";
+    cluster.run_for(2'000);
+
+    ASSERT_TRUE(cluster.submitted.contains(7'000));
+    EXPECT_TRUE(cluster.outcome<statemachine::LockGranted>(cluster.submitted.at(7'000)));
+}
+
 TEST(Core, KeepsASessionAliveThroughAnyMember) {
     Cluster cluster(3);
     const auto follower = cluster.follower();
