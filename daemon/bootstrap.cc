@@ -42,10 +42,9 @@ Result<InitialMember, ConfigError> own_entry(const Options& options,
     return ConfigError{"--initial-cluster does not name this member, '" + *options.name + "'"};
 }
 
-ConfigError contradiction(const std::string& option, const std::string& kept,
-                          const std::string& given) {
-    return {"this data directory was made with --" + option + " '" + kept + "', not '" + given +
-            "'"};
+std::string made_with(const std::string& option, const std::string& kept,
+                      const std::string& given) {
+    return "made with --" + option + " '" + kept + "', not '" + given + "'";
 }
 
 }  // namespace
@@ -131,27 +130,27 @@ std::uint64_t random_number() {
     return static_cast<std::uint64_t>(device()) << 32 | device();
 }
 
-Result<void, ConfigError> check_agreement(const Options& options,
-                                          const persistence::Identity& kept) {
+std::optional<std::string> contradiction(const Options& options,
+                                         const persistence::Identity& kept) {
     if (options.name && *options.name != kept.name) {
-        return contradiction("name", kept.name, *options.name);
+        return made_with("name", kept.name, *options.name);
     }
     if (options.alpha && *options.alpha != kept.alpha) {
-        return contradiction("alpha", std::to_string(kept.alpha), std::to_string(*options.alpha));
+        return made_with("alpha", std::to_string(kept.alpha), std::to_string(*options.alpha));
     }
     if (options.initial_cluster) {
         const std::string given = to_string(*parse_initial_cluster(*options.initial_cluster));
         if (given != kept.initial_cluster) {
-            return contradiction("initial-cluster", kept.initial_cluster, given);
+            return made_with("initial-cluster", kept.initial_cluster, given);
         }
     }
     if (options.cluster_token) {
         const auto members = parse_initial_cluster(kept.initial_cluster);
         if (cluster_id(*members, kept.alpha, *options.cluster_token) != kept.cluster_id) {
-            return ConfigError{"this data directory was made with another --cluster-token"};
+            return "made with another --cluster-token";
         }
     }
-    return {};
+    return std::nullopt;
 }
 
 }  // namespace gavel::daemon

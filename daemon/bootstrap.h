@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,8 +38,7 @@ Result<persistence::Identity, ConfigError> new_identity(const Options& options,
                                                         std::uint64_t incarnation);
 std::uint64_t random_number();
 
-// Options that were given and are not those the data directory was made with.
-Result<void, ConfigError> check_agreement(const Options& options,
-                                          const persistence::Identity& kept);
+// What was given and is not what the data directory was made with; nothing: they agree.
+std::optional<std::string> contradiction(const Options& options, const persistence::Identity& kept);
 
 }  // namespace gavel::daemon

@@ -104,7 +104,7 @@ void DialledPeer::on_hello(const Frame& frame) {
     up_ = true;
     broke_ = false;
     up_since_ = std::chrono::steady_clock::now();
-    log::info("connected to a member", {{"peer", who_}, {"boot", hello->boot}});
+    log::debug("connected to a member", {{"peer", who_}, {"boot", hello->boot}});
     callbacks_.on_connected(member_, *hello);
 }
 
@@ -115,7 +115,7 @@ void DialledPeer::on_broken(const std::string& why) {
     queue_.clear();
     if (!was_up) return retry();
 
-    log::info("lost the connection to a member", {{"peer", who_}, {"reason", why}});
+    log::debug("lost the connection to a member", {{"peer", who_}, {"reason", why}});
     broke_ = true;
     if (lived >= options_.stable_after) {
         backoff_.reset();

@@ -184,6 +184,7 @@ private:
                                         .alpha = identity_.alpha,
                                         .version = options_.version},
                                .seed = random_seed()};
+        options.budget.bulk_bytes = options_.peer_queue_bytes;
         for (const auto& member : members_) {
             if (member.id == identity_.member) continue;
             if (auto address = parse_address(member.peer_address)) {
