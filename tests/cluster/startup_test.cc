@@ -46,7 +46,9 @@ TEST(Startup, SaysThatAPortIsTaken) {
     cluster.start_all();
     cluster.leader();
 
-    const auto arguments = with(cluster.arguments(0), "--data-dir", cluster.folder() / "other");
+    const auto arguments =
+        with(with(cluster.arguments(0), "--data-dir", cluster.folder() / "other"), "--peer-listen",
+             "127.0.0.1:" + std::to_string(free_port()));
     expect_one_line(refused(cluster, arguments), std::to_string(cluster.port(0)));
 }
 
