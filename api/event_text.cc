@@ -62,18 +62,20 @@ void write_event(JsonWriter& json, const statemachine::Event& event, bool with_n
     json.close('}');
 }
 
-std::string stream_event(std::string_view name, std::string_view data, std::uint64_t id) {
+std::string stream_event(std::string_view name, std::string_view data,
+                         std::optional<statemachine::Revision> id) {
     std::string text;
     text.reserve(name.size() + data.size() + 48);
     text.append("event: ").append(name).append("\ndata: ").append(data).append("\n");
-    if (id != 0) text.append("id: ").append(std::to_string(id)).append("\n");
+    if (id) text.append("id: ").append(std::to_string(*id)).append("\n");
     return text += '\n';
 }
 
 std::string stream_event(const statemachine::Event& event, bool last_of_revision) {
     JsonWriter json;
     write_event(json, event);
-    return stream_event(event_name(event.body), json.take(), last_of_revision ? event.revision : 0);
+    return stream_event(event_name(event.body), json.take(),
+                        last_of_revision ? std::optional(event.revision) : std::nullopt);
 }
 
 }  // namespace gavel::api

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,7 +21,8 @@ void write_event(JsonWriter& json, const statemachine::Event& event, bool with_n
 
 // One event of a stream (WHATWG, server-sent events). `id` stands only on the last event of a
 // revision, so that a stream is never resumed in the middle of one.
-std::string stream_event(std::string_view name, std::string_view data, std::uint64_t id);
+std::string stream_event(std::string_view name, std::string_view data,
+                         std::optional<statemachine::Revision> id);
 std::string stream_event(const statemachine::Event& event, bool last_of_revision);
 
 }  // namespace gavel::api

@@ -47,8 +47,15 @@ Method to_method(http::verb verb) {
     }
 }
 
-Problem to_problem(error_code error) {
-    if (error == http::error::bad_version) {
+// "GET /a HTTP/2.0": a request after all, only not of a version that is served.
+bool asks_other_version(std::string_view bytes) {
+    const auto line = bytes.substr(0, bytes.find("\r\n"));
+    const auto version = line.substr(line.rfind(' ') + 1);
+    return version.starts_with("HTTP/") && !version.starts_with("HTTP/1.");
+}
+
+Problem to_problem(error_code error, bool other_version) {
+    if (other_version) {
         return {ProblemCode::http_version, "HTTP/1.1 and HTTP/1.0 are served"};
     }
     if (error == http::error::header_limit) {
@@ -74,11 +81,13 @@ public:
         error_code error;
         const auto taken = put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
         if (error && error != http::error::need_more) failure = error;
+        if (error == http::error::bad_version) other_version = asks_other_version(bytes);
         return taken;
     }
 
     Request request{};
     error_code failure{};
+    bool other_version{};
     bool header_complete{};
     bool expects_continue{};
 
@@ -159,7 +168,7 @@ bool RequestParser::wants_continue() const {
            state() == State::needs_more;
 }
 
-Problem RequestParser::problem() const { return to_problem(impl_->failure); }
+Problem RequestParser::problem() const { return to_problem(impl_->failure, impl_->other_version); }
 
 Request RequestParser::take() { return std::move(impl_->request); }
 

@@ -6,6 +6,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -49,8 +50,10 @@ public:
 
     // Up to and with `mark`; what came instead when the connection ended or patience did.
     std::string read_until(std::string_view mark) {
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
         while (buffer_.find(mark) == std::string::npos) {
-            if (!read_some()) return std::exchange(buffer_, {});
+            const bool late = std::chrono::steady_clock::now() > deadline;
+            if (late || !read_some()) return std::exchange(buffer_, {});
         }
         const auto end = buffer_.find(mark) + mark.size();
         auto text = buffer_.substr(0, end);

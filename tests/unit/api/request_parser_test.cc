@@ -101,7 +101,7 @@ TEST(RequestParser, RefusesWhatIsNoRequest) {
 
 TEST(RequestParser, ServesHttp1Only) {
     EXPECT_EQ(refusal("GET /a HTTP/2.0\r\n\r\n"), ProblemCode::http_version);
-    EXPECT_EQ(refusal("GET /a HTTQ/1.1\r\n\r\n"), ProblemCode::http_version);
+    EXPECT_EQ(refusal("GET /a HTTQ/1.1\r\n\r\n"), ProblemCode::malformed_request);
     EXPECT_EQ(parse("GET /a HTTP/1.0\r\n\r\n").state, State::complete);
     EXPECT_FALSE(parse("GET /a HTTP/1.0\r\n\r\n").request.keep_alive);
     EXPECT_TRUE(parse("GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").request.keep_alive);
