@@ -84,6 +84,8 @@ void add_how_much(CLI::App& app, Options& options, Typed& typed) {
     app.add_flag("!--no-prepare", options.prepare, "put and get: the keys are there already");
     app.add_option("--kill-pid", options.kill_pid, "failover: killed with -9")
         ->check(CLI::PositiveNumber);
+    app.add_flag("--kill-stops", options.kill_stops,
+                 "failover: stopped instead, so that it hangs and its ports do not refuse");
     app.add_option("--kill-after", typed.kill_after_s, "failover: when")
         ->transform(as_seconds)
         ->capture_default_str();

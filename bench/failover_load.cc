@@ -32,7 +32,7 @@ public:
         if (options_.kill_pid > 0) {
             killing_.expires_at(begin_ + options_.kill_after);
             killing_.async_wait([this](auto) {
-                ::kill(options_.kill_pid, SIGKILL);
+                ::kill(options_.kill_pid, options_.kill_stops ? SIGSTOP : SIGKILL);
                 killed_at_ = Clock::now();
             });
         }

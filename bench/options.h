@@ -22,7 +22,8 @@ struct Options {
     std::uint64_t seed{1};
     bool prepare{true};  // Put every key once before put and get are measured.
     bool json{};
-    int kill_pid{};  // failover: who is killed with -9, when; 0: nobody.
+    int kill_pid{};  // failover: who is killed (or stopped: a hung machine), when; 0: nobody.
+    bool kill_stops{};
     std::chrono::milliseconds kill_after{1000};
 };
 
