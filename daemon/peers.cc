@@ -1,5 +1,6 @@
 #include "daemon/peers.h"
 
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <utility>
@@ -22,6 +23,25 @@ std::set<paxos::MemberId> ids(const std::map<paxos::MemberId, Address>& members)
     std::set<paxos::MemberId> found;
     for (const auto& [member, address] : members) found.insert(member);
     return found;
+}
+
+Result<std::uint16_t, ConfigError> bind_and_listen(tcp::acceptor& acceptor,
+                                                   const Address& address) {
+    boost::system::error_code error;
+    tcp::resolver resolver(acceptor.get_executor());
+    const auto found =
+        resolver.resolve(address.host, std::to_string(address.port), tcp::resolver::passive, error);
+    if (!error) {
+        const tcp::endpoint endpoint = found.begin()->endpoint();
+        acceptor.open(endpoint.protocol(), error);
+        if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
+        if (!error) acceptor.bind(endpoint, error);
+        if (!error) acceptor.listen(tcp::acceptor::max_listen_connections, error);
+    }
+    if (!error) return acceptor.local_endpoint().port();
+    boost::system::error_code ignored;
+    acceptor.close(ignored);
+    return ConfigError{"cannot listen on " + to_string(address) + ": " + error.message()};
 }
 
 }  // namespace
@@ -76,22 +96,7 @@ Peers::Impl::Impl(boost::asio::io_context& io, Options options, Callbacks callba
       accept_timer_(io) {}
 
 Result<std::uint16_t, ConfigError> Peers::Impl::listen(const Address& address) {
-    boost::system::error_code error;
-    const auto failed = [&] {
-        acceptor_ = tcp::acceptor(io_);
-        return ConfigError{"cannot listen on " + to_string(address) + ": " + error.message()};
-    };
-    tcp::resolver resolver(io_);
-    const auto found =
-        resolver.resolve(address.host, std::to_string(address.port), tcp::resolver::passive, error);
-    if (error) return failed();
-    const tcp::endpoint endpoint = found.begin()->endpoint();
-    acceptor_.open(endpoint.protocol(), error);
-    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-    if (!error) acceptor_.bind(endpoint, error);
-    if (!error) acceptor_.listen(tcp::acceptor::max_listen_connections, error);
-    if (error) return failed();
-    return acceptor_.local_endpoint().port();
+    return bind_and_listen(acceptor_, address);
 }
 
 void Peers::Impl::start() {
@@ -206,5 +211,13 @@ void Peers::send(paxos::MemberId to, const proto::PeerMessage& message) {
 void Peers::flush() { impl_->flush(); }
 bool Peers::connected(paxos::MemberId member) const { return impl_->connected(member); }
 std::uint64_t Peers::dropped() const { return impl_->dropped(); }
+
+Result<void, ConfigError> can_listen(const Address& address) {
+    boost::asio::io_context io;
+    tcp::acceptor acceptor(io);
+    const auto port = bind_and_listen(acceptor, address);
+    if (!port) return port.error();
+    return {};
+}
 
 }  // namespace gavel::daemon

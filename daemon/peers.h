@@ -86,4 +86,7 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
+// Whether somebody could listen there now. To be asked before anything is created on the disk.
+Result<void, ConfigError> can_listen(const Address& address);
+
 }  // namespace gavel::daemon

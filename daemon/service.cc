@@ -17,6 +17,7 @@
 #include "daemon/log.h"
 #include "daemon/node.h"
 #include "daemon/notify.h"
+#include "daemon/peers.h"
 #include "daemon/startup_patience.h"
 #include "daemon/version.h"
 
@@ -175,6 +176,9 @@ int run_service(Options options, const ReadOptionsAgain& read_again) {
     make_room_for_connections(options.http);
     options.http.access_log = log_access;
 
+    for (const Address& address : {options.listen, options.peer_listen}) {
+        if (const auto free = can_listen(address); !free) return refuse(free.error().what);
+    }
     auto node = open_node(options);
     if (!node) return refuse(node.error().what);
     api::Server server(**node, options.http);

@@ -180,6 +180,16 @@ TEST(Options, OnlyPrintHelpAndVersion) {
     EXPECT_THAT(parse({"--version"})->print.value(), StartsWith("gaveld "));
 }
 
+TEST(Options, AreAllInTheOperatorsTable) {
+    const auto root = std::filesystem::path(__FILE__).parent_path() / "../../..";
+    std::ifstream file(root / "docs/operating.md");
+    const std::string page{std::istreambuf_iterator<char>(file), {}};
+
+    for (const auto& setting : settings()) {
+        EXPECT_THAT(page, HasSubstr("\n| `--" + setting.name + "` | ")) << setting.name;
+    }
+}
+
 TEST(Address, IsReadBackAsItWasWritten) {
     for (const std::string text : {"127.0.0.1:7400", "[::1]:7500", "node-1.example:65535"}) {
         EXPECT_EQ(to_string(*parse_address(text)), text);

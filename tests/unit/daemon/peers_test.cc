@@ -375,6 +375,17 @@ TEST_F(PeersTest, SayInOneLineThatAPortIsTaken) {
               "cannot listen on 127.0.0.1:" + std::to_string(port) + ": Address already in use");
 }
 
+TEST_F(PeersTest, FindOutBeforehandWhetherAPortIsTaken) {
+    std::optional<tcp::acceptor> taken(std::in_place, io,
+                                       tcp::endpoint(boost::asio::ip::address_v4::loopback(), 0));
+    const Address address = at(taken->local_endpoint().port());
+
+    EXPECT_THAT(can_listen(address).error().what, HasSubstr("Address already in use"));
+    taken.reset();
+    EXPECT_TRUE(can_listen(address).has_value());
+    EXPECT_TRUE(can_listen(address).has_value()) << "and it is let go again";
+}
+
 TEST_F(PeersTest, AreSilentOnceStopped) {
     start_pair();
     ASSERT_TRUE(until_connected());
