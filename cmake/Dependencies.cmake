@@ -7,7 +7,6 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(LMDB REQUIRED IMPORTED_TARGET lmdb)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(SYSTEMD REQUIRED IMPORTED_TARGET libsystemd)
-pkg_check_modules(SPDLOG REQUIRED IMPORTED_TARGET spdlog)
 
 # Asio and Beast are compiled once, in cmake/asio.cc, and seen as declarations everywhere else.
 add_library(gavel-asio STATIC ${CMAKE_SOURCE_DIR}/cmake/asio.cc)

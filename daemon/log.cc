@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 #include <sys/uio.h>
+#define SD_JOURNAL_SUPPRESS_LOCATION  // Ours would always be this file.
 #include <systemd/sd-journal.h>
 #include <unistd.h>
 
