@@ -10,6 +10,7 @@ using statemachine::SessionId;
 
 void LeaseBook::clear() {
     leases_.clear();
+    renewals_.clear();
     timers_.clear();
 }
 
@@ -33,6 +34,7 @@ bool LeaseBook::renew(SessionId session, std::uint64_t ttl_ms, Tick now) {
     const auto [lease, added] = leases_.try_emplace(session);
     if (lease->second.expiring) return false;
     lease->second.deadline = std::max(lease->second.deadline, now + ttl_ms);
+    renewals_.push_back({session, ttl_ms});
     if (added) timers_.emplace(lease->second.deadline, SessionTimer{session});
     return true;
 }
@@ -69,6 +71,15 @@ std::vector<statemachine::Command> LeaseBook::due(Tick now, std::size_t most,
         }
     }
     return commands;
+}
+
+void LeaseBook::on_tick(Tick now) {
+    for (const auto& [session, ttl_ms] : renewals_) {
+        const auto lease = leases_.find(session);
+        if (lease == leases_.end()) continue;  // Ended meanwhile.
+        lease->second.deadline = std::max(lease->second.deadline, now + ttl_ms);
+    }
+    renewals_.clear();
 }
 
 std::int64_t LeaseBook::expires_in(SessionId session, Tick now) const {

@@ -15,6 +15,9 @@ namespace gavel::daemon {
 // What a leader times for the state: sessions' leases, waits for locks, lock-delays. Volatile: a
 // new leader begins with full times from the state as its LeaderStart left it, so that nothing is
 // taken away early, whatever any clock says.
+//
+// A lease counts from the first tick after its renewal: the time known in between is that of an
+// earlier tick, from before the client even asked.
 class LeaseBook {
 public:
     // Forgets everything, then gives every session, wait and lock-delay its full time.
@@ -29,6 +32,9 @@ public:
     void add_delay(std::string lock, statemachine::Token token, std::uint64_t delay_ms,
                    paxos::Tick now);
 
+    // Time passed: what was renewed since the last tick counts from now.
+    void on_tick(paxos::Tick now);
+
     // Commands that are due, at most `most`; each is given out once.
     std::vector<statemachine::Command> due(paxos::Tick now, std::size_t most,
                                            statemachine::Revision leader_start);
@@ -42,12 +48,17 @@ private:
         paxos::Tick deadline{};
         bool expiring{};
     };
+    struct Renewal {
+        statemachine::SessionId session{};
+        std::uint64_t ttl_ms{};
+    };
     struct SessionTimer {
         statemachine::SessionId session{};
     };
     using Timer = std::variant<SessionTimer, statemachine::LeaveQueue, statemachine::EndLockDelay>;
 
     std::map<statemachine::SessionId, Lease> leases_;
+    std::vector<Renewal> renewals_;  // Since the last tick.
     // A session has one timer; when it fires early, because of renewals, it is set anew.
     std::multimap<paxos::Tick, Timer> timers_;
 };

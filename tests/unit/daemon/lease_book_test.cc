@@ -34,6 +34,16 @@ TEST(LeaseBook, GivesARenewedSessionItsFullTime) {
     EXPECT_THAT(book.due(Tick{1'900}, 10, leader_start), SizeIs(1));
 }
 
+TEST(LeaseBook, CountsFromTheTickAfterTheRenewal) {
+    // The client asked at 950, after the tick at 900 and before the one at 1'000.
+    LeaseBook book;
+    book.renew(1, 1'000, Tick{900});
+    book.on_tick(Tick{1'000});
+
+    EXPECT_THAT(book.due(Tick{1'900}, 10, leader_start), IsEmpty());
+    EXPECT_THAT(book.due(Tick{2'000}, 10, leader_start), SizeIs(1));
+}
+
 TEST(LeaseBook, RefusesToRenewWhatItLetsLapse) {
     LeaseBook book;
     book.renew(1, 1'000, Tick{0});
