@@ -176,6 +176,7 @@ void Client::open_session() {
 void Client::on_session(SessionId id, Time kept_until) {
     if (world_.schedule().now() >= kept_until) return;  // It took too long.
     session_ = Session{.id = id, .kept_until = kept_until};
+    world_.trace().line(world_.schedule().now(), "client", number_, "session", id, kept_until);
     watch_lease(id);
     keep_alive(id);
 }
@@ -218,6 +219,8 @@ void Client::keep_alive(SessionId id) {
                     if (!session_ || session_->id != id) return;
                     if (!found) return lose_session(true);
                     session_->kept_until = std::max(session_->kept_until, sent + ttl);
+                    world_.trace().line(world_.schedule().now(), "client", number_, "keeps", id,
+                                        session_->kept_until);
                     keep_alive(id);
                 };
             },
@@ -228,6 +231,7 @@ void Client::keep_alive(SessionId id) {
 // Told, or by its own clock, the client learns that its session has lapsed.
 void Client::lose_session(bool told) {
     const Time now = world_.schedule().now();
+    world_.trace().line(now, "client", number_, "loses", session_->id, session_->kept_until);
     expect(!told || now >= session_->kept_until, "a session lives for its full time");
     world_.counters().count(told ? "client told that its session ended"
                                  : "client gave its session up");

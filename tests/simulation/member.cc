@@ -54,7 +54,7 @@ void Member::start() {
                              .paxos_limits = settings.paxos_limits},
         std::move(machine), disk_.recover(applied), monotonic(), wall());
     ++run_;
-    around_.observer.on_start(id_, boot, *core_);
+    around_.observer.on_start(id_, boot, applied, *core_);
     schedule_turn();
     tick();
 }

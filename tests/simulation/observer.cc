@@ -31,12 +31,13 @@ statemachine::Machine Observer::fresh_machine(const Settings& settings) {
 
 // ---- What is durable, and what that chooses -----------------------------------------------------
 
-void Observer::on_start(MemberId member, std::uint64_t boot, const daemon::Core& core) {
+void Observer::on_start(MemberId member, std::uint64_t boot, Slot restored,
+                        const daemon::Core& core) {
     Seen& seen = members_[member];
     expect(sabotaged_ || core.replica().promised() >= seen.promised,
            "a promise outlives a restart");
     seen.boot = boot;
-    seen.change = seen.applied = core.machine().applied();
+    seen.change = seen.applied = restored.number;
     seen.role = {};
     seen.reached = {};
 }

@@ -25,7 +25,9 @@ public:
     // A fresh state, as every member begins with.
     static statemachine::Machine fresh_machine(const Settings& settings);
 
-    void on_start(paxos::MemberId member, std::uint64_t boot, const daemon::Core& core);
+    // A member starts from that much durable state.
+    void on_start(paxos::MemberId member, std::uint64_t boot, paxos::Slot restored,
+                  const daemon::Core& core);
     void on_durable(paxos::MemberId member, const std::vector<paxos::Record>& records);
     void on_cut(paxos::MemberId member, paxos::Slot through);
     // A message leaves a member.

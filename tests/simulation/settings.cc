@@ -51,15 +51,15 @@ void set_network(Settings& settings, Prng& prng) {
     settings.late_percent = one_of(prng, percents);
     settings.late = prng.between(10, 2'000) * millisecond;
     if (prng.chance(60)) {
-        settings.partition_every = prng.between(1'000, 8'000) * millisecond;
-        settings.partition_lasts = prng.between(200, 6'000) * millisecond;
+        settings.partition_every = prng.between(500, 6'000) * millisecond;
+        settings.partition_lasts = prng.between(100, 4'000) * millisecond;
     }
 }
 
 void set_members(Settings& settings, Prng& prng) {
     if (prng.chance(70)) {
-        settings.crash_every = prng.between(400, 6'000) * millisecond;
-        settings.down_for = prng.between(10, 3'000) * millisecond;
+        settings.crash_every = prng.between(150, 4'000) * millisecond;
+        settings.down_for = prng.between(5, 2'000) * millisecond;
     }
     if (prng.chance(40)) {
         settings.pause_every = prng.between(1'000, 8'000) * millisecond;
@@ -86,11 +86,11 @@ void set_disks(Settings& settings, Prng& prng) {
 }
 
 void set_clients(Settings& settings, Prng& prng) {
-    settings.clients = prng.between(2, 8);
+    settings.clients = prng.between(2, 10);
     settings.watchers = prng.below(3);
     settings.keys = prng.between(1, 4);
     settings.locks = prng.between(1, 2);
-    settings.think = prng.between(2, 250) * millisecond;
+    settings.think = prng.between(2, 120) * millisecond;
     settings.request_timeout = prng.between(500, 4'000) * millisecond;
     settings.session_ttl_ms = prng.between(1'000, 6'000);
     settings.lock_delay_ms = prng.chance(40) ? prng.between(10, 1'500) : 0;
@@ -110,7 +110,7 @@ Settings Settings::of_seed(std::uint64_t seed) {
     set_members(settings, prng);
     set_disks(settings, prng);
     set_clients(settings, prng);
-    settings.chaos = prng.between(8, 25) * second;
+    settings.chaos = prng.between(10, 40) * second;
     return settings;
 }
 

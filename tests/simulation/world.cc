@@ -53,6 +53,7 @@ void World::run_until(Time until) {
 }
 
 void World::on_hold(const Client& client, const std::string& lock, statemachine::Token token) {
+    trace_.line(schedule_.now(), "client", client.number(), "holds", lock, "token", token);
     for (const auto& other : clients_) {
         expect(other.get() == &client || !other->believes_in(lock, schedule_.now()),
                "no two clients believe at once that they hold a lock");
