@@ -13,6 +13,7 @@ using statemachine::KeyValue;
 using statemachine::Machine;
 using statemachine::Ptr;
 
+constexpr std::size_t page_bytes_max = 4 << 20;  // Of values in one page, about.
 constexpr std::string_view default_content_type = "application/octet-stream";
 
 Result<statemachine::Precondition, Problem> precondition_of(const Call& call) {
@@ -69,16 +70,26 @@ struct KeyList {
     statemachine::Revision revision{};
 };
 
+// How many keys make the page: at most `limit`, and no more once their values are many bytes.
+std::size_t page_size(const std::vector<Ptr<KeyValue>>& keys, std::size_t limit, bool keys_only) {
+    std::size_t count = 0;
+    std::size_t bytes = 0;
+    while (count < std::min(limit, keys.size()) && bytes < page_bytes_max) {
+        if (!keys_only) bytes += keys[count]->value.size();
+        ++count;
+    }
+    return count;
+}
+
 Response listed(const Call& call, const KeyList& list, std::size_t limit, bool keys_only) {
+    const auto count = page_size(list.keys, limit, keys_only);
     JsonWriter json;
     json.open('{').number("revision", list.revision).key("items").open('[');
-    for (std::size_t i = 0; i < std::min(limit, list.keys.size()); ++i) {
-        write_item(json, *list.keys[i], !keys_only);
-    }
+    for (std::size_t i = 0; i < count; ++i) write_item(json, *list.keys[i], !keys_only);
     json.close(']');
     std::string cursor;
-    if (list.keys.size() > limit) {
-        cursor = encode_cursor(list.keys[limit - 1]->key);
+    if (list.keys.size() > count) {
+        cursor = encode_cursor(list.keys[count - 1]->key);
         json.text("next_cursor", cursor);
     }
     auto response = json_response(200, json.close('}').take());

@@ -2,6 +2,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/write.hpp>
+#include <cstring>
 #include <optional>
 #include <utility>
 
@@ -215,8 +216,8 @@ private:
         }
         const bool in_header = !parser_->header_complete();
         const auto taken = parser_->feed({input_.data(), filled_});
-        input_.copy(input_.data(), filled_ - taken, taken);
         filled_ -= taken;
+        if (taken > 0 && filled_ > 0) std::memmove(input_.data(), input_.data() + taken, filled_);
         if (parser_->state() == RequestParser::State::failed) return refuse_rest();
         if (parser_->state() == RequestParser::State::complete) return handle();
         if (in_header && parser_->header_complete()) set_deadline(options.body_time);

@@ -16,6 +16,8 @@ using statemachine::SessionId;
 using statemachine::Token;
 using std::chrono::milliseconds;
 
+constexpr std::size_t queue_shown_max = 1'000;
+
 // A lock with the names of the sessions around it, copied out of the state.
 struct LockView {
     Ptr<Lock> lock{};  // Null: never held, or forgotten.
@@ -35,6 +37,8 @@ LockView explain(const Machine& state, std::string_view name) {
     auto found = state.explain(name);
     LockView view{found.lock, std::move(found.queue), {}, {}, 0, state.globals().time};
     view.queue_length = view.queue.size();
+    // Whoever explains a lock must not hold up everybody else.
+    view.queue.resize(std::min(view.queue.size(), queue_shown_max));
     for (const auto& waiter : view.queue) {
         view.queue_names.push_back(session_name(state, waiter->session));
     }
@@ -96,7 +100,7 @@ Response explained(const Call& call, const LockView& view) {
         write_metadata(json, waiter.metadata);
         json.close('}');
     }
-    json.close(']');
+    json.close(']').number("queue_length", view.queue_length);
     if (view.lock != nullptr && view.lock->last_release) {
         write_last_release(json, *view.lock->last_release);
     }

@@ -148,6 +148,18 @@ TEST(KeyResource, IsListedWithoutItsValueInPages) {
     EXPECT_EQ(desk.get("/v1/config?keys_only=1")->code(), "bad-parameter");
 }
 
+TEST(KeyResource, IsListedInPagesOfBoundedBytes) {
+    Desk desk;
+    for (int i = 0; i < 10; ++i) {
+        desk.gateway.put("k" + std::to_string(i), std::string(1 << 20, 'x'));
+    }
+    const auto first = desk.get("/v1/config")->json();
+    EXPECT_EQ(first["items"].size(), 4U);
+    const auto next = desk.get("/v1/config?cursor=" + std::string(first["next_cursor"]))->json();
+    EXPECT_EQ(next["items"][0]["key"], "k4");
+    EXPECT_EQ(desk.get("/v1/config?keys_only=true")->json()["items"].size(), 10U);
+}
+
 TEST(KeyResource, IsReadWithTheConsistencyAskedFor) {
     Desk desk;
     desk.put("/v1/config/a", "1");

@@ -138,13 +138,15 @@ TEST_F(LockResource, ExplainsHolderQueueAndLastRelease) {
                     "since":"2023-11-14T22:13:20.123Z","held_for":"2.5s","metadata":{"job":7}}],
         "queue":[{"session":"s2","session_name":"two","position":1,
                   "since":"2023-11-14T22:13:20.123Z","metadata":{"job":8}}],
+        "queue_length":1,
         "last_release":{"session":"s2","token":3,"at":"2023-11-14T22:13:20.123Z",
                         "reason":"released"}})"));
 }
 
 TEST_F(LockResource, IsFreeWhenNobodyEverHeldIt) {
     EXPECT_EQ(desk.get("/v1/locks/a")->json(),
-              json::parse(R"({"name":"a","held":false,"holders":[],"queue":[]})"));
+              json::parse(R"({"name":"a","held":false,"holders":[],"queue":[],
+                                "queue_length":0})"));
 }
 
 TEST_F(LockResource, TellsWhyItWasLast) {
