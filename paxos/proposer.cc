@@ -54,14 +54,16 @@ Effects Proposer::on_promise(MemberId from, const Promise& promise, Tick now) {
     return advance(now);
 }
 
-bool Proposer::covers(const Promised& promised, Slot slot) const {
+std::optional<Slot> Proposer::covered_to(const Promised& promised, Slot slot) const {
     const auto after = promised.covered.upper_bound(slot);
-    return after != promised.covered.begin() && std::prev(after)->second >= slot;
+    if (after == promised.covered.begin() || std::prev(after)->second < slot) return std::nullopt;
+    return std::prev(after)->second;
 }
 
 Proposer::Standing Proposer::standing_of(Slot slot) const {
     const Epoch& epoch = membership_.epoch_of(slot);
     Votes reporters;
+    Votes open_ended;
     const Proposal* highest = nullptr;
     const Promised* best_knower = nullptr;
     Standing standing{};
@@ -76,7 +78,8 @@ Proposer::Standing Proposer::standing_of(Slot slot) const {
             }
             continue;
         }
-        if (!epoch.has_voter(member) || !covers(promised, slot)) continue;
+        const auto covered = covered_to(promised, slot);
+        if (!epoch.has_voter(member) || !covered) continue;
         const auto report = promised.reports.find(slot);
         if (report != promised.reports.end()) {
             const auto* proposal = std::get_if<Proposal>(&report->second);
@@ -84,7 +87,9 @@ Proposer::Standing Proposer::standing_of(Slot slot) const {
             if (highest == nullptr || highest->ballot < proposal->ballot) highest = proposal;
         }
         reporters.add(member);
+        if (*covered == last_slot) open_ended.add(member);
     }
+    standing.open_ended = open_ended.is_quorum(epoch);
 
     if (best_knower != nullptr) {
         standing.kind = Standing::Kind::to_learn;
@@ -130,7 +135,8 @@ Effects Proposer::advance(Tick now) {
                     break;
                 }
                 next_is_free_ = true;
-                settled_epoch_ = membership_.epoch_of(next_).number;
+                // Later parts of the promises may still be missing.
+                settled_epoch_ = standing.open_ended ? membership_.epoch_of(next_).number : 0;
                 if (phase_ == Phase::recovering) recovered_ = {next_.number - 1};
                 phase_ = Phase::leading;
                 return effects;
@@ -142,7 +148,7 @@ Effects Proposer::advance(Tick now) {
 void Proposer::prepare_missing(Slot slot, Tick now, Effects& effects) {
     for (const MemberId member : membership_.epoch_of(slot).voters) {
         const auto promised = promises_.find(member);
-        if (promised != promises_.end() && covers(promised->second, slot)) continue;
+        if (promised != promises_.end() && covered_to(promised->second, slot)) continue;
         if (prepare_sent_.contains(member)) continue;
         prepare_sent_[member] = now;
         if (phase_ == Phase::leading) ++reached_.epochs_prepared_late;
@@ -172,7 +178,7 @@ bool Proposer::can_propose() const {
 }
 
 bool Proposer::next_needs_no_look() const {
-    return next_ <= membership_.window_end() && next_ > highest_reported_ &&
+    return settled_epoch_ != 0 && next_ <= membership_.window_end() && next_ > highest_reported_ &&
            membership_.epoch_of(next_).number == settled_epoch_ && !learner_.knows(next_);
 }
 

@@ -92,6 +92,7 @@ private:
         Kind kind{};
         MemberId knower{};
         Value value{};
+        bool open_ended{};  // A majority of C(slot) has reported on every later slot as well.
     };
     struct Flight {
         Value value{};
@@ -101,7 +102,8 @@ private:
     };
 
     Standing standing_of(Slot slot) const;
-    bool covers(const Promised& promised, Slot slot) const;
+    // The last slot of the reported range that holds `slot`; none: not reported on.
+    std::optional<Slot> covered_to(const Promised& promised, Slot slot) const;
     void prepare_missing(Slot slot, Tick now, Effects& effects);
     bool next_needs_no_look() const;
     void send_accepts(Slot slot, Value value, Tick now, Effects& effects);

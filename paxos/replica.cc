@@ -324,8 +324,8 @@ Effects Replica::stand() {
     canvass_.reset();
     if (!membership_.may_stand(config_.self)) return {};
 
-    const Ballot ballot{.round = std::max(highest_seen_, acceptor_.promised()).round + 1,
-                        .member = config_.self};
+    const Ballot known = std::max({highest_seen_, acceptor_.promised(), leader_ballot_});
+    const Ballot ballot{.round = known.round + 1, .member = config_.self};
     highest_seen_ = ballot;
     ++ballots_tried_;
     leader_ = {};

@@ -49,6 +49,12 @@ TEST(RandomRuns, S04_ChooseOneValuePerSlotAmongFive) {
     expect_all_heal({.members = five, .alpha = 8}, {.loss = 10, .crashes = 2}, 100);
 }
 
+// Messages of a few bytes: every promise comes in parts, every answer to Learn in chunks.
+TEST(RandomRuns, S04_ChooseOneValuePerSlotWhenPromisesComeInParts) {
+    expect_all_heal({.alpha = 16, .limits = {.message_bytes = 40, .recent_slots = 4}},
+                    {.loss = 10, .duplication = 10, .crashes = 2, .stands = 3}, 150);
+}
+
 TEST(RandomRuns, S07_SurviveLossDuplicationReorderingPartitionsAndRestarts) {
     expect_all_heal({.alpha = 3}, {.loss = 25, .duplication = 25, .crashes = 4, .partitions = 4},
                     150);

@@ -60,6 +60,23 @@ TEST(Replica, StoresNothingInAnUnreadableSlotThatIsKnownChosen) {
     EXPECT_THAT(driven.disk().faulty, SizeIs(1));
 }
 
+// A promise in parts: the first says that slot 1 is free, the second, still under way, what was
+// accepted in slot 2.
+TEST(Replica, ProposesNothingInASlotOnWhichAPartOfAPromiseIsMissing) {
+    Driven driven;
+    const Ballot ballot = driven.stand();
+    driven.hears(m2, Promise{ballot, 1, {1}, {1}, {}, {}});
+    driven.propose("one");
+    EXPECT_FALSE(driven.replica().can_propose());
+
+    const Effects effects = driven.hears(
+        m2, Promise{ballot, 1, {2}, last_slot, {}, {{{2}, Proposal{{0, m2}, {"found"}}}}});
+
+    const auto accepts = sent<Accept>(effects);
+    ASSERT_THAT(accepts, Not(IsEmpty()));
+    EXPECT_EQ(accepts.front().second.value, Value{"found"});
+}
+
 // The window reaches an epoch of other members. Until they have promised, another leader's value
 // may be chosen there and executed elsewhere: no read may be served below it.
 TEST(Replica, ServesNoReadAtTheEdgeOfAnEpochBeforeItsMembersHavePromised) {
