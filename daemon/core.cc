@@ -54,7 +54,8 @@ Core::Core(Config config, statemachine::Machine machine, const paxos::Durable& d
       replica_(replica_config(config_), restored_for(machine_, durable), now),
       now_(now),
       wall_(wall),
-      last_keep_alive_(config_.boot << 40) {
+      last_keep_alive_(config_.boot << 40),
+      durable_applied_(machine_.applied()) {
     // "An origin never has numbers outstanding W or more apart" (docs/paxos.md, exactly once).
     config_.limits.submissions =
         std::min(config_.limits.submissions, machine_.limits().request_window - 1);
@@ -271,12 +272,12 @@ StateBatch Core::take_state_batch() {
     return batch;
 }
 
-Slot Core::cut_point(Revision durable_applied, std::uint64_t keep) const {
-    Revision cut = durable_applied > keep ? durable_applied - keep : 0;
+Slot Core::cut_point(std::uint64_t keep) const {
+    Revision cut = durable_applied_ > keep ? durable_applied_ - keep : 0;
     for (const MemberId member : replica_.membership().everyone()) {
         if (member == config_.self) continue;
         const auto report = reports_.find(member);
-        cut = std::min(cut, report == reports_.end() ? 0 : report->second.report.applied);
+        cut = std::min(cut, report == reports_.end() ? 0 : report->second.report.durable);
     }
     return {cut};
 }
@@ -286,7 +287,8 @@ void Core::report_to_others() {
     reported_at_ = now_;
     proto::MemberReport report{.applied = machine_.applied(),
                                .client_address = config_.client_address,
-                               .version = config_.version};
+                               .version = config_.version,
+                               .durable = durable_applied_};
     if (!hashes_.empty()) {
         report.hashed = hashes_.rbegin()->first;
         report.state_hash = hashes_.rbegin()->second;

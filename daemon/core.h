@@ -113,9 +113,12 @@ public:
     StateBatch take_state_batch();
     std::size_t dirty_rows() const { return dirty_.size(); }
 
-    // The log may be cut up to here, given the durable state and how many entries are to be kept:
-    // never beyond what any other member has executed.
-    paxos::Slot cut_point(statemachine::Revision durable_applied, std::uint64_t keep) const;
+    // The state as of that slot is on the disk now.
+    void on_state_durable(statemachine::Revision applied) { durable_applied_ = applied; }
+
+    // The log may be cut up to here, when so many entries are to be kept: never beyond what is in
+    // the durable state of every member, or one that lost its latest commits could not catch up.
+    paxos::Slot cut_point(std::uint64_t keep) const;
 
     const statemachine::Machine& machine() const { return machine_; }
     const paxos::Replica& replica() const { return replica_; }
@@ -221,6 +224,7 @@ private:
     std::map<std::uint64_t, Confirming> confirming_;  // By read id.
 
     // State on its way to the disk.
+    statemachine::Revision durable_applied_;
     struct RowKeyHash {
         std::size_t operator()(const statemachine::RowKey& key) const {
             return hash64(key.key, static_cast<std::uint64_t>(key.table));

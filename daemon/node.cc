@@ -267,7 +267,8 @@ private:
             core_->tick(monotonic_now(), wall_now());
             turn();
             hand_state_over(false);
-            disk_.cut(core_->cut_point(disk_.durable_applied(), options_.log_retain));
+            core_->on_state_durable(disk_.durable_applied());
+            disk_.cut(core_->cut_point(options_.log_retain));
         }
         if (options_.alive && Clock::now() - alive_at_ >= alive_interval) {
             alive_at_ = Clock::now();

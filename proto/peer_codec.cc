@@ -149,6 +149,7 @@ void put(const MemberReport& from, schema::PeerMessage& to) {
     message.set_version(from.version);
     message.set_state_hash(from.state_hash);
     message.set_hashed(from.hashed);
+    message.set_durable(from.durable);
 }
 
 paxos::Slot slot(std::uint64_t number) { return {number}; }
@@ -277,7 +278,8 @@ MemberReport take(schema::MemberReport& from, Check& check) {
             .client_address = check.text(from.mutable_client_address(), label_bytes_max),
             .version = check.text(from.mutable_version(), label_bytes_max),
             .state_hash = from.state_hash(),
-            .hashed = from.hashed()};
+            .hashed = from.hashed(),
+            .durable = from.durable()};
 }
 
 PeerMessage take(schema::PeerMessage& from, Check& check) {

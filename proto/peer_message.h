@@ -38,6 +38,7 @@ struct MemberReport {
     std::string version{};
     std::uint64_t state_hash{};  // At the slot `hashed`.
     std::uint64_t hashed{};
+    std::uint64_t durable{};  // Its state on the disk is that of this slot or a later one.
     bool operator==(const MemberReport&) const = default;
 };
 

@@ -118,7 +118,8 @@ std::vector<PeerMessage> peer_samples() {
                      .client_address = "127.0.0.1:7400",
                      .version = "0.1.0",
                      .state_hash = 14,
-                     .hashed = 12}};
+                     .hashed = 12,
+                     .durable = 11}};
 }
 
 std::vector<Outcome> outcome_samples() {
@@ -287,7 +288,8 @@ PeerMessage random_peer_message(Prng& prng) {
         KeepAliveAnswer{random_number(prng), static_cast<KeepAliveAnswer::Verdict>(prng.below(3)),
                         random_duration(prng)},
         MemberReport{random_number(prng), random_text(prng, label_bytes_max),
-                     random_text(prng, label_bytes_max), random_number(prng), random_number(prng)}};
+                     random_text(prng, label_bytes_max), random_number(prng), random_number(prng),
+                     random_number(prng)}};
     return messages[prng.below(messages.size())];
 }
 
