@@ -194,7 +194,8 @@ void Member::tick() {
         state_handed_at_ = now;
         disk_.commit_state(core_->take_state_batch());
     }
-    disk_.cut(core_->cut_point(disk_.durable_applied(), around_.settings.log_kept));
+    core_->on_state_durable(disk_.durable_applied());
+    disk_.cut(core_->cut_point(around_.settings.log_kept));
 }
 
 // ---- Turns --------------------------------------------------------------------------------------
