@@ -26,8 +26,10 @@ using Timer = std::shared_ptr<void>;
 class Mailbox {
 public:
     virtual ~Mailbox() = default;
-    // From any thread.
+    // From any thread. Changes of the state may overtake the task on their way to the WatchHub.
     virtual void post(Task task) = 0;
+    // The same, but no change that comes after it is seen before it: for what starts a watch.
+    virtual void post_fenced(Task task) = 0;
     // On the HTTP thread only.
     [[nodiscard]] virtual Timer after(std::chrono::milliseconds delay, Task task) = 0;
 };

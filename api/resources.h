@@ -62,7 +62,8 @@ Result<std::string, Problem> metadata_field(const JsonField& field);
 Result<ReadOptions, Problem> read_options(const Call& call);
 
 // Reads the state: `take` copies out, on the core thread, what `then` needs, on the HTTP thread.
-// `refused` is called instead, also there, when the state could not be read.
+// `refused` is called instead, also there, when the state could not be read. `then` may start a
+// watch: exactly the changes above the slot that the query ran at come after it.
 template <class Take, class Then, class Refused>
 void query(const CallPtr& call, ReadOptions options, Take take, Then then, Refused refused) {
     call->services.gateway.read(
@@ -74,7 +75,7 @@ void query(const CallPtr& call, ReadOptions options, Take take, Then then, Refus
                     [call, refused, why = failure.value_or(Failure{})] { refused(call, why); });
                 return;
             }
-            mailbox.post([call, then, taken = take(*state), applied = state->applied()] {
+            mailbox.post_fenced([call, then, taken = take(*state), applied = state->applied()] {
                 then(call, taken, applied);
             });
         });
@@ -83,15 +84,21 @@ void query(const CallPtr& call, ReadOptions options, Take take, Then then, Refus
 // Reads, and answers with what `render` makes of it.
 template <class Take, class Render>
 void read(const CallPtr& call, ReadOptions options, Take take, Render render) {
-    query(
-        call, options, std::move(take),
-        [render = std::move(render)](const CallPtr& back, const auto& taken,
-                                     statemachine::Revision applied) {
-            Response response = render(*back, taken);
+    call->services.gateway.read(options, [call, take, render](const statemachine::Machine* state,
+                                                              std::optional<Failure> failure) {
+        auto& mailbox = call->services.mailbox;
+        if (state == nullptr) {
+            mailbox.post([call, why = failure.value_or(Failure{})] {
+                respond(call, to_problem(why, false));
+            });
+            return;
+        }
+        mailbox.post([call, render, taken = take(*state), applied = state->applied()] {
+            Response response = render(*call, taken);
             response.applied = applied;
-            back->respond(std::move(response));
-        },
-        [](const CallPtr& back, Failure failure) { respond(back, to_problem(failure, false)); });
+            call->respond(std::move(response));
+        });
+    });
 }
 template <class Take, class Render>
 void read(const CallPtr& call, Take take, Render render) {

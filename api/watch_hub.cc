@@ -1,6 +1,7 @@
 #include "api/watch_hub.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "api/event_text.h"
 
@@ -158,8 +159,8 @@ void WatchHub::match(const Event& event) {
     note(by_prefix_, name, event);
 }
 
-void WatchHub::on_changes(const Gateway::Changes& changes) {
-    for (const auto& change : *changes) {
+void WatchHub::on_changes(const std::vector<statemachine::Ptr<statemachine::Change>>& changes) {
+    for (const auto& change : changes) {
         for (const auto& event : change->events) match(event);
         position_ = std::max(position_, change->revision);
     }

@@ -12,7 +12,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "api/gateway.h"
+#include "statemachine/state.h"
 
 namespace gavel::api {
 
@@ -49,9 +49,9 @@ std::vector<const statemachine::Event*> select(
 //
 // One hub per HTTP thread, touched by that thread only. Why there is no gap and no repeat: a
 // watcher starts with a query that runs on the core thread at an applied slot A and copies the
-// history up to A; its answer and the changes come through the same first-in-first-out mailbox. A
-// watcher added when that answer is taken out therefore sees exactly the changes above A, for those
-// up to A were posted before it and have passed the hub already.
+// history up to A; its answer and the changes come through the same mailbox, which lets no change
+// overtake it (Mailbox::post_fenced). A watcher added when that answer is taken out therefore sees
+// exactly the changes above A, for those up to A were posted before it and have passed the hub.
 class WatchHub {
 public:
     class Watcher {
@@ -72,7 +72,8 @@ public:
     // Does nothing when it is not there (any more).
     void remove(const Watcher* watcher);
 
-    void on_changes(const Gateway::Changes& changes);
+    // Oldest first; each revision whole.
+    void on_changes(const std::vector<statemachine::Ptr<statemachine::Change>>& changes);
     void tick(std::chrono::steady_clock::time_point now);
     void stop();
 

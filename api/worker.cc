@@ -51,19 +51,18 @@ Worker::~Worker() = default;
 void Worker::run() {
     subscription_ =
         shared_->gateway.subscribe([weak = weak_from_this()](const Gateway::Changes& changes) {
-            const auto self = weak.lock();
-            if (self == nullptr) return;
-            self->post([hub = &self->hub_, changes] { hub->on_changes(changes); });
+            if (const auto self = weak.lock()) self->post_changes(changes);
         });
     start_sweep();
     context_.run();
     subscription_.reset();
     // Tasks hold calls, calls hold connections, connections hold this worker.
-    std::vector<Task> left;
+    std::vector<Mail> left;
     {
         const std::lock_guard lock(mutex_);
         finished_ = true;
         left.swap(mail_);
+        open_changes_ = none;
     }
 }
 
@@ -72,24 +71,63 @@ Services Worker::services() {
             shared_->watches, shared_->options};
 }
 
+bool Worker::put_in(Mail mail) {
+    if (finished_) return false;
+    mail_.push_back(std::move(mail));
+    return mail_.size() == 1;
+}
+
+void Worker::wake() {
+    asio::post(context_, [this] { take_mail(); });
+}
+
 void Worker::post(Task task) {
+    bool first = false;
     {
         const std::lock_guard lock(mutex_);
-        if (finished_) return;
-        mail_.push_back(std::move(task));
-        if (mail_.size() > 1) return;
+        first = put_in({std::move(task), {}});
     }
-    asio::post(context_, [this] { take_mail(); });
+    if (first) wake();
+}
+
+void Worker::post_fenced(Task task) {
+    bool first = false;
+    {
+        const std::lock_guard lock(mutex_);
+        first = put_in({std::move(task), {}});
+        open_changes_ = none;
+    }
+    if (first) wake();
+}
+
+void Worker::post_changes(const Gateway::Changes& changes) {
+    bool first = false;
+    {
+        const std::lock_guard lock(mutex_);
+        if (open_changes_ != none) {
+            auto& into = mail_[open_changes_].changes;
+            into.insert(into.end(), changes->begin(), changes->end());
+        } else if (!finished_) {
+            open_changes_ = mail_.size();
+            first = put_in({{}, *changes});
+        }
+    }
+    if (first) wake();
 }
 
 void Worker::take_mail() {
     {
         const std::lock_guard lock(mutex_);
         taken_.swap(mail_);
+        open_changes_ = none;
     }
-    for (auto& task : taken_) {
-        task();
-        task = nullptr;  // What it holds is let go of in the order of the mail.
+    for (auto& mail : taken_) {
+        if (mail.task) {
+            mail.task();
+        } else {
+            hub_.on_changes(mail.changes);
+        }
+        mail = {};  // What it holds is let go of in the order of the mail.
     }
     taken_.clear();
 }

@@ -46,7 +46,8 @@ struct ServerShared {
 
 // One HTTP thread: its loop, its connections, its watchers. Results of the core thread come in
 // through a mailbox that wakes the loop once for as many as have gathered, since a wake-up costs
-// the core thread a system call.
+// the core thread a system call. Changes that come faster than they are handed out gather into one
+// batch, and so into one write for each watcher.
 class Worker final : public Mailbox, public std::enable_shared_from_this<Worker> {
 public:
     using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp,
@@ -58,6 +59,7 @@ public:
     // Runs the loop until finish(); to be called once, on the worker's own thread.
     void run();
     void post(Task task) override;
+    void post_fenced(Task task) override;
     Timer after(std::chrono::milliseconds delay, Task task) override;
 
     boost::asio::io_context& context() { return context_; }
@@ -78,6 +80,16 @@ public:
     std::string make_request_id();
 
 private:
+    // A task, or changes of the state when there is none.
+    struct Mail {
+        Task task{};
+        std::vector<statemachine::Ptr<statemachine::Change>> changes{};
+    };
+
+    void post_changes(const Gateway::Changes& changes);
+    // Under the mutex; whether the loop has to be woken.
+    bool put_in(Mail mail);
+    void wake();
     void take_mail();
     void start_sweep();
     void sweep();
@@ -102,10 +114,13 @@ private:
     std::string id_prefix_{};
     std::uint64_t id_count_{};
 
-    std::mutex mutex_{};        // Guards the next two.
-    std::vector<Task> mail_{};  // A wake-up is on its way when not empty.
+    static constexpr std::size_t none = static_cast<std::size_t>(-1);
+
+    std::mutex mutex_{};               // Guards the next three.
+    std::vector<Mail> mail_{};         // A wake-up is on its way when not empty.
+    std::size_t open_changes_ = none;  // Where in mail_ further changes may be added.
     bool finished_{};
-    std::vector<Task> taken_{};  // Of the worker's thread; kept for its room.
+    std::vector<Mail> taken_{};  // Of the worker's thread; kept for its room.
 };
 
 // TCP without TLS; the connection's code is the same for any stream.

@@ -59,11 +59,12 @@ public:
     explicit Desk(ServerOptions given = {}, statemachine::Limits limits = {})
         : options(std::move(given)), gateway(limits) {
         subscription_ = gateway.subscribe([this](const Gateway::Changes& changes) {
-            post([this, changes] { hub.on_changes(changes); });
+            post([this, changes] { hub.on_changes(*changes); });
         });
     }
 
     void post(Task task) override { mail_.push_back(std::move(task)); }
+    void post_fenced(Task task) override { mail_.push_back(std::move(task)); }
     Timer after(std::chrono::milliseconds delay, Task task) override {
         return timers_.add(now_ + delay, std::move(task));
     }

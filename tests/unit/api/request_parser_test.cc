@@ -5,6 +5,8 @@
 
 #include <optional>
 
+#include "base/prng.h"
+
 namespace gavel::api {
 namespace {
 
@@ -106,6 +108,37 @@ TEST(RequestParser, ServesHttp1Only) {
     EXPECT_FALSE(parse("GET /a HTTP/1.0\r\n\r\n").request.keep_alive);
     EXPECT_TRUE(parse("GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").request.keep_alive);
     EXPECT_FALSE(parse("GET /a HTTP/1.1\r\nConnection: close\r\n\r\n").request.keep_alive);
+}
+
+TEST(RequestParser, DoesNotCareHowDamagedBytesAreSplit) {
+    const std::string requests[] = {
+        "PUT /v1/config/a?x=1 HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello",
+        "PUT /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3;x\r\nabc\r\n0\r\n\r\n",
+        "GET /a HTTP/1.1\r\nHost: h\r\nIf-Match: \"1\"\r\nConnection: close, x\r\n\r\n"};
+    constexpr std::string_view alphabet = "\r\n :;,0159afHTP/\"\t\x80";
+    Prng prng(11);
+    int complete = 0;
+    for (int round = 0; round < 5'000; ++round) {
+        auto text = requests[prng.below(3)];
+        for (auto edits = prng.between(0, 2); edits > 0; --edits) {
+            const auto at = prng.below(text.size());
+            if (prng.chance(50)) {
+                text[at] = alphabet[prng.below(alphabet.size())];
+            } else {
+                text.erase(at, 1);
+            }
+        }
+        const auto whole = parse(text);
+        const auto split = parse(text, prng.between(1, 9));
+        // What is refused may be refused earlier, but never taken for a request.
+        ASSERT_EQ(whole.state == State::complete, split.state == State::complete) << text;
+        if (whole.state != State::complete) continue;
+        ++complete;
+        EXPECT_EQ(whole.request.target, split.request.target) << text;
+        EXPECT_EQ(whole.request.body, split.request.body) << text;
+        EXPECT_EQ(whole.left, split.left) << text;
+    }
+    EXPECT_GT(complete, 1'000);
 }
 
 TEST(RequestParser, BoundsHeaderAndBody) {

@@ -275,6 +275,29 @@ TEST(Server, StreamsEventsAndResumesThem) {
     EXPECT_THAT(second.read_until("\n\n"), HasSubstr("id: 4\n"));
 }
 
+TEST(Server, NeitherLosesNorRepeatsForWatchersThatStartAmidChanges) {
+    Running running({.threads = 2});
+    constexpr std::uint64_t changes = 2'000;
+    std::thread writer([&] {
+        for (std::uint64_t i = 0; i < changes; ++i) running.gateway.put("a", "v");
+    });
+    std::deque<RawClient> clients;
+    for (int i = 0; i < 40; ++i) {
+        clients.emplace_back(running.port).send(get("/v1/watch?prefix=&since=0"));
+    }
+    writer.join();
+
+    for (auto& client : clients) {
+        const auto text = client.read_until("\nid: " + std::to_string(changes) + "\n");
+        std::uint64_t expected = 0;
+        for (auto at = text.find("\nid: "); at != std::string::npos;
+             at = text.find("\nid: ", at + 1)) {
+            ASSERT_EQ(std::stoul(text.substr(at + 5)), ++expected);
+        }
+        EXPECT_EQ(expected, changes);
+    }
+}
+
 TEST(Server, ForgetsAWatcherThatHasGone) {
     Running running;
     auto client = running.client();

@@ -36,17 +36,13 @@ Ptr<Change> put(Revision revision, const std::string& key) {
     change->events = {{revision, 0, true, KeyPutEvent{std::move(value)}}};
     return change;
 }
-Gateway::Changes batch(std::vector<Ptr<Change>> changes) {
-    return std::make_shared<const std::vector<Ptr<Change>>>(std::move(changes));
-}
-
 TEST(WatchHub, RendersABatchOnceForAllWhoWantTheSame) {
     WatchHub hub;
     const auto one = std::make_shared<Recorder>(), two = std::make_shared<Recorder>();
     hub.add({.prefixes = {"a", "b"}}, one);
     hub.add({.prefixes = {"b", "a", "a"}}, two);
 
-    hub.on_changes(batch({put(1, "a1"), put(2, "c"), put(3, "b")}));
+    hub.on_changes({put(1, "a1"), put(2, "c"), put(3, "b")});
 
     EXPECT_THAT(one->revisions, ElementsAre(1, 3));
     ASSERT_EQ(two->texts.size(), 1U);
@@ -58,7 +54,7 @@ TEST(WatchHub, ShowsAnEventOnceToAFilterThatNamesItTwice) {
     WatchHub hub;
     const auto watcher = std::make_shared<Recorder>();
     hub.add({.prefixes = {"", "a", "ab"}, .keys = {"abc"}}, watcher);
-    hub.on_changes(batch({put(1, "abc")}));
+    hub.on_changes({put(1, "abc")});
     EXPECT_THAT(watcher->revisions, ElementsAre(1));
 }
 
@@ -73,8 +69,8 @@ TEST(WatchHub, LetsWatchersLeaveWhileTheyAreTold) {
     };
     two->then = one->then;
 
-    hub.on_changes(batch({put(1, "a")}));
-    hub.on_changes(batch({put(2, "a")}));
+    hub.on_changes({put(1, "a")});
+    hub.on_changes({put(2, "a")});
 
     EXPECT_EQ(one->revisions.size() + two->revisions.size(), 1U);
     EXPECT_EQ(hub.size(), 0U);
@@ -104,7 +100,7 @@ TEST(WatchHub, AgreesWithItsFiltersWhateverComesAndGoes) {
             watchers.erase(watchers.begin() + static_cast<std::ptrdiff_t>(at));
         }
         const auto change = put(revision, name());
-        hub.on_changes(batch({change}));
+        hub.on_changes({change});
         for (const auto& [filter, watcher] : watchers) {
             const bool seen = !watcher->revisions.empty() && watcher->revisions.back() == revision;
             ASSERT_EQ(seen, filter.matches(change->events[0].body));
@@ -119,7 +115,7 @@ TEST(WatchHub, TicksForEveryone) {
     hub.add({.locks = {""}}, watcher);
     hub.tick({});
     EXPECT_EQ(watcher->ticks, 1);
-    hub.on_changes(batch({put(1, "a")}));
+    hub.on_changes({put(1, "a")});
     EXPECT_THAT(watcher->revisions, IsEmpty());
 }
 
