@@ -19,7 +19,6 @@ constexpr std::array must_be_reached{
     "ballot rejected",
     "change watched",
     "client gave its session up",
-    "client told that its session ended",
     "collected log batch lost in a crash",
     "command forwarded",
     "command repeated",

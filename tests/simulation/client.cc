@@ -377,10 +377,10 @@ void Client::release(const std::string& lock) {
             .done = [this, call,
                      id](const api::Executed& executed) { on_released(call, id, executed); },
             .gave_up =
-                [this, call, id, token](bool may_be_done) {
+                [this, call, id](bool may_be_done) {
                     if (!may_be_done) return world_.histories().locks.forget(call);
-                    // It may yet free what this session is granted next: start anew.
-                    if (token == 0 && session_ && session_->id == id) lose_session(false);
+                    // It may yet free what this session is told that it holds: start anew.
+                    if (session_ && session_->id == id) lose_session(false);
                 }});
 }
 

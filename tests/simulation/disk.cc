@@ -152,7 +152,6 @@ paxos::LearnAnswer Disk::read(const paxos::LogRead& wanted) const {
 void Disk::commit_state(daemon::StateBatch batch) {
     held_state_ = std::move(batch);
     held_until_ = handed_ + (collecting_.records.empty() ? 0 : 1);
-    if (settings_.sabotage == Sabotage::state_before_log) held_until_ = 0;
     start_state();
 }
 
@@ -200,6 +199,10 @@ void Disk::crash() {
         const bool survives = prng_.chance(50);
         reached_.count(survives ? "state batch under way survived a crash"
                                 : "state batch under way lost in a crash");
+        if (!survives && settings_.sabotage == Sabotage::state_is_torn) {
+            syncing_state_->rows.resize(syncing_state_->rows.size() / 2);
+            write(*syncing_state_);
+        }
         if (survives) write(*syncing_state_);
     }
     syncing_.reset();
@@ -215,11 +218,12 @@ void Disk::crash() {
 
 bool Disk::spoil_an_entry() {
     const auto first = log_.log.upper_bound({durable_applied_});
-    const auto count = std::distance(first, log_.log.end());
+    const auto count = static_cast<std::uint64_t>(std::distance(first, log_.log.end()));
     if (count == 0) return false;
-    const auto entry = std::next(
-        first, static_cast<std::ptrdiff_t>(prng_.below(static_cast<std::uint64_t>(count))));
-    log_.faulty.insert(entry->first);
+    // The newest are those that recovery needs.
+    const std::uint64_t which = prng_.chance(50) ? count - 1 : prng_.below(count);
+    const auto entry = std::next(first, static_cast<std::ptrdiff_t>(which));
+    if (settings_.sabotage != Sabotage::unreadable_is_none) log_.faulty.insert(entry->first);
     log_.log.erase(entry);
     return true;
 }

@@ -52,7 +52,6 @@ public:
     void heal() { healed_ = true; }
     // Everything is lost but the boot counter.
     void forget_log();
-    void forget_attempts() { log_.attempted = {}; }
 
 private:
     struct Batch {

@@ -37,7 +37,6 @@ void Member::start() {
     const Settings& settings = around_.settings;
     auto machine = Observer::fresh_machine(settings);
     disk_.restore(machine);
-    if (settings.sabotage == Sabotage::ballot_is_used_again) disk_.forget_attempts();
     if (settings.sabotage == Sabotage::acceptor_forgets) disk_.forget_log();
     const paxos::Slot applied{machine.applied()};
     const std::uint64_t boot = disk_.next_boot();

@@ -1,6 +1,6 @@
 #include "tests/simulation/observer.h"
 
-#include <algorithm>
+#include <array>
 
 #include "base/hash.h"
 #include "proto/codec.h"
@@ -13,9 +13,12 @@ using paxos::MemberId;
 using paxos::Slot;
 using statemachine::Revision;
 
-Observer::Observer(const Settings& settings, Reached& reached)
+Observer::Observer(const Settings& settings, const Schedule& schedule, Reached& reached,
+                   Trace& trace)
     : settings_(settings),
+      schedule_(schedule),
       reached_(reached),
+      trace_(trace),
       sabotaged_(settings.sabotage != Sabotage::none),
       machine_(fresh_machine(settings)) {
     hashes_.push_back(machine_.hash());
@@ -108,10 +111,28 @@ void Observer::execute_chosen() {
                     std::get_if<statemachine::Ptr<statemachine::Change>>(&row.value);
                 if (change != nullptr) changes_.emplace(slot, text_of(**change));
             }
+            tell(slot, *entry, applied);
             check_events(applied);
         }
         hashes_.push_back(machine_.hash());
         if (slot % 64 == 0) machine_.check_invariants();
+    }
+}
+
+void Observer::tell(Revision slot, const statemachine::Entry& entry,
+                    const statemachine::Applied& applied) {
+    constexpr std::array commands{"LeaderStart", "OpenSession", "EndSession", "ExpireSession",
+                                  "AcquireLock", "ReleaseLock", "LeaveQueue", "EndLockDelay",
+                                  "PutKey",      "DeleteKey"};
+    trace_.line(schedule_.now(), "chosen", slot, commands.at(entry.command.index()), "of",
+                entry.request.member, entry.request.boot, entry.request.number, "outcome",
+                applied.outcome.index(), applied.repeated ? "repeated" : "first",
+                entry.idempotency ? entry.idempotency->key : std::string());
+    for (const auto& event : applied.events) {
+        const auto* lock = std::get_if<statemachine::LockEvent>(&event.body);
+        if (lock == nullptr) continue;
+        trace_.line(schedule_.now(), "lock", lock->lock, static_cast<unsigned>(lock->change),
+                    "session", lock->session, "token", lock->token);
     }
 }
 

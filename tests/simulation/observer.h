@@ -11,6 +11,7 @@
 #include "proto/peer_message.h"
 #include "statemachine/machine.h"
 #include "tests/simulation/reached.h"
+#include "tests/simulation/schedule.h"
 #include "tests/simulation/settings.h"
 
 namespace gavel::simulation {
@@ -20,7 +21,7 @@ namespace gavel::simulation {
 // state machine of its own: whatever a member or a client is told is compared with that.
 class Observer {
 public:
-    Observer(const Settings& settings, Reached& reached);
+    Observer(const Settings& settings, const Schedule& schedule, Reached& reached, Trace& trace);
 
     // A fresh state, as every member begins with.
     static statemachine::Machine fresh_machine(const Settings& settings);
@@ -68,13 +69,17 @@ private:
     void note_value(paxos::Slot slot, paxos::Ballot ballot, const paxos::Value& value);
     void note_chosen(paxos::Slot slot, const paxos::Value& value);
     void execute_chosen();
+    void tell(statemachine::Revision slot, const statemachine::Entry& entry,
+              const statemachine::Applied& applied);
     void check_events(const statemachine::Applied& applied);
     void check_message(paxos::MemberId from, const paxos::Message& message);
     void check_changes(Seen& seen, const daemon::Turn& turn);
     void count_reached(Seen& seen, const daemon::Core& core);
 
     const Settings& settings_;
+    const Schedule& schedule_;
     Reached& reached_;
+    Trace& trace_;
     bool sabotaged_;  // Then only the consequences are to show.
     std::map<paxos::MemberId, Seen> members_;
     std::map<At, std::uint64_t> values_;  // Hashes.

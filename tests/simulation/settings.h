@@ -17,9 +17,9 @@ enum class Sabotage : std::uint8_t {
     none,
     answers_before_durable,   // Promises and votes leave before their records are on the disk.
     acceptor_forgets,         // A restarted member has lost what it promised and accepted.
-    ballot_is_used_again,     // A restarted member has forgotten which ballots it tried.
+    unreadable_is_none,       // An entry that cannot be read is reported as never accepted.
     reads_are_not_confirmed,  // Linearizable reads are served from local state at once.
-    state_before_log,         // The state is committed without waiting for the log.
+    state_is_torn,            // A crash leaves a part of a batch of the state on the disk.
 };
 
 // Everything about a run that its seed decides.

@@ -13,7 +13,7 @@ World::World(const Settings& settings, Trace& trace)
     : settings_(settings),
       trace_(trace),
       prng_(settings.seed ^ 0x776F'726C'64ULL),
-      observer_(settings_, reached_),
+      observer_(settings_, schedule_, reached_, trace_),
       network_(settings_, schedule_, reached_,
                [this](MemberId from, MemberId to, std::string bytes) {
                    member(to.number - 1U).receive(from, std::move(bytes));
