@@ -368,8 +368,11 @@ private:
         streaming_->bytes -= count;
         deadline_ = steady_clock::time_point::max();
         if (!streaming_->queue.empty() || streaming_->ending) return flush();
-        // A copy: the stream may be ended, or the connection closed, while it is told.
-        if (const auto drained = streaming_->events.on_drained) drained();
+        // Taken out while it runs, for it may end the stream or close the connection.
+        auto drained = std::exchange(streaming_->events.on_drained, {});
+        if (!drained) return;
+        drained();
+        if (phase_ == Phase::streaming) streaming_->events.on_drained = std::move(drained);
     }
 
     // Closing while the client still sends would reset the connection and could take the answer
