@@ -99,6 +99,13 @@ private:
         } else {
             cluster_.make_durable(member, prng_.below(3));
             cluster_.crash(member);
+            const auto& log = cluster_.disk(member).log;
+            if (member == cluster_.members().front() && prng_.chance(chaos_.unreadable)) {
+                // The newest entries are those that matter.
+                auto entry = log.rbegin();
+                for (auto back = prng_.below(4); back > 0 && entry != log.rend(); --back) ++entry;
+                if (entry != log.rend()) cluster_.make_unreadable(member, entry->first);
+            }
         }
     }
 

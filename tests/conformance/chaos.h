@@ -15,6 +15,7 @@ struct Chaos {
     std::uint64_t partitions = 1;
     std::uint64_t stands = 0;          // Somebody prepares, whoever leads.
     std::uint64_t member_changes = 0;  // To any other set.
+    std::uint64_t unreadable = 0;  // Of the first member's crashes: an entry of its log is lost.
 };
 
 // Random proposals, reads, messages, clocks and disks, by the cluster's seed. Then everything

@@ -60,6 +60,11 @@ TEST(RandomRuns, S07_SurviveLossDuplicationReorderingPartitionsAndRestarts) {
                     150);
 }
 
+// One member's disk loses entries: what it cannot read it never reports as "nothing accepted".
+TEST(RandomRuns, S11_TakeAnUnreadableEntryForNothingButUnknown) {
+    expect_all_heal({.alpha = 8}, {.crashes = 8, .stands = 3, .unreadable = 80}, 150);
+}
+
 TEST(RandomRuns, S15_SurviveProposalsThatAreAbandonedAtAnyTime) {
     expect_all_heal({.alpha = 8}, {.stands = 10}, 100);
 }
