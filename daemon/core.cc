@@ -153,7 +153,7 @@ void Core::settle(const statemachine::Entry& entry, const statemachine::Applied&
 
     const bool own =
         entry.request.member == config_.self.number && entry.request.boot == config_.boot;
-    if (own && leader_start_ && entry.request == *leader_start_) start_leading();
+    if (leader_start_ && entry.request == *leader_start_) start_leading();
     if (leader_started_ && !applied.repeated) {
         if (const auto* opened = std::get_if<SessionOpened>(&applied.outcome)) {
             if (const auto session = machine_.session(opened->session)) {

@@ -22,8 +22,9 @@ void Core::on_role(const paxos::RoleReport& role) {
         queue_bytes_ = 0;
     } else if (!leader_start_) {
         // The first own command of a leader (docs/paxos.md): expiries of its predecessors have no
-        // effect after it.
-        leader_start_ = {config_.self.number, config_.boot, ++last_number_};
+        // effect after it. It takes no number of the request window: what clients still wait for
+        // must not fall out of that behind it. The ballot names it well enough.
+        leader_start_ = {.number = role.ballot.number()};
         const statemachine::Entry entry{.request = *leader_start_,
                                         .stamp = wall_,
                                         .command = statemachine::LeaderStart{config_.self.number}};
@@ -46,8 +47,11 @@ void Core::start_leading() {
 }
 
 void Core::on(paxos::MemberId, proto::Forward forward) {
+    if (replica_.role() != Role::leader) return;
+    // What is chosen must be executed by every member: nothing is proposed that cannot be read.
+    if (!proto::decode_entry(forward.entry.view())) return;
     // A full queue says nothing: the origin sends again, or gives up at its deadline.
-    if (replica_.role() == Role::leader) enqueue(std::move(forward.entry));
+    enqueue(std::move(forward.entry));
 }
 
 bool Core::enqueue(Bytes entry) {
