@@ -102,7 +102,7 @@ void World::crash_one() {
     schedule_.after(down, [this, &victim] { restart(victim); });
     if (victim.is_up()) return;
     for (auto& other : members_) {
-        if (!prng_.chance(50)) continue;
+        if (other->id() == victim.id() || !prng_.chance(50)) continue;
         schedule_.after(prng_.below(20 * millisecond),
                         [&other, id = victim.id()] { other->peer_died(id); });
     }
