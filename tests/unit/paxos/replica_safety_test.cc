@@ -46,6 +46,21 @@ TEST(Replica, ProposesNothingInASlotWhoseOutcomeItHasLearned) {
     EXPECT_EQ(accepts.front().second.slot, Slot{3});
 }
 
+// The same, told by a late promise at a ballot given up long ago.
+TEST(Replica, ProposesNothingInASlotWhoseOutcomeALatePromiseTold) {
+    Driven driven;
+    driven.lead();
+    driven.propose("one");
+
+    driven.hears(m3, Promise{{0, m1}, 1, {1}, last_slot, {}, {{{2}, KnownChosen{{"theirs"}}}}});
+    EXPECT_FALSE(driven.replica().can_propose());
+    driven.pass(10);
+    const auto accepts = sent<Accept>(driven.propose("mine"));
+
+    ASSERT_THAT(accepts, Not(IsEmpty()));
+    EXPECT_EQ(accepts.front().second.slot, Slot{3});
+}
+
 // A slot below the recorded prefix whose entry became unreadable: chosen, the value unknown. What
 // an old ballot asks to store there must not pass for the chosen value after the next restart.
 TEST(Replica, StoresNothingInAnUnreadableSlotThatIsKnownChosen) {
