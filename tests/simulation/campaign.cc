@@ -42,6 +42,7 @@ constexpr std::array must_be_reached{
     "message repeated",
     "partition",
     "peer known dead",
+    "power failed",
     "promise in parts",
     "promise set aside",
     "request refused",

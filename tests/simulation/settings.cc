@@ -87,9 +87,10 @@ void set_disks(Settings& settings, Prng& prng) {
 
 void set_clients(Settings& settings, Prng& prng) {
     settings.clients = prng.between(2, 10);
+    if (prng.chance(20)) settings.clients = prng.between(10, 30);
     settings.watchers = prng.below(3);
-    settings.keys = prng.between(1, 4);
-    settings.locks = prng.between(1, 2);
+    settings.keys = prng.between(1, 4) + settings.clients / 6;
+    settings.locks = prng.between(1, 2) + settings.clients / 6;
     settings.think = prng.between(2, 120) * millisecond;
     settings.request_timeout = prng.between(500, 4'000) * millisecond;
     settings.session_ttl_ms = prng.between(1'000, 6'000);

@@ -77,7 +77,7 @@ void World::every(Time period, std::function<void()> trouble) {
 }
 
 void World::begin_troubles() {
-    every(settings_.crash_every, [this] { crash_one(); });
+    every(settings_.crash_every, [this] { crash_some(); });
     every(settings_.partition_every, [this] { partition(); });
     every(settings_.pause_every,
           [this] { member(prng_.next()).pause(1 + prng_.below(2 * settings_.pause_lasts)); });
@@ -90,8 +90,16 @@ void World::begin_troubles() {
     every(settings_.hand_over_every, [this] { hand_over(); });
 }
 
-void World::crash_one() {
-    Member& victim = member(prng_.next());
+void World::crash_some() {
+    if (prng_.chance(10)) {
+        reached_.count("power failed");
+        for (auto& member : members_) crash(*member);
+        return;
+    }
+    crash(member(prng_.next()));
+}
+
+void World::crash(Member& victim) {
     if (!victim.is_up()) return;
     if (prng_.chance(60)) {
         victim.crash_soon(prng_.below(60));

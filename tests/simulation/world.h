@@ -46,7 +46,8 @@ public:
 private:
     void begin_troubles();
     void every(Time period, std::function<void()> trouble);
-    void crash_one();
+    void crash_some();
+    void crash(Member& victim);
     void restart(Member& member);
     void partition();
     void hand_over();
