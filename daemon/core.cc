@@ -103,6 +103,12 @@ void Core::on(MemberId from, paxos::Message message) {
 
 void Core::peer_died(MemberId peer) { step(paxos::PeerDied{peer}); }
 
+void Core::send(MemberId to, proto::PeerMessage message) {
+    Outgoing& outgoing = turn_.at_once.emplace_back();
+    outgoing.to = to;
+    outgoing.message = std::move(message);
+}
+
 Turn Core::end_turn() {
     pump();
     step(paxos::Flush{});
@@ -125,7 +131,7 @@ void Core::execute(const paxos::Chosen& chosen) {
         for (auto& row : applied.changed) {
             const auto* change = std::get_if<statemachine::Ptr<statemachine::Change>>(&row.value);
             if (change != nullptr) turn_.changes.push_back(*change);
-            dirty_.insert_or_assign(std::move(row.key), std::move(row.value));
+            mark_dirty(std::move(row));
         }
     }
     if (slot % hash_every_slots == 0) {
@@ -263,6 +269,19 @@ void Core::answer(std::uint64_t ticket, api::SubmitResult result) {
 }
 
 // ---- State on its way to the disk, and what is told of this member ------------------------------
+
+void Core::mark_dirty(statemachine::Row row) {
+    // A change that the history drops before it was ever handed over needs no write at all.
+    const bool gone = std::holds_alternative<std::monostate>(row.value);
+    if (gone && row.key.table == statemachine::Table::history) {
+        const auto dirty = dirty_.find(row.key);
+        if (dirty != dirty_.end() && !std::holds_alternative<std::monostate>(dirty->second)) {
+            dirty_.erase(dirty);
+            return;
+        }
+    }
+    dirty_.insert_or_assign(std::move(row.key), std::move(row.value));
+}
 
 StateBatch Core::take_state_batch() {
     StateBatch batch{.globals = machine_.globals()};

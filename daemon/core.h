@@ -170,6 +170,7 @@ private:
     void answer_wait(const Waiting& waiting, const statemachine::Outcome& outcome);
     void check_wait(const Waiting& waiting);
     void cancel_waits(statemachine::SessionId session);
+    void mark_dirty(statemachine::Row row);
     void on_role(const paxos::RoleReport& role);
     void on_read_confirmed(const paxos::ReadConfirmed& confirmed);
 
@@ -179,6 +180,7 @@ private:
     void on(paxos::MemberId from, const proto::KeepAliveAnswer& answer);
     void on(paxos::MemberId from, proto::MemberReport report);
 
+    void send(paxos::MemberId to, proto::PeerMessage message);
     void dispatch(Pending& pending);
     void dispatch_keep_alive(std::uint64_t number);
     bool enqueue(Bytes entry);

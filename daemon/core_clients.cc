@@ -58,7 +58,7 @@ void Core::dispatch(Pending& pending) {
         pending.sent = enqueue(pending.entry) || pending.sent;
     } else {
         pending.sent = true;
-        turn_.at_once.push_back({leader, proto::Forward{pending.entry}});
+        send(leader, proto::Forward{pending.entry});
     }
 }
 
@@ -176,7 +176,7 @@ void Core::dispatch_keep_alive(std::uint64_t number) {
     if (leader == config_.self) {
         on(config_.self, question);
     } else {
-        turn_.at_once.push_back({leader, question});
+        send(leader, question);
     }
 }
 

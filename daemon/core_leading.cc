@@ -126,7 +126,7 @@ void Core::answer_keep_alive(const Confirming& confirming, proto::KeepAliveAnswe
     if (confirming.from == config_.self) {
         on(config_.self, answer);
     } else {
-        turn_.at_once.push_back({confirming.from, answer});
+        send(confirming.from, answer);
     }
 }
 
