@@ -55,6 +55,7 @@ private:
     void run_until(Time until);
     bool clients_are_idle() const;
     void demand_progress();
+    void demand_service(Member& member);
     void demand_agreement();
     bool all_agree() const;
     Time patience() const;

@@ -1,0 +1,121 @@
+#include <gmock/gmock.h>
+
+#include <algorithm>
+
+#include "daemon/core.h"
+#include "proto/codec.h"
+
+namespace gavel::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+using paxos::MemberId;
+using paxos::Slot;
+using paxos::Tick;
+
+constexpr MemberId self{1}, other{2};
+
+// One core, driven by hand: its disk is durable when the test says so.
+class Driven {
+public:
+    explicit Driven(Core::Limits limits, std::vector<statemachine::Member> members = {{.id = 1}})
+        : core({.self = self, .boot = 1, .seed = 1, .limits = limits},
+               statemachine::Machine({}, 1, std::move(members)), {}, now_, 0) {}
+
+    void tick(std::uint64_t by_ms) {
+        now_ = now_ + by_ms;
+        core.tick(now_, 0);
+        end_turn();
+    }
+    void end_turn() {
+        Turn turn = core.end_turn();
+        std::move(turn.records.begin(), turn.records.end(), std::back_inserter(records));
+        std::move(turn.at_once.begin(), turn.at_once.end(), std::back_inserter(sent));
+        std::move(turn.once_durable.begin(), turn.once_durable.end(), std::back_inserter(held_));
+    }
+    void disk_is_done() {
+        while (!held_.empty()) {
+            for (auto& outgoing : std::exchange(held_, {})) {
+                core.receive(self, std::move(outgoing.message));
+            }
+            end_turn();
+        }
+    }
+    statemachine::SessionId session() const {
+        const auto& sessions = core.machine().sessions();
+        return sessions.empty() ? 0 : sessions.begin()->first;
+    }
+
+    std::vector<paxos::Record> records{};
+    std::vector<Outgoing> sent{};
+
+private:
+    std::vector<Outgoing> held_{};
+    Tick now_{1'000};
+
+public:
+    Core core;
+};
+
+TEST(CoreBounds, LetASessionLapseAlthoughClientsFillTheQueue) {
+    Driven member({.queued_commands = 1});
+    member.tick(10);
+    member.disk_is_done();
+    member.core.submit(1, {.command = statemachine::OpenSession{.ttl = 100}, .timeout = 1s});
+    member.end_turn();
+    member.disk_is_done();
+    ASSERT_NE(member.session(), 0U);
+
+    // One command waits for the disk, the next for the window.
+    for (const std::uint64_t ticket : {2U, 3U}) {
+        member.core.submit(ticket, {.command = statemachine::PutKey{.key = "k"}, .timeout = 1s});
+        member.end_turn();
+    }
+    member.tick(10);
+    member.tick(110);
+    member.disk_is_done();
+
+    EXPECT_EQ(member.session(), 0U);
+}
+
+TEST(CoreBounds, ALeaderStartTakesNoNumberOfTheRequestWindow) {
+    Driven member({});
+    member.tick(10);
+    member.disk_is_done();
+
+    const auto accepted = std::find_if(
+        member.records.begin(), member.records.end(),
+        [](const auto& record) { return std::holds_alternative<paxos::AcceptRecord>(record); });
+    ASSERT_NE(accepted, member.records.end());
+    const auto entry =
+        proto::decode_entry(std::get<paxos::AcceptRecord>(*accepted).proposal.value.command.view());
+    ASSERT_TRUE(entry.has_value());
+    EXPECT_TRUE(std::holds_alternative<statemachine::LeaderStart>(entry->command));
+    EXPECT_EQ(entry->request.member, 0);
+    EXPECT_TRUE(member.core.status().role == "leader") << "it knows its own nevertheless";
+}
+
+TEST(CoreBounds, TheLogIsCutOnlyBehindWhatEveryMemberHasOnItsDisk) {
+    Driven member({}, {{.id = 1}, {.id = 2}});
+    member.core.on_state_durable(100);
+
+    EXPECT_EQ(member.core.cut_point(0), Slot{0}) << "nothing is known of the other";
+    member.core.receive(other, proto::MemberReport{.applied = 90, .durable = 40});
+    EXPECT_EQ(member.core.cut_point(0), Slot{40});
+    EXPECT_EQ(member.core.cut_point(70), Slot{30});
+}
+
+TEST(CoreBounds, AMemberTellsHowFarItsStateIsDurable) {
+    Driven member({}, {{.id = 1}, {.id = 2}});
+    member.core.on_state_durable(100);
+    member.tick(2'000);
+
+    const auto report = std::find_if(member.sent.begin(), member.sent.end(), [](const auto& out) {
+        return std::holds_alternative<proto::MemberReport>(out.message);
+    });
+    ASSERT_NE(report, member.sent.end());
+    EXPECT_EQ(std::get<proto::MemberReport>(report->message).durable, 100U);
+}
+
+}  // namespace
+}  // namespace gavel::daemon
