@@ -34,8 +34,9 @@ public:
         std::uint64_t election_timeout_ms = 500;
         std::uint64_t log_retain = 100'000;         // Entries kept for members that are behind.
         std::uint64_t peer_queue_bytes = 32 << 20;  // Bulk that waits for one member.
-        std::uint64_t state_commit_ms = 3'000;
-        std::size_t state_commit_rows = 64 * 1024;
+        std::uint64_t state_commit_ms = 2'000;
+        // A transaction of LMDB holds the pages it changes in memory, and keeps them for the next.
+        std::size_t state_commit_rows = 32 * 1024;
         Core::Limits limits{};
         statemachine::Limits state_limits{};
         // Called on the core thread, a few times per second for as long as the loop turns.
