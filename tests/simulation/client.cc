@@ -444,6 +444,7 @@ void Client::on_result(const std::shared_ptr<Operation>& operation,
     operation->may_be_done = operation->may_be_done || unknown;
     const bool may_repeat = operation->key || !operation->may_be_done;
     if (operation->attempts > 0) --operation->attempts;
+    home_ = prng_.next();
     if (may_repeat && (operation->attempts > 0 || finishing_)) {
         world_.counters().count(unknown ? "request repeated" : "request refused");
         world_.schedule().after(random_think() / 2, [this, operation] { attempt(operation); });
@@ -490,7 +491,9 @@ void Client::send(Member::Ask ask,
     const bool faulty = !world_.is_healed();
     const bool asked = !faulty || !prng_.chance(world_.settings().lost_percent / 2);
     const bool answers = !faulty || !prng_.chance(world_.settings().lost_percent / 2);
-    Member& member = world_.member(prng_.next());
+    // Most stay with one member for a while.
+    if (prng_.chance(25)) home_ = prng_.next();
+    Member& member = world_.member(home_);
 
     world_.schedule().after(limit, [settle, unknown] { settle(unknown); });
     if (!asked) return;

@@ -100,6 +100,7 @@ private:
     World& world_;
     std::uint64_t number_;
     Prng prng_;
+    std::uint64_t home_ = 0;  // The member it talks to.
     bool finishing_ = false;
     bool busy_ = false;
     std::uint64_t last_value_ = 0;

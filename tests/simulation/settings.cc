@@ -93,7 +93,8 @@ void set_clients(Settings& settings, Prng& prng) {
     settings.locks = prng.between(1, 2) + settings.clients / 6;
     settings.think = prng.between(2, 120) * millisecond;
     settings.request_timeout = prng.between(500, 4'000) * millisecond;
-    settings.session_ttl_ms = prng.between(1'000, 6'000);
+    settings.session_ttl_ms =
+        prng.chance(40) ? prng.between(300, 1'500) : prng.between(1'500, 6'000);
     settings.lock_delay_ms = prng.chance(40) ? prng.between(10, 1'500) : 0;
     settings.stale_clients_percent = prng.below(30);
 }
