@@ -275,6 +275,22 @@ TEST(Core, KeepsASessionAliveThroughAnyMember) {
     EXPECT_NE(cluster.core(follower).machine().session(session), nullptr);
 }
 
+// A leader that was deposed without knowing must not renew what its successor lets lapse.
+TEST(Core, KeepsNoSessionAliveWithoutAMajority) {
+    Cluster cluster(3);
+    const auto leader = cluster.leader();
+    const auto session = cluster.open_session(leader, 60'000);
+    for (std::uint16_t id = 1; id <= 3; ++id) {
+        if (id != leader) cluster.kill(id);
+    }
+
+    cluster.core(leader).keep_alive(8'000, session, 1'000);
+    cluster.run_for(3'000);
+
+    ASSERT_TRUE(cluster.kept.contains(8'000));
+    EXPECT_TRUE(std::holds_alternative<api::Failure>(cluster.kept.at(8'000)));
+}
+
 TEST(Core, SaysThatASessionIsGone) {
     Cluster cluster(3);
     const auto follower = cluster.follower();
