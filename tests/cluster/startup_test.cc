@@ -57,8 +57,9 @@ TEST(Startup, SaysThatADirectoryIsInUse) {
     cluster.start_all();
     cluster.leader();
 
-    auto arguments =
-        with(cluster.arguments(0), "--listen", "127.0.0.1:" + std::to_string(free_port()));
+    const auto free_address = [] { return "127.0.0.1:" + std::to_string(free_port()); };
+    const auto arguments = with(with(cluster.arguments(0), "--listen", free_address()),
+                                "--peer-listen", free_address());
     expect_one_line(refused(cluster, arguments), "n1");
     EXPECT_TRUE(cluster.client(0).call("PUT", "/v1/config/a", "1").ok()) << "the first lives on";
 }
