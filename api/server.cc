@@ -104,6 +104,8 @@ private:
 
     // Takes turns: connections are many and alike.
     void accept(Listener& listener) {
+        // A connection taken just before the listener closed may be worked off only after.
+        if (!listener.acceptor.is_open()) return;
         auto& worker = *workers_[next_++ % workers_.size()];
         listener.acceptor.async_accept(
             worker.context(), [this, &listener, &worker](error_code error, Worker::Socket socket) {

@@ -263,6 +263,7 @@ private:
     // ---- The loop -------------------------------------------------------------------------------
 
     void tick() {
+        if (stopping_) return;
         if (core_) {
             core_->tick(monotonic_now(), wall_now());
             turn();
