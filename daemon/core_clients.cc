@@ -101,6 +101,7 @@ void Core::expire_requests() {
     std::erase_if(reads_, [&](const auto& entry) {
         if (entry.second.deadline > now_) return false;
         turn_.answers.emplace_back(Turn::ReadReady{entry.second.ticket, late});
+        step(paxos::ReadGivenUp{entry.first});
         return true;
     });
     std::erase_if(ready_at_, [&](const auto& entry) {

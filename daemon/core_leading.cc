@@ -16,6 +16,7 @@ void Core::on_role(const paxos::RoleReport& role) {
         leader_start_.reset();
         leader_started_ = false;
         leases_.clear();
+        for (const auto& [read, confirming] : confirming_) step(paxos::ReadGivenUp{read});
         confirming_.clear();
         // What waits here for the window was sent by origins that will send it again, elsewhere.
         queue_.clear();

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/invariant.h"
+
 namespace gavel::paxos {
 
 Reader::Reader(MemberId self, std::uint64_t boot, Limits limits, const Membership& membership)
@@ -13,7 +15,15 @@ Reader::Reader(MemberId self, std::uint64_t boot, Limits limits, const Membershi
       own_in_round_(last_number_),
       asked_through_(last_number_) {}
 
-void Reader::on_read(std::uint64_t read) { own_.push_back({++last_number_, read}); }
+void Reader::on_read(std::uint64_t read) {
+    invariant(own_.empty() || own_.back().read < read, "numbers of reads rise");
+    own_.push_back({++last_number_, read});
+}
+
+void Reader::give_up(std::uint64_t read) {
+    const auto own = std::ranges::lower_bound(own_, read, {}, &Own::read);
+    if (own != own_.end() && own->read == read) own_.erase(own);
+}
 
 void Reader::on_ask(MemberId from, const ReadIndexAsk& ask) {
     auto& number = asks_[from];

@@ -22,7 +22,8 @@ public:
     Reader(MemberId self, std::uint64_t boot, Limits limits, const Membership& membership);
 
     // A read of this member's own clients, or a question of a follower.
-    void on_read(std::uint64_t read);
+    void on_read(std::uint64_t read);  // Larger each time.
+    void give_up(std::uint64_t read);
     void on_ask(MemberId from, const ReadIndexAsk& ask);
 
     // As leader: begins a round for what waits, when one may begin. The caller sends the heartbeat

@@ -141,6 +141,11 @@ Effects Replica::on(const ReadRequest& request) {
     return {};
 }
 
+Effects Replica::on(const ReadGivenUp& given_up) {
+    reader_.give_up(given_up.read);
+    return {};
+}
+
 Effects Replica::on(const Flush&) {
     if (proposer_.leads()) {
         Effects effects = confirm_reads();

@@ -35,8 +35,13 @@ struct Executed {
     Slot slot{};
     std::optional<Epoch> left{};
 };
-// A linearizable read; answered by ReadConfirmed. `read` is the caller's own number for it.
+// A linearizable read; answered by ReadConfirmed, however long that takes. `read` is the caller's
+// own number for it, larger each time.
 struct ReadRequest {
+    std::uint64_t read{};
+};
+// Nobody waits for that read any more. How many wait at once is the caller's to bound.
+struct ReadGivenUp {
     std::uint64_t read{};
 };
 // No other input is waiting: what was collected for company leaves now (commit notices, a
@@ -51,8 +56,8 @@ struct Transfer {
     MemberId to{};
 };
 
-using Input = std::variant<Start, Received, Propose, TimePassed, Executed, ReadRequest, Flush,
-                           PeerDied, Transfer>;
+using Input = std::variant<Start, Received, Propose, TimePassed, Executed, ReadRequest, ReadGivenUp,
+                           Flush, PeerDied, Transfer>;
 
 // One member's whole protocol: acceptor, proposer, learner, elector and reader behind one door.
 //
@@ -96,6 +101,7 @@ public:
     // What a peer last said it has executed, as a leader hears it.
     std::optional<Slot> executed_by(MemberId peer) const;
     std::uint64_t ballots_tried() const { return ballots_tried_; }
+    std::size_t reads_waiting() const { return reader_.waiting(); }
     std::size_t open_slots() const { return proposer_.open_slots(); }
     const Proposer::Reached& reached() const { return proposer_.reached(); }
 
@@ -109,6 +115,7 @@ private:
     Effects on(const TimePassed& time);
     Effects on(const Executed& executed);
     Effects on(const ReadRequest& request);
+    Effects on(const ReadGivenUp& given_up);
     Effects on(const Flush&);
     Effects on(const PeerDied& died);
     Effects on(const Transfer& transfer);

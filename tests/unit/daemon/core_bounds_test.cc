@@ -105,6 +105,20 @@ TEST(CoreBounds, TheLogIsCutOnlyBehindWhatEveryMemberHasOnItsDisk) {
     EXPECT_EQ(member.core.cut_point(70), Slot{30});
 }
 
+TEST(CoreBounds, ReadsWhoseTimeIsUpLeaveNothingBehindWithoutALeader) {
+    Driven member({.reads = 2}, {{.id = 1}, {.id = 2}});
+
+    for (std::uint64_t ticket = 1; ticket <= 20; ++ticket) {
+        member.core.read(ticket, {.timeout = 50ms});
+        member.tick(30);
+    }
+
+    EXPECT_LE(member.core.replica().reads_waiting(), 2U);
+    member.core.check_invariants();
+    member.tick(100);
+    EXPECT_EQ(member.core.replica().reads_waiting(), 0U);
+}
+
 TEST(CoreBounds, AMemberTellsHowFarItsStateIsDurable) {
     Driven member({}, {{.id = 1}, {.id = 2}});
     member.core.on_state_durable(100);

@@ -107,6 +107,18 @@ TEST_F(Reading, BeginsAnewWhenLeadershipChanges) {
     EXPECT_GT(reader_.round(), before);
 }
 
+TEST_F(Reading, ForgetsWhatIsGivenUp) {
+    for (const std::uint64_t read : {70U, 71U, 72U}) reader_.on_read(read);
+    reader_.begin_round({5});
+
+    reader_.give_up(71);
+    reader_.give_up(99);
+
+    EXPECT_EQ(reader_.waiting(), 2U);
+    EXPECT_THAT(reader_.on_ack(m2, reader_.round()).reads,
+                ElementsAre(ReadConfirmed{70, {5}}, ReadConfirmed{72, {5}}));
+}
+
 TEST(Reader, ConfirmsAtOnceInAClusterOfOne) {
     const Membership alone{8, {5}, {{Slot{1}, epoch_of_members(1, {m1})}}};
     Reader reader{m1, 1, {}, alone};
