@@ -14,8 +14,6 @@ using paxos::Tick;
 using statemachine::Revision;
 
 constexpr std::uint64_t report_every_ms = 1'000;
-constexpr std::uint64_t hash_every_slots = 1'024;
-constexpr std::size_t hashes_kept = 64;
 
 paxos::Epoch to_paxos(const statemachine::Epoch& epoch) {
     paxos::Epoch result{.number = epoch.number};
@@ -55,7 +53,8 @@ Core::Core(Config config, statemachine::Machine machine, const paxos::Durable& d
       now_(now),
       wall_(wall),
       last_keep_alive_(config_.boot << 40),
-      durable_applied_(machine_.applied()) {
+      durable_applied_(machine_.applied()),
+      hashes_(config_.self) {
     // "An origin never has numbers outstanding W or more apart" (docs/paxos.md, exactly once).
     config_.limits.submissions =
         std::min(config_.limits.submissions, machine_.limits().request_window - 1);
@@ -75,7 +74,7 @@ void Core::spend(paxos::Effects effects) {
     std::move(effects.log_reads.begin(), effects.log_reads.end(),
               std::back_inserter(turn_.log_reads));
     if (effects.snapshot_wanted) {
-        alarms_ = {"behind the log of member " + std::to_string(effects.snapshot_wanted->number)};
+        behind_ = {*effects.snapshot_wanted, replica_.chosen_prefix()};
     }
     if (effects.role) on_role(*effects.role);
     for (const auto& chosen : effects.chosen) execute(chosen);
@@ -134,9 +133,9 @@ void Core::execute(const paxos::Chosen& chosen) {
             mark_dirty(std::move(row));
         }
     }
-    if (slot % hash_every_slots == 0) {
-        hashes_[slot] = machine_.hash();
-        if (hashes_.size() > hashes_kept) hashes_.erase(hashes_.begin());
+    if (slot % HashBook::every_slots == 0) {
+        hashes_.note_own(chosen.slot, machine_.hash());
+        check_for_divergence();
     }
 
     paxos::Executed executed{chosen.slot, {}};
@@ -307,28 +306,36 @@ void Core::report_to_others() {
     proto::MemberReport report{.applied = machine_.applied(),
                                .client_address = config_.client_address,
                                .version = config_.version,
+                               .hashes = hashes_.latest(),
                                .durable = durable_applied_};
-    if (!hashes_.empty()) {
-        report.hashed = hashes_.rbegin()->first;
-        report.state_hash = hashes_.rbegin()->second;
-    }
     for (const MemberId member : replica_.membership().everyone()) {
         if (member != config_.self) turn_.at_once.push_back({member, report});
     }
 }
 
 void Core::on(MemberId from, proto::MemberReport report) {
-    const auto own = hashes_.find(report.hashed);
-    if (own != hashes_.end() && own->second != report.state_hash) {
-        const std::string alarm = "the state differs from that of member " +
-                                  std::to_string(from.number) + " at slot " +
-                                  std::to_string(report.hashed);
-        if (std::find(alarms_.begin(), alarms_.end(), alarm) == alarms_.end() &&
-            alarms_.size() < 16) {
-            alarms_.push_back(alarm);
-        }
-    }
+    hashes_.note(from, report.hashes);
+    check_for_divergence();
     reports_[from] = {std::move(report), now_};
+}
+
+void Core::check_for_divergence() {
+    const auto& membership = replica_.membership();
+    if (const auto slot = hashes_.odd_one_out(membership.epoch_of(membership.executed().next()))) {
+        turn_.diverged = slot;
+    }
+}
+
+std::vector<std::string> Core::alarms() const {
+    std::vector<std::string> alarms;
+    if (behind_ && behind_->prefix == replica_.chosen_prefix()) {
+        alarms.push_back("behind the log of member " + std::to_string(behind_->whom.number));
+    }
+    for (const auto& [member, slot] : hashes_.differing()) {
+        alarms.push_back("the state differs from that of member " + std::to_string(member.number) +
+                         " at slot " + std::to_string(slot.number));
+    }
+    return alarms;
 }
 
 api::Status Core::status() const {
@@ -353,7 +360,7 @@ api::Status Core::status() const {
                        .elections = replica_.ballots_tried(),
                        .proposals = proposals_,
                        .reads = reads_served_,
-                       .alarms = alarms_};
+                       .alarms = alarms()};
     for (const auto& member : globals.epochs.front().members) {
         api::MemberView view{.member = member};
         if (member.id == config_.self.number) {
@@ -384,6 +391,8 @@ void Core::check_invariants() const {
     invariant(machine_.applied() == replica_.membership().executed().number,
               "replica and state machine agree on what is executed");
     invariant(pending_.size() <= config_.limits.submissions, "submissions are bounded");
+    invariant(replica_.reads_waiting() <= config_.limits.reads + config_.limits.keep_alives,
+              "reads are bounded");
     invariant(queue_.size() <= config_.limits.queued_commands + config_.limits.expiries_per_tick,
               "queued commands are bounded");
     invariant(wait_count_ <= config_.limits.waits + config_.limits.submissions,

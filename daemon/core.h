@@ -13,6 +13,7 @@
 
 #include "api/gateway.h"
 #include "base/hash.h"
+#include "daemon/hash_book.h"
 #include "daemon/lease_book.h"
 #include "paxos/replica.h"
 #include "proto/peer_message.h"
@@ -50,6 +51,9 @@ struct Turn {
     std::vector<Answer> answers{};
     std::vector<paxos::LogRead> log_reads{};
     std::vector<paxos::RoleReport> roles{};  // For the journal.
+    // A majority agrees on another state at that slot: nothing of this turn may be spent, and the
+    // member must end.
+    std::optional<paxos::Slot> diverged{};
 };
 
 // Rows changed since the last hand-over and the globals they belong to: one commit of the state.
@@ -194,6 +198,8 @@ private:
     void resend();
     void serve_ready_reads();
     void report_to_others();
+    void check_for_divergence();
+    std::vector<std::string> alarms() const;
     std::uint64_t next_read_id() { return ++last_read_; }
 
     Config config_;
@@ -203,7 +209,11 @@ private:
     statemachine::TimeMs wall_;
     Turn turn_;
     bool shutting_down_ = false;
-    std::vector<std::string> alarms_;
+    struct Behind {
+        paxos::MemberId whom{};
+        paxos::Slot prefix{};  // As long as it stays there.
+    };
+    std::optional<Behind> behind_;
 
     // Own clients.
     std::uint64_t last_number_ = 0;
@@ -238,7 +248,7 @@ private:
     std::map<paxos::MemberId, Report> reports_;
     std::map<paxos::MemberId, paxos::Tick> contact_;
     paxos::Tick reported_at_{};
-    std::map<statemachine::Revision, std::uint64_t> hashes_;  // Of the latest round slots.
+    HashBook hashes_;
     std::uint64_t proposals_ = 0;
     std::uint64_t reads_served_ = 0;
 };

@@ -1,11 +1,13 @@
 #include "daemon/node.h"
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <cstdlib>
 #include <future>
 #include <mutex>
 #include <optional>
@@ -13,6 +15,7 @@
 #include <thread>
 #include <utility>
 
+#include "daemon/acquaintances.h"
 #include "daemon/disk.h"
 #include "daemon/log.h"
 #include "daemon/peers.h"
@@ -24,6 +27,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds tick_interval{10};
 constexpr std::chrono::milliseconds alive_interval{250};
+constexpr int exit_diverged = 70;
 
 paxos::Tick monotonic_now() {
     const auto since =
@@ -67,6 +71,10 @@ public:
           durable_(std::move(durable)),
           disk_(std::move(log), std::move(state), machine_->applied(),
                 [this](std::function<void()> job) { boost::asio::post(io_, std::move(job)); }),
+          others_(disk_.log().acquaintances(),
+                  [this](std::uint16_t member, const persistence::Acquaintance& acquaintance) {
+                      disk_.log().remember(member, acquaintance);
+                  }),
           timer_(io_) {
         disk_.released = [this](std::vector<Outgoing> messages) { release(std::move(messages)); };
         applied_ = machine_->applied();
@@ -192,12 +200,9 @@ private:
             }
         }
         Peers::Callbacks callbacks{
-            .admit = [this](const proto::Hello& hello) { return admit(hello); },
-            .on_connected =
-                [](paxos::MemberId member, const proto::Hello& hello) {
-                    log::info("connected to member",
-                              {{"member", member.number}, {"boot", hello.boot}});
-                },
+            .admit = [this](const proto::Hello& hello) { return others_.admit(hello); },
+            .on_connected = [this](paxos::MemberId,
+                                   const proto::Hello& hello) { on_connected(hello); },
             .on_message =
                 [this](paxos::MemberId from, proto::PeerMessage message) {
                     if (core_) core_->receive(from, std::move(message));
@@ -207,30 +212,20 @@ private:
         peers_ = std::make_unique<Peers>(io_, std::move(options), std::move(callbacks));
     }
 
-    // A member is who it was when it was first met (design: identity). The pin is durable before
-    // the handshake ends.
-    std::optional<std::string> admit(const proto::Hello& hello) {
-        if (!disk_.log().pin(hello.member, hello.incarnation)) {
-            return "its data directory is not the one that this cluster knows it by: a member "
-                   "that lost its directory has to join anew";
-        }
-        if (!core_ && may_vote()) {
-            boost::asio::post(io_, [this] {
-                if (core_) return;
-                log::info("met every initial member");
-                make_core();
-                schedule_turn();
-            });
-        }
-        return std::nullopt;
+    // The other one has admitted this member, durably, before it answered.
+    void on_connected(const proto::Hello& hello) {
+        log::info("connected to member", {{"member", hello.member}, {"boot", hello.boot}});
+        others_.on_mutual(hello);
+        if (core_ || !may_vote()) return;
+        log::info("met every initial member");
+        make_core();
+        schedule_turn();
     }
 
     bool may_vote() const {
-        const auto pinned = disk_.log().pinned();
-        for (const auto& member : members_) {
-            if (member.id != identity_.member && !pinned.contains(member.id)) return false;
-        }
-        return true;
+        return std::all_of(members_.begin(), members_.end(), [&](const auto& member) {
+            return member.id == identity_.member || others_.is_mutual(member.id);
+        });
     }
 
     void make_core() {
@@ -305,6 +300,7 @@ private:
     void turn() {
         if (!core_) return;
         Turn turn = core_->end_turn();
+        if (turn.diverged) end_diverged(*turn.diverged);
         applied_.store(core_->machine().applied(), std::memory_order_relaxed);
         leader_.store(core_->replica().leader().number, std::memory_order_relaxed);
 
@@ -324,6 +320,17 @@ private:
             std::visit([this](auto& alternative) { deliver(alternative); }, answer);
         }
         if (core_->dirty_rows() >= options_.state_commit_rows) hand_state_over(true);
+    }
+
+    // A state that is not that of the others is not served from, now or later.
+    [[noreturn]] void end_diverged(paxos::Slot slot) {
+        disk_.log().condemn(slot);
+        log::error(
+            "the state is not that of the other members: this member ends and must not "
+            "start again",
+            {{"slot", slot.number}});
+        log::stop();
+        std::_Exit(exit_diverged);
     }
 
     void release(std::vector<Outgoing> messages) {
@@ -404,6 +411,8 @@ private:
     void finish() {
         stopping_ = true;
         timer_.cancel();
+        // What others go on sending would keep the disk busy for ever.
+        peers_->stop();
         if (core_) {
             turn();
             hand_state_over(true);
@@ -430,7 +439,6 @@ private:
         submits_.clear();
         queries_.clear();
         keep_alives_.clear();
-        peers_->stop();
         io_.stop();
     }
 
@@ -447,6 +455,7 @@ private:
     std::unique_ptr<Peers> peers_;
     std::optional<Core> core_;
     Disk disk_;
+    Acquaintances others_;
     boost::asio::steady_timer timer_;
     bool turn_scheduled_ = false;
     bool stopping_ = false;

@@ -65,6 +65,12 @@ void write_new_member(Transaction& transaction, const Identity& identity) {
     marks.put_boot(transaction, 0);
 }
 
+std::string explain_diverged(Slot slot) {
+    return "its state at slot " + std::to_string(slot.number) +
+           " was not that of the other members: it must not serve again; keep it for "
+           "examination and let the member join anew, empty";
+}
+
 // What is wrong with opening `there` as `wanted`; nothing, when they are the same member.
 std::optional<StorageError> mismatch(const Identity& there, const Identity& wanted) {
     const auto belongs = [](const std::string& there_text, const std::string& wanted_text) {
@@ -175,7 +181,10 @@ Result<LogStore, StorageError> LogStore::open(Options options, std::optional<Ide
         const MarkTable table(tables.meta, tables.promise, owner_of(*identity));
         auto marks = table.read(transaction);
         if (!marks) return in(folder, marks.error());
-        if (auto pins = table.pins(transaction); !pins) return in(folder, pins.error());
+        if (marks->diverged) return in(folder, {explain_diverged(*marks->diverged)});
+        if (auto known = table.acquaintances(transaction); !known) {
+            return in(folder, known.error());
+        }
         ++marks->boot;
         table.put_boot(transaction, marks->boot);
         table.put_promised(transaction, marks->promised);
@@ -325,14 +334,21 @@ void LogStore::Impl::cut_some(Slot through) {
     cut = reached.number;
 }
 
-bool LogStore::pin(std::uint16_t member, std::uint64_t incarnation) {
-    const auto known = pinned();
-    if (const auto it = known.find(member); it != known.end()) return it->second == incarnation;
+void LogStore::remember(std::uint16_t member, const Acquaintance& acquaintance) {
     try {
         Transaction transaction(impl_->environment, Transaction::Kind::write);
-        impl_->marks.put_pin(transaction, member, incarnation);
+        impl_->marks.put_acquaintance(transaction, member, acquaintance);
         transaction.commit();
-        return true;
+    } catch (const lmdb::Error& error) {
+        end_process(environment_name, error);
+    }
+}
+
+void LogStore::condemn(Slot slot) {
+    try {
+        Transaction transaction(impl_->environment, Transaction::Kind::write);
+        impl_->marks.put_diverged(transaction, slot);
+        transaction.commit();
     } catch (const lmdb::Error& error) {
         end_process(environment_name, error);
     }
@@ -415,12 +431,12 @@ std::vector<paxos::Value> LogStore::read_chosen(Slot from, std::size_t max_bytes
 
 Slot LogStore::oldest() const { return Slot{impl_->cut}.next(); }
 
-std::map<std::uint16_t, std::uint64_t> LogStore::pinned() const {
+std::map<std::uint16_t, Acquaintance> LogStore::acquaintances() const {
     try {
         const Transaction transaction(impl_->environment, Transaction::Kind::read);
-        auto pins = impl_->marks.pins(transaction);
-        if (!pins) throw lmdb::Error{"read whom it knows", MDB_CORRUPTED};
-        return std::move(*pins);
+        auto known = impl_->marks.acquaintances(transaction);
+        if (!known) throw lmdb::Error{"read whom it knows", MDB_CORRUPTED};
+        return std::move(*known);
     } catch (const lmdb::Error& error) {
         end_process(environment_name, error);
     }

@@ -27,6 +27,16 @@ struct Identity {
     bool operator==(const Identity&) const = default;
 };
 
+// What one member durably knows of another.
+struct Acquaintance {
+    std::uint64_t incarnation{};  // Of its data directory, as first seen.
+    std::uint64_t boot{};         // The highest that it showed.
+    // It said that it durably knows this member by its present directory: the handshake went
+    // through in both directions.
+    bool mutual{};
+    bool operator==(const Acquaintance&) const = default;
+};
+
 // What is wrong with a data directory, in one line fit for an operator.
 struct StorageError {
     std::string what{};
@@ -74,9 +84,13 @@ public:
     // The first slot that has not been cut.
     paxos::Slot oldest() const;
 
-    // Incarnations of the other members, as first seen. False: another one is pinned.
-    bool pin(std::uint16_t member, std::uint64_t incarnation);
-    std::map<std::uint16_t, std::uint64_t> pinned() const;
+    // The other members, as this one came to know them. Durable when it returns.
+    void remember(std::uint16_t member, const Acquaintance& acquaintance);
+    std::map<std::uint16_t, Acquaintance> acquaintances() const;
+
+    // This member's state at `slot` is not that of the others: no later start opens this directory.
+    // Durable when it returns.
+    void condemn(paxos::Slot slot);
 
     std::uint64_t bytes_used() const;
 

@@ -11,7 +11,8 @@ constexpr std::string_view attempt_key = "attempt";
 constexpr std::string_view prefix_key = "prefix";
 constexpr std::string_view cut_key = "cut";
 constexpr std::string_view boot_key = "boot";
-constexpr std::string_view pin_prefix = "pin/";
+constexpr std::string_view diverged_key = "diverged";  // There only when it happened.
+constexpr std::string_view peer_prefix = "peer/";
 
 StorageError unreadable(std::string_view what) {
     return {"the log's record of the " + std::string(what) +
@@ -35,11 +36,15 @@ Result<Marks, StorageError> MarkTable::read(const lmdb::Transaction& transaction
     if (!cut) return unreadable("cut");
     const auto boot = number(transaction, boot_key);
     if (!boot) return unreadable("boot counter");
-    return Marks{.promised = *highest_promise,
-                 .attempted = paxos::Ballot::from_number(*attempted),
-                 .chosen_prefix = {*prefix},
-                 .cut = {*cut},
-                 .boot = *boot};
+    Marks marks{.promised = *highest_promise,
+                .attempted = paxos::Ballot::from_number(*attempted),
+                .chosen_prefix = {*prefix},
+                .cut = {*cut},
+                .boot = *boot};
+    if (transaction.find(meta_, diverged_key)) {
+        marks.diverged = paxos::Slot{number(transaction, diverged_key).value_or(0)};
+    }
+    return marks;
 }
 
 std::optional<paxos::Ballot> MarkTable::promised(const lmdb::Transaction& transaction) const {
@@ -84,26 +89,31 @@ void MarkTable::put_boot(lmdb::Transaction& transaction, std::uint64_t boot) con
     put(transaction, boot_key, boot);
 }
 
-void MarkTable::put_pin(lmdb::Transaction& transaction, std::uint16_t member,
-                        std::uint64_t incarnation) const {
-    put(transaction, std::string(pin_prefix) + std::to_string(member), incarnation);
+void MarkTable::put_diverged(lmdb::Transaction& transaction, paxos::Slot slot) const {
+    put(transaction, diverged_key, slot.number);
 }
 
-Result<std::map<std::uint16_t, std::uint64_t>, StorageError> MarkTable::pins(
+void MarkTable::put_acquaintance(lmdb::Transaction& transaction, std::uint16_t member,
+                                 const Acquaintance& acquaintance) const {
+    meta_seal_.put(transaction, meta_, std::string(peer_prefix) + std::to_string(member),
+                   packed(acquaintance));
+}
+
+Result<std::map<std::uint16_t, Acquaintance>, StorageError> MarkTable::acquaintances(
     const lmdb::Transaction& transaction) const {
-    std::map<std::uint16_t, std::uint64_t> pins;
+    std::map<std::uint16_t, Acquaintance> known;
     lmdb::Cursor cursor(transaction, meta_);
-    for (auto item = cursor.seek(pin_prefix); item && item->key.starts_with(pin_prefix);
+    for (auto item = cursor.seek(peer_prefix); item && item->key.starts_with(peer_prefix);
          item = cursor.next()) {
-        const std::string_view digits = item->key.substr(pin_prefix.size());
+        const std::string_view digits = item->key.substr(peer_prefix.size());
         std::uint16_t member = 0;
         const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), member);
         const auto payload = meta_seal_.open(item->key, item->value);
-        const auto incarnation = payload ? unpacked_number(*payload) : std::nullopt;
-        if (read.ec != std::errc() || !incarnation) return unreadable("other members");
-        pins[member] = *incarnation;
+        const auto acquaintance = payload ? unpacked_acquaintance(*payload) : std::nullopt;
+        if (read.ec != std::errc() || !acquaintance) return unreadable("other members");
+        known[member] = *acquaintance;
     }
-    return pins;
+    return known;
 }
 
 }  // namespace gavel::persistence

@@ -13,6 +13,7 @@ struct Marks {
     paxos::Slot chosen_prefix{};
     paxos::Slot cut{};
     std::uint64_t boot{};
+    std::optional<paxos::Slot> diverged{};  // Where its state was found to differ from the others'.
 };
 
 class MarkTable {
@@ -30,10 +31,11 @@ public:
     void put_cut(lmdb::Transaction& transaction, paxos::Slot slot) const;
     void put_boot(lmdb::Transaction& transaction, std::uint64_t boot) const;
 
-    // Incarnations of other members.
-    void put_pin(lmdb::Transaction& transaction, std::uint16_t member,
-                 std::uint64_t incarnation) const;
-    Result<std::map<std::uint16_t, std::uint64_t>, StorageError> pins(
+    void put_diverged(lmdb::Transaction& transaction, paxos::Slot slot) const;
+
+    void put_acquaintance(lmdb::Transaction& transaction, std::uint16_t member,
+                          const Acquaintance& acquaintance) const;
+    Result<std::map<std::uint16_t, Acquaintance>, StorageError> acquaintances(
         const lmdb::Transaction& transaction) const;
 
 private:

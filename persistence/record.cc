@@ -114,11 +114,25 @@ std::string packed(const Identity& identity) {
     return payload;
 }
 
+std::string packed(const Acquaintance& acquaintance) {
+    return packed(acquaintance.incarnation) + packed(acquaintance.boot) +
+           packed(std::uint64_t{acquaintance.mutual});
+}
+
 std::optional<std::uint64_t> unpacked_number(std::string_view payload) {
     Unpacker fields(payload);
     const std::uint64_t number = fields.number();
     if (!fields.complete()) return std::nullopt;
     return number;
+}
+
+std::optional<Acquaintance> unpacked_acquaintance(std::string_view payload) {
+    Unpacker fields(payload);
+    Acquaintance acquaintance{.incarnation = fields.number(), .boot = fields.number()};
+    const std::uint64_t mutual = fields.number();
+    acquaintance.mutual = mutual == 1;
+    if (!fields.complete() || mutual > 1) return std::nullopt;
+    return acquaintance;
 }
 
 std::optional<Identity> unpacked_identity(std::string_view payload) {

@@ -37,7 +37,9 @@ std::string owner_of(const Identity& identity);
 // Numbers of eight bytes, least significant first, and text after its length.
 std::string packed(std::uint64_t number);
 std::string packed(const Identity& identity);
+std::string packed(const Acquaintance& acquaintance);
 std::optional<std::uint64_t> unpacked_number(std::string_view payload);
+std::optional<Acquaintance> unpacked_acquaintance(std::string_view payload);
 std::optional<Identity> unpacked_identity(std::string_view payload);
 
 }  // namespace gavel::persistence

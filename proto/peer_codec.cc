@@ -147,8 +147,11 @@ void put(const MemberReport& from, schema::PeerMessage& to) {
     message.set_applied(from.applied);
     message.set_client_address(from.client_address);
     message.set_version(from.version);
-    message.set_state_hash(from.state_hash);
-    message.set_hashed(from.hashed);
+    for (const StateHash& each : from.hashes) {
+        auto& hash = *message.add_hashes();
+        hash.set_slot(each.slot);
+        hash.set_hash(each.hash);
+    }
     message.set_durable(from.durable);
 }
 
@@ -274,12 +277,17 @@ KeepAliveAnswer take(schema::KeepAliveAnswer& from, Check& check) {
 }
 
 MemberReport take(schema::MemberReport& from, Check& check) {
-    return {.applied = from.applied(),
-            .client_address = check.text(from.mutable_client_address(), label_bytes_max),
-            .version = check.text(from.mutable_version(), label_bytes_max),
-            .state_hash = from.state_hash(),
-            .hashed = from.hashed(),
-            .durable = from.durable()};
+    MemberReport report{
+        .applied = from.applied(),
+        .client_address = check.text(from.mutable_client_address(), label_bytes_max),
+        .version = check.text(from.mutable_version(), label_bytes_max),
+        .durable = from.durable()};
+    check.that(from.hashes_size() <= static_cast<int>(state_hashes_max));
+    for (auto& each : *from.mutable_hashes()) {
+        check.known(each);
+        report.hashes.push_back({each.slot(), each.hash()});
+    }
+    return report;
 }
 
 PeerMessage take(schema::PeerMessage& from, Check& check) {

@@ -1,8 +1,10 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "base/bytes.h"
 #include "paxos/messages.h"
@@ -31,14 +33,22 @@ struct KeepAliveAnswer {
     bool operator==(const KeepAliveAnswer&) const = default;
 };
 
+// The hash of a member's state after it executed `slot`.
+struct StateHash {
+    std::uint64_t slot{};
+    std::uint64_t hash{};
+    bool operator==(const StateHash&) const = default;
+};
+
+inline constexpr std::size_t state_hashes_max = 16;  // In one report.
+
 // What a member tells the others about itself, now and then: for GET /v1/members.
 struct MemberReport {
     std::uint64_t applied{};
     std::string client_address{};
     std::string version{};
-    std::uint64_t state_hash{};  // At the slot `hashed`.
-    std::uint64_t hashed{};
-    std::uint64_t durable{};  // Its state on the disk is that of this slot or a later one.
+    std::vector<StateHash> hashes{};  // The latest first; at most state_hashes_max.
+    std::uint64_t durable{};          // Its state on the disk is that of this slot or a later one.
     bool operator==(const MemberReport&) const = default;
 };
 

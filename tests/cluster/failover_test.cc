@@ -207,6 +207,26 @@ TEST(Failover, AnswersARepeatedWriteByItsFirstOutcomeWhenTheMemberDiedInBetween)
     EXPECT_EQ(second.json()["version"], 1);
 }
 
+TEST(Failover, EndsCleanlyUnderLoadAndLosesNothing) {
+    Cluster cluster;
+    cluster.start_all();
+    const std::size_t leader = cluster.leader();
+    Load load(cluster, 12);
+    for (const std::size_t member : {(leader + 1) % 3, leader}) {
+        const std::size_t before = load.answered();
+        ASSERT_TRUE(eventually([&] { return load.answered() > before + 300; }));
+
+        cluster.signal(member, SIGTERM);
+
+        ASSERT_EQ(cluster.wait(member, 10s), 0) << cluster.log(member);
+        cluster.start(member);
+    }
+    const std::size_t after = load.answered();
+    ASSERT_TRUE(eventually([&] { return load.answered() > after + 300; }));
+
+    expect_linearizable(load.stop());
+}
+
 TEST(Failover, EndsCleanlyWhenItIsAskedTo) {
     Cluster cluster;
     cluster.start_all();

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 
 #include "tests/cluster/cluster.h"
 
@@ -118,6 +119,41 @@ TEST(Startup, RefusesAMemberWhoseDirectoryWasWiped) {
         eventually([&] { return cluster.log(wiped).find("join anew") != std::string::npos; }));
     EXPECT_EQ(at_wiped.call("GET", "/readyz").status, 503);
     EXPECT_TRUE(client.call("PUT", "/v1/config/a", "2").ok()) << "the others go on";
+}
+
+TEST(Startup, DoesNotBeginAnewWhenAMajorityLostTheirDirectories) {
+    Cluster cluster;
+    cluster.start_all();
+    auto client = cluster.client(cluster.leader());
+    ASSERT_EQ(client.call("PUT", "/v1/config/a", "1").status, 201);
+    std::array<std::size_t, 3> said{};
+    for (std::size_t i = 0; i < 3; ++i) {
+        cluster.kill(i);
+        said[i] = cluster.log(i).size();
+    }
+    const auto says = [&](std::size_t member, const char* what) {
+        return cluster.log(member).find(what, said[member]) != std::string::npos;
+    };
+    for (const char* name : {"n2", "n3"}) {
+        std::filesystem::remove_all(cluster.folder() / name);
+    }
+
+    // The two that forgot everything find each other first, and are a majority.
+    cluster.start(1);
+    cluster.start(2);
+    for (const std::size_t wiped : {1U, 2U}) {
+        EXPECT_TRUE(eventually([&] { return says(wiped, "connected to member"); }));
+    }
+    cluster.start(0);
+
+    for (const std::size_t wiped : {1U, 2U}) {
+        EXPECT_TRUE(eventually([&] { return says(wiped, "join anew"); })) << cluster.log(wiped);
+        EXPECT_FALSE(says(wiped, "met every initial member"));
+    }
+    for (std::size_t i = 0; i < 3; ++i) {
+        EXPECT_EQ(cluster.client(i).call("GET", "/readyz").status, 503);
+        EXPECT_EQ(cluster.client(i).call("GET", "/v1/status").json()["leader_id"], 0);
+    }
 }
 
 TEST(Startup, NeedsOnlyItsDirectoryTheNextTime) {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/invariant.h"
 #include "proto/codec.h"
 #include "tests/simulation/failure.h"
 
@@ -203,6 +204,7 @@ void Member::turn() {
     turn_scheduled_ = false;
     for (auto& input : std::exchange(inbox_, {})) input(*core_);
     daemon::Turn turn = core_->end_turn();
+    invariant(!turn.diverged, "no member finds its state different from the others'");
     around_.observer.on_turn(id_, *core_, turn);
     if (++turns_ % turns_between_checks == 0) core_->check_invariants();
     spend(std::move(turn));

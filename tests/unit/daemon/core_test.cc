@@ -49,6 +49,7 @@ public:
             busy = false;
             for (auto& [id, core] : cores_) {
                 Turn turn = core->end_turn();
+                if (turn.diverged) diverged[id] = *turn.diverged;
                 for (auto& messages : {&turn.once_durable, &turn.at_once}) {
                     for (auto& outgoing : *messages) {
                         bag_.push_back({id, std::move(outgoing)});
@@ -110,6 +111,7 @@ public:
     std::map<std::uint64_t, std::optional<api::Failure>> reads;
     std::map<std::uint64_t, api::KeepAliveResult> kept;
     std::map<MemberId, std::vector<statemachine::Ptr<statemachine::Change>>> changes;
+    std::map<MemberId, paxos::Slot> diverged;
 
 private:
     void take(Turn::Answer& answer) {
@@ -378,6 +380,28 @@ TEST(Core, HandsLeadershipOverWhenItShutsDown) {
 
     EXPECT_NE(cluster.core(leader).status().role, "leader");
     EXPECT_NE(cluster.leader(), leader);
+}
+
+TEST(Core, SaysThatItMustEndWhenAMajorityAgreesOnAnotherState) {
+    Cluster cluster(3);
+    const auto leader = cluster.leader();
+    while (cluster.core(1).machine().applied() < HashBook::every_slots) {
+        cluster.submit(leader, put("a", "b"));
+    }
+    cluster.run_for(2'500);
+    EXPECT_THAT(cluster.core(1).status().alarms, testing::IsEmpty()) << "all agree";
+    EXPECT_THAT(cluster.diverged, testing::IsEmpty());
+
+    const proto::MemberReport another{.hashes = {{HashBook::every_slots, 1}}};
+    cluster.core(1).receive({2}, another);
+    cluster.settle();
+    EXPECT_THAT(cluster.core(1).status().alarms, testing::SizeIs(1));
+    EXPECT_THAT(cluster.diverged, testing::IsEmpty()) << "one of two: either may be wrong";
+    cluster.core(1).receive({3}, another);
+    cluster.settle();
+
+    EXPECT_THAT(cluster.diverged, testing::ElementsAre(testing::Pair(
+                                      MemberId{1}, paxos::Slot{HashBook::every_slots})));
 }
 
 TEST(Core, TellsWatchersEachChangeOnceAndInOrder) {

@@ -63,7 +63,7 @@ TEST_F(Log, OfANewMemberRemembersWhoItIsAndNothingElse) {
     EXPECT_EQ(log.identity(), sample_identity());
     EXPECT_EQ(log.boot(), 1U);
     EXPECT_EQ(log.oldest(), Slot{1});
-    EXPECT_THAT(log.pinned(), IsEmpty());
+    EXPECT_THAT(log.acquaintances(), IsEmpty());
     expect_equal(log.recover({}).value(), {});
 }
 
@@ -254,17 +254,28 @@ TEST_F(Log, ThatWasCutBeyondTheStateIsRefused) {
     EXPECT_THAT(log.recover({4}).error().what, testing::HasSubstr("set back"));
 }
 
-TEST_F(Log, PinsTheOthersOnFirstSight) {
+TEST_F(Log, RemembersTheOthersOverARestart) {
+    const Acquaintance first{.incarnation = 11, .boot = 1}, second{.incarnation = 22, .boot = 7};
+    const Acquaintance later{.incarnation = 11, .boot = 3, .mutual = true};
     {
         LogStore log = store();
-        EXPECT_TRUE(log.pin(1, 11));
-        EXPECT_TRUE(log.pin(10, 22));
-        EXPECT_TRUE(log.pin(1, 11));
-        EXPECT_FALSE(log.pin(1, 12));
+        log.remember(1, first);
+        log.remember(10, second);
+        log.remember(1, later);
     }
-    LogStore log = store();
-    EXPECT_FALSE(log.pin(1, 12));
-    EXPECT_EQ(log.pinned(), (std::map<std::uint16_t, std::uint64_t>{{1, 11}, {10, 22}}));
+
+    EXPECT_EQ(store().acquaintances(),
+              (std::map<std::uint16_t, Acquaintance>{{1, later}, {10, second}}));
+}
+
+TEST_F(Log, OfAStateThatDivergedIsNotOpenedAgain) {
+    {
+        LogStore log = store();
+        log.condemn({2'048});
+    }
+
+    EXPECT_THAT(LogStore::open({folder.path(), small_map}, sample_identity()).error().what,
+                testing::HasSubstr("its state at slot 2048 was not that of the other members"));
 }
 
 }  // namespace

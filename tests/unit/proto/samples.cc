@@ -117,8 +117,7 @@ std::vector<PeerMessage> peer_samples() {
         MemberReport{.applied = 13,
                      .client_address = "127.0.0.1:7400",
                      .version = "0.1.0",
-                     .state_hash = 14,
-                     .hashed = 12,
+                     .hashes = {{2'048, 14}, {1'024, 12}},
                      .durable = 11}};
 }
 
@@ -274,6 +273,8 @@ PeerMessage random_peer_message(Prng& prng) {
     }
     LearnAnswer answer{{random_number(prng)}, {random_number(prng)}, {random_number(prng)}, {}};
     while (prng.chance(70)) answer.values.push_back(random_value(prng));
+    std::vector<StateHash> hashes(prng.below(state_hashes_max + 1));
+    for (StateHash& hash : hashes) hash = {random_number(prng), random_number(prng)};
     const std::vector<PeerMessage> messages{
         Message{std::move(promise)},
         Message{std::move(answer)},
@@ -288,8 +289,7 @@ PeerMessage random_peer_message(Prng& prng) {
         KeepAliveAnswer{random_number(prng), static_cast<KeepAliveAnswer::Verdict>(prng.below(3)),
                         random_duration(prng)},
         MemberReport{random_number(prng), random_text(prng, label_bytes_max),
-                     random_text(prng, label_bytes_max), random_number(prng), random_number(prng),
-                     random_number(prng)}};
+                     random_text(prng, label_bytes_max), std::move(hashes), random_number(prng)}};
     return messages[prng.below(messages.size())];
 }
 
