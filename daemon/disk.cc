@@ -39,7 +39,6 @@ void Disk::start_log() {
     if (log_busy_) return;
     if (collecting_.records.empty()) {
         if (!collecting_.empty()) released(std::exchange(collecting_, {}).once_durable);
-        start_cut();
         return;
     }
     log_busy_ = true;
@@ -56,26 +55,32 @@ void Disk::on_log_durable(Batch batch) {
     durable_ = handed_;
     ++commits_;
     start_state();
-    // The next commit begins before the answers to this one are worked off; now and then a cut
-    // gets its turn first.
-    if (!collecting_.records.empty() && commits_ % 64 != 0) start_log();
+    start_keeping();
+    // The next commit begins before the answers to this one are worked off.
+    if (!collecting_.records.empty()) start_log();
     released(std::move(batch.once_durable));
-    if (!log_busy_) start_cut();
     if (!log_busy_) start_log();
 }
 
-// Between two batches, so that the hot path waits for one bounded transaction at most.
-void Disk::start_cut() {
-    if (log_busy_) return;
+void Disk::cut(paxos::Slot through) {
+    cut_target_ = std::max(cut_target_, through);
+    start_keeping();
+}
+
+// Bounded transactions: the next batch may come to wait for one.
+void Disk::start_keeping() {
+    if (keeping_) return;
     const paxos::Slot oldest = log_.oldest();
-    if (cut_target_ < oldest + cut_from) return;
+    const bool cuts = cut_target_ >= oldest + cut_from;
+    if (!cuts && !log_.wants_to_settle()) return;
     const paxos::Slot through{std::min(cut_target_.number, oldest.number + cut_step)};
-    log_busy_ = true;
-    log_writer_.start([this, through] {
-        log_.cut(through);
+    keeping_ = true;
+    log_keeper_.start([this, cuts, through] {
+        log_.settle();
+        if (cuts) log_.cut(through);
         post_([this] {
-            log_busy_ = false;
-            start_log();
+            keeping_ = false;
+            start_keeping();
         });
     });
 }

@@ -14,8 +14,10 @@ namespace gavel::daemon {
 
 // The two environments and their writers, as the core thread sees them. While one batch of the log
 // is being synced the next one collects (group commit); messages that rest on a batch come back
-// when it is durable. The state follows in the background: a batch of it is started only once every
-// record handed over before it is durable, and the log is cut only behind the durable state.
+// when it is durable. Meanwhile a third thread keeps the log: moves what stands in its journal to
+// the tables, and cuts what is no longer needed. The state follows in the background: a batch of it
+// is started only once every record handed over before it is durable, and the log is cut only
+// behind the durable state.
 //
 // Every call and callback is on the core thread, but for the writers' own jobs.
 class Disk {
@@ -35,13 +37,13 @@ public:
     void commit_state(StateBatch batch);
     statemachine::Revision durable_applied() const { return durable_applied_; }
 
-    // Entries up to `through` are no longer needed; removed some at a time, between batches.
-    void cut(paxos::Slot through) { cut_target_ = std::max(cut_target_, through); }
+    // Entries up to `through` are no longer needed; removed some at a time.
+    void cut(paxos::Slot through);
 
     // Chosen values for a peer that asks; bounded, on the core thread, from memory-mapped pages.
     paxos::LearnAnswer read(const paxos::LogRead& wanted) const;
 
-    bool idle() const { return !log_busy_ && collecting_.empty() && state_is_idle(); }
+    bool idle() const { return !log_busy_ && !keeping_ && collecting_.empty() && state_is_idle(); }
     std::uint64_t commits() const { return commits_; }
     persistence::LogStore& log() { return log_; }
     const persistence::LogStore& log() const { return log_; }
@@ -55,7 +57,7 @@ private:
     };
 
     void start_log();
-    void start_cut();
+    void start_keeping();
     void start_state();
     void on_log_durable(Batch batch);
 
@@ -64,6 +66,7 @@ private:
     Post post_;
     Batch collecting_;
     bool log_busy_ = false;
+    bool keeping_ = false;
     bool state_busy_ = false;
     std::uint64_t handed_ = 0;   // Batches given to the log's writer.
     std::uint64_t durable_ = 0;  // ... and known durable.
@@ -74,6 +77,7 @@ private:
     paxos::Slot cut_target_{};
     // Last, so that they end before what their jobs touch.
     Writer log_writer_;
+    Writer log_keeper_;
     Writer state_writer_;
 };
 

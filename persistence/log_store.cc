@@ -1,12 +1,16 @@
 #include "persistence/log_store.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <iterator>
+#include <mutex>
 #include <utility>
 
 #include "base/invariant.h"
 #include "persistence/failure.h"
 #include "persistence/folder.h"
+#include "persistence/journal.h"
 #include "persistence/marks.h"
 #include "persistence/owner.h"
 #include "persistence/recovery.h"
@@ -22,6 +26,9 @@ using paxos::Slot;
 constexpr const char* environment_name = "log";
 constexpr MDB_dbi tables_max = 8;
 constexpr std::size_t cut_batch = 4'096;
+// In one half of the journal. Both together are fewer than paxos::Limits::recent_slots, so that
+// what a peer asks the tables for has settled.
+constexpr std::size_t unsettled_max = 4'000;
 
 // A slot as MDB_INTEGERKEY wants it: eight bytes in the machine's order.
 class SlotKey {
@@ -63,6 +70,7 @@ void write_new_member(Transaction& transaction, const Identity& identity) {
     marks.put_chosen_prefix(transaction, {});
     marks.put_cut(transaction, {});
     marks.put_boot(transaction, 0);
+    marks.put_settled(transaction, 0);
 }
 
 std::string explain_diverged(Slot slot) {
@@ -93,21 +101,54 @@ std::optional<StorageError> mismatch(const Identity& there, const Identity& want
     return std::nullopt;
 }
 
+// The journal, and what it held when the last run ended.
+struct Unsettled {
+    Journal journal;
+    std::uint64_t batches{};
+    std::vector<paxos::Record> records{};
+};
+
+Result<Unsettled, StorageError> open_journal(const fs::path& place, const Identity& identity,
+                                             std::uint64_t settled) {
+    auto journal = Journal::open(place, owner_of(identity), identity.incarnation);
+    if (!journal) return journal.error();
+    const auto batches = journal->read(settled);
+    if (!batches) return in(place, batches.error());
+    Unsettled all{.journal = std::move(*journal), .batches = settled + batches->size()};
+    for (const auto& batch : *batches) {
+        auto records = unpacked_records(batch.payload);
+        if (!records) {
+            return in(place, {"its journal holds what no gaveld writes, in batch " +
+                              std::to_string(batch.number)});
+        }
+        std::move(records->begin(), records->end(), std::back_inserter(all.records));
+    }
+    return all;
+}
+
 }  // namespace
 
 struct LogStore::Impl {
-    Impl(FolderLock held, lmdb::Environment opened, Tables of, Identity who, Marks found)
+    Impl(FolderLock held, lmdb::Environment opened, Journal first, Tables of, Identity who,
+         Marks found)
         : lock(std::move(held)),
           environment(std::move(opened)),
+          journal(std::move(first)),
           tables(of),
           identity(std::move(who)),
           log_seal(owner_of(identity), "log"),
           marks(tables.meta, tables.promise, owner_of(identity)),
           written(found),
+          promised(found.promised),
+          batches(found.settled),
           chosen_prefix(found.chosen_prefix.number),
           cut(found.cut.number) {}
 
-    // One batch on its way to the disk.
+    bool is_ordinary(std::span<const paxos::Record> records) const;
+    void append(std::span<const paxos::Record> records, std::string_view payload);
+    paxos::Ballot settle(std::span<const paxos::Record> more);
+
+    // One batch on its way to the tables.
     struct Batch {
         Transaction transaction;
         Marks marks;
@@ -131,12 +172,21 @@ struct LogStore::Impl {
 
     FolderLock lock;
     lmdb::Environment environment;
+    Journal journal;
     Tables tables;
     Identity identity;
     Seal log_seal;
     MarkTable marks;
-    Marks written;  // As durable. The writer's.
-    Slot last;      // The largest slot in the table. The writer's.
+
+    std::mutex settling;  // Held by who changes the log's table. Guards the next two.
+    Marks written;        // As the tables have them.
+    Slot last;            // The largest slot in the table.
+
+    paxos::Ballot promised;  // As the tables have it. Of the thread that commits.
+    std::mutex adding;       // Guards the next three, and the journal. Taken after `settling`.
+    std::vector<paxos::Record> unsettled;
+    std::uint64_t batches;  // The number of the last one.
+    std::atomic<bool> half_full{};
     // For readers on other threads. Of the prefix recover() may know more than the record says.
     std::atomic<std::uint64_t> chosen_prefix;
     std::atomic<std::uint64_t> cut;
@@ -166,6 +216,7 @@ Result<LogStore, StorageError> LogStore::open(Options options, std::optional<Ide
         Transaction transaction(environment, Transaction::Kind::write);
         if (is_blank(transaction)) {
             if (!fresh) return in(folder, {"no Gavel data is here", true});
+            Journal::make(place);
             write_new_member(transaction, *fresh);
         }
         const Tables tables = open_tables(transaction, 0);
@@ -185,6 +236,8 @@ Result<LogStore, StorageError> LogStore::open(Options options, std::optional<Ide
         if (auto known = table.acquaintances(transaction); !known) {
             return in(folder, known.error());
         }
+        auto unsettled = open_journal(place, *identity, marks->settled);
+        if (!unsettled) return unsettled.error();
         ++marks->boot;
         table.put_boot(transaction, marks->boot);
         table.put_promised(transaction, marks->promised);
@@ -195,9 +248,12 @@ Result<LogStore, StorageError> LogStore::open(Options options, std::optional<Ide
         transaction.commit();
         if (auto error = sync_folder(place)) return *error;
 
-        auto impl = std::make_unique<Impl>(std::move(*lock), std::move(environment), tables,
+        auto impl = std::make_unique<Impl>(std::move(*lock), std::move(environment),
+                                           std::move(unsettled->journal), tables,
                                            std::move(*identity), *marks);
         impl->last = last;
+        impl->batches = unsettled->batches;
+        impl->settle(unsettled->records);
         return LogStore(std::move(impl));
     } catch (const lmdb::Error& error) {
         if (error.code == MDB_NOTFOUND || error.code == MDB_INVALID ||
@@ -221,21 +277,87 @@ std::uint64_t LogStore::boot() const { return impl_->written.boot; }
 void LogStore::commit(std::span<const paxos::Record> records) {
     if (records.empty()) return;
     try {
-        Impl::Batch batch{Transaction(impl_->environment, Transaction::Kind::write), impl_->written,
-                          impl_->last};
-        for (const auto& record : records) {
-            std::visit([&](const auto& alternative) { impl_->write(alternative, batch); }, record);
+        if (impl_->is_ordinary(records)) {
+            const std::string payload = packed(records);
+            if (Journal::can_hold(payload.size())) return impl_->append(records, payload);
         }
-        impl_->write_marks(batch);
-        batch.transaction.commit();
-
-        impl_->written = batch.marks;
-        impl_->last = batch.last;
-        const std::uint64_t prefix = batch.marks.chosen_prefix.number;
-        if (prefix > impl_->chosen_prefix) impl_->chosen_prefix = prefix;
+        impl_->promised = impl_->settle(records);
     } catch (const lmdb::Error& error) {
         end_process(environment_name, error);
     }
+}
+
+void LogStore::settle() {
+    try {
+        impl_->settle({});
+    } catch (const lmdb::Error& error) {
+        end_process(environment_name, error);
+    }
+}
+
+bool LogStore::wants_to_settle() const { return impl_->half_full; }
+
+// Promises and attempts are rare and the most precious: they go to the tables, where they stand
+// twice, at once.
+bool LogStore::Impl::is_ordinary(std::span<const paxos::Record> records) const {
+    return std::all_of(records.begin(), records.end(), [&](const paxos::Record& record) {
+        if (const auto* accept = std::get_if<paxos::AcceptRecord>(&record)) {
+            return accept->proposal.ballot <= promised;
+        }
+        return !std::holds_alternative<paxos::PromiseRecord>(record) &&
+               !std::holds_alternative<paxos::AttemptRecord>(record);
+    });
+}
+
+void LogStore::Impl::append(std::span<const paxos::Record> records, std::string_view payload) {
+    for (;;) {
+        {
+            const std::lock_guard guard(adding);
+            const bool crowded = unsettled.size() + records.size() > unsettled_max;
+            if (journal.has_room(payload.size()) && (!crowded || unsettled.empty())) {
+                journal.append(++batches, payload);
+                unsettled.insert(unsettled.end(), records.begin(), records.end());
+                half_full = unsettled.size() > unsettled_max / 2 ||
+                            journal.used() > Journal::half_bytes / 2;
+                return;
+            }
+        }
+        settle({});  // Waits for one that is under way, too.
+    }
+}
+
+// What stood in the journal, then `more`, in one durable transaction. What is committed meanwhile
+// goes to the journal's other half. Gives the promise as the tables have it now.
+paxos::Ballot LogStore::Impl::settle(std::span<const paxos::Record> more) {
+    const std::lock_guard one_at_a_time(settling);
+    std::vector<paxos::Record> moving;
+    std::uint64_t through = 0;
+    {
+        const std::lock_guard guard(adding);
+        moving.swap(unsettled);
+        through = batches;
+        half_full = false;
+        // The half turned to holds nothing that is not in the tables: it was left by an earlier
+        // settle(), which has ended.
+        journal.turn();
+    }
+    if (moving.empty() && more.empty()) return written.promised;
+
+    Batch batch{Transaction(environment, Transaction::Kind::write), written, last};
+    batch.marks.settled = through;
+    for (const auto records : {std::span<const paxos::Record>(moving), more}) {
+        for (const auto& record : records) {
+            std::visit([&](const auto& alternative) { write(alternative, batch); }, record);
+        }
+    }
+    write_marks(batch);
+    batch.transaction.commit();
+
+    written = batch.marks;
+    last = batch.last;
+    const std::uint64_t prefix = batch.marks.chosen_prefix.number;
+    if (prefix > chosen_prefix) chosen_prefix = prefix;
+    return written.promised;
 }
 
 // These do to the table what replay() does to the memory.
@@ -250,11 +372,13 @@ void LogStore::Impl::write(const paxos::AttemptRecord& record, Batch& batch) con
 
 void LogStore::Impl::write(const paxos::AcceptRecord& record, Batch& batch) const {
     batch.marks.promised = std::max(batch.marks.promised, record.proposal.ballot);
+    if (record.slot <= written.cut) return;  // It was cut before it settled.
     const auto before = entry(batch, record.slot);
     put(batch, record.slot, {record.proposal, before && before->chosen});
 }
 
 void LogStore::Impl::write(const paxos::ChosenRecord& record, Batch& batch) const {
+    if (record.slot <= written.cut) return;
     const auto before = entry(batch, record.slot);
     const auto ballot = before ? before->proposal.ballot : paxos::Ballot{};
     put(batch, record.slot, {{ballot, record.value}, true});
@@ -274,6 +398,9 @@ void LogStore::Impl::write_marks(Batch& batch) const {
     }
     if (batch.marks.chosen_prefix != written.chosen_prefix) {
         marks.put_chosen_prefix(batch.transaction, batch.marks.chosen_prefix);
+    }
+    if (batch.marks.settled != written.settled) {
+        marks.put_settled(batch.transaction, batch.marks.settled);
     }
 }
 
@@ -310,8 +437,9 @@ void LogStore::cut(Slot through) {
     }
 }
 
-// A bounded transaction, for the next batch waits for it.
+// A bounded transaction, for a commit may wait for it.
 void LogStore::Impl::cut_some(Slot through) {
+    const std::lock_guard one_at_a_time(settling);
     Transaction transaction(environment, Transaction::Kind::write);
     Slot reached = through;
     {
@@ -358,6 +486,7 @@ void LogStore::condemn(Slot slot) {
 
 Result<paxos::Durable, StorageError> LogStore::recover(Slot applied) const {
     try {
+        impl_->settle({});
         const Transaction transaction(impl_->environment, Transaction::Kind::read);
         const auto marks = impl_->marks.read(transaction);
         if (!marks) return marks.error();

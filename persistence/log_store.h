@@ -46,9 +46,9 @@ struct StorageError {
 [[noreturn]] void throw_exception_from_error(const StorageError& error,
                                              const boost::source_location& where);
 
-// The log environment: the protocol's memory, on the hot path. One writer thread; reads from any
-// thread. Every failed commit ends the process: a retry that "succeeds" may be a lie.
-// docs/storage.md has the format.
+// The log: the protocol's memory, on the hot path. Tables of LMDB, and before them a journal. One
+// thread commits, another may settle and cut meanwhile; reads from any thread. Every failed commit
+// ends the process: a retry that "succeeds" may be a lie. docs/storage.md has the format.
 class LogStore {
 public:
     struct Options {
@@ -74,9 +74,15 @@ public:
     // says; of the entries only those above `applied` are read. Verifies every record it reads.
     Result<paxos::Durable, StorageError> recover(paxos::Slot applied) const;
 
-    // One durable transaction. Returns when the records are on the disk, or not at all.
+    // Durable together. Returns when the records are on the disk, or not at all. Most batches
+    // become durable in the journal, and reach the tables by a later settle().
     void commit(std::span<const paxos::Record> records);
-    // Chosen values from `from` on: consecutive, at most `max_bytes` (one value at least).
+    // Moves what stands in the journal to the tables; while it does, commit() goes on. From any
+    // thread. Worth doing when wants_to_settle(); commit() does it itself once there is no room.
+    void settle();
+    bool wants_to_settle() const;
+    // Chosen values from `from` on: consecutive, at most `max_bytes` (one value at least). Of the
+    // latest some thousand, which may not have settled yet, it may give none.
     std::vector<paxos::Value> read_chosen(paxos::Slot from, std::size_t max_bytes) const;
     // Removes the entries up to `through`, which the durable state must hold, some at a time.
     // Durable when it returns.

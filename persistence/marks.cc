@@ -11,6 +11,7 @@ constexpr std::string_view attempt_key = "attempt";
 constexpr std::string_view prefix_key = "prefix";
 constexpr std::string_view cut_key = "cut";
 constexpr std::string_view boot_key = "boot";
+constexpr std::string_view settled_key = "settled";
 constexpr std::string_view diverged_key = "diverged";  // There only when it happened.
 constexpr std::string_view peer_prefix = "peer/";
 
@@ -36,11 +37,14 @@ Result<Marks, StorageError> MarkTable::read(const lmdb::Transaction& transaction
     if (!cut) return unreadable("cut");
     const auto boot = number(transaction, boot_key);
     if (!boot) return unreadable("boot counter");
+    const auto settled = number(transaction, settled_key);
+    if (!settled) return unreadable("settled batches");
     Marks marks{.promised = *highest_promise,
                 .attempted = paxos::Ballot::from_number(*attempted),
                 .chosen_prefix = {*prefix},
                 .cut = {*cut},
-                .boot = *boot};
+                .boot = *boot,
+                .settled = *settled};
     if (transaction.find(meta_, diverged_key)) {
         marks.diverged = paxos::Slot{number(transaction, diverged_key).value_or(0)};
     }
@@ -87,6 +91,10 @@ void MarkTable::put_cut(lmdb::Transaction& transaction, paxos::Slot slot) const 
 
 void MarkTable::put_boot(lmdb::Transaction& transaction, std::uint64_t boot) const {
     put(transaction, boot_key, boot);
+}
+
+void MarkTable::put_settled(lmdb::Transaction& transaction, std::uint64_t batch) const {
+    put(transaction, settled_key, batch);
 }
 
 void MarkTable::put_diverged(lmdb::Transaction& transaction, paxos::Slot slot) const {

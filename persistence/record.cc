@@ -49,6 +49,17 @@ public:
         return text;
     }
 
+    char byte() {
+        if (rest_.empty()) {
+            ok_ = false;
+            return 0;
+        }
+        const char byte = rest_.front();
+        rest_.remove_prefix(1);
+        return byte;
+    }
+
+    bool ok() const { return ok_; }
     bool complete() const { return ok_ && rest_.empty(); }
 
 private:
@@ -112,6 +123,79 @@ std::string packed(const Identity& identity) {
     append(payload, identity.format_level);
     append(payload, identity.initial_cluster);
     return payload;
+}
+
+namespace {
+
+// Kinds of records, as they stand in the journal.
+enum class Kind : char { promise = 'p', attempt = 'a', accept = 'v', chosen = 'c', prefix = 'x' };
+
+struct PackRecord {
+    std::string& onto;
+
+    void operator()(const paxos::PromiseRecord& record) const {
+        kind(Kind::promise, record.ballot.number());
+    }
+    void operator()(const paxos::AttemptRecord& record) const {
+        kind(Kind::attempt, record.ballot.number());
+    }
+    void operator()(const paxos::AcceptRecord& record) const {
+        kind(Kind::accept, record.slot.number);
+        append(onto, record.proposal.ballot.number());
+        append(onto, record.proposal.value.command.view());
+    }
+    void operator()(const paxos::ChosenRecord& record) const {
+        kind(Kind::chosen, record.slot.number);
+        append(onto, record.value.command.view());
+    }
+    void operator()(const paxos::PrefixRecord& record) const {
+        kind(Kind::prefix, record.slot.number);
+    }
+
+private:
+    void kind(Kind kind, std::uint64_t number) const {
+        onto += static_cast<char>(kind);
+        append(onto, number);
+    }
+};
+
+std::optional<paxos::Record> take_record(Unpacker& fields) {
+    const auto kind = static_cast<Kind>(fields.byte());
+    const std::uint64_t number = fields.number();
+    switch (kind) {
+        case Kind::promise:
+            return paxos::PromiseRecord{paxos::Ballot::from_number(number)};
+        case Kind::attempt:
+            return paxos::AttemptRecord{paxos::Ballot::from_number(number)};
+        case Kind::accept: {
+            const auto ballot = paxos::Ballot::from_number(fields.number());
+            return paxos::AcceptRecord{{number}, {ballot, {fields.text()}}};
+        }
+        case Kind::chosen:
+            return paxos::ChosenRecord{{number}, {fields.text()}};
+        case Kind::prefix:
+            return paxos::PrefixRecord{{number}};
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::string packed(std::span<const paxos::Record> records) {
+    std::string payload;
+    for (const auto& record : records) std::visit(PackRecord{payload}, record);
+    return payload;
+}
+
+std::optional<std::vector<paxos::Record>> unpacked_records(std::string_view payload) {
+    Unpacker fields(payload);
+    std::vector<paxos::Record> records;
+    while (!fields.complete()) {
+        auto record = take_record(fields);
+        if (!record || !fields.ok()) return std::nullopt;
+        records.push_back(std::move(*record));
+    }
+    return records;
 }
 
 std::string packed(const Acquaintance& acquaintance) {

@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "persistence/lmdb.h"
 #include "persistence/log_store.h"
@@ -25,9 +27,9 @@ public:
     // The payload, or nothing when the sum says otherwise.
     std::optional<std::string_view> open(std::string_view key, std::string_view stored) const;
 
-private:
     std::uint32_t sum(std::string_view key, std::string_view payload) const;
 
+private:
     std::uint32_t prefix_;
 };
 
@@ -37,9 +39,11 @@ std::string owner_of(const Identity& identity);
 // Numbers of eight bytes, least significant first, and text after its length.
 std::string packed(std::uint64_t number);
 std::string packed(const Identity& identity);
+std::string packed(std::span<const paxos::Record> records);
 std::string packed(const Acquaintance& acquaintance);
 std::optional<std::uint64_t> unpacked_number(std::string_view payload);
 std::optional<Acquaintance> unpacked_acquaintance(std::string_view payload);
+std::optional<std::vector<paxos::Record>> unpacked_records(std::string_view payload);
 std::optional<Identity> unpacked_identity(std::string_view payload);
 
 }  // namespace gavel::persistence

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "persistence/failure.h"
+#include "persistence/journal.h"
 #include "persistence/owner.h"
 #include "persistence/state_store.h"
 #include "proto/codec.h"
@@ -46,6 +47,7 @@ protected:
                 AcceptRecord{{slot}, {accepted, {"marked value " + std::to_string(slot)}}});
         }
         log.commit(records);
+        log.settle();
     }
     std::string refusal(std::optional<Identity> fresh = sample_identity()) {
         auto opened = open(std::move(fresh));
@@ -201,6 +203,30 @@ TEST_F(DataDirectory, WithADamagedTreeIsRefused) {
     write_file(log_file, bytes);
 
     EXPECT_NE(refusal(), "");
+}
+
+TEST_F(DataDirectory, WithoutItsJournalIsRefused) {
+    fill();
+    fs::remove(data / "log" / "journal");
+
+    EXPECT_THAT(refusal(), HasSubstr("must not vote"));
+}
+
+TEST_F(DataDirectory, HasItsPromiseInTheTablesWhateverBecomesOfTheJournal) {
+    fill();
+    const Ballot higher{.round = promised.round + 1, .member = {3}};
+    {
+        LogStore log = open().value();
+        log.commit(std::vector<Record>{AcceptRecord{{5}, {higher, {"v"}}}});
+        log.commit(std::vector<Record>{AcceptRecord{{6}, {higher, {"w"}}}});
+    }
+    write_file(data / "log" / "journal", std::string(2 * Journal::half_bytes, '\0'));
+
+    const Durable durable = open().value().recover({}).value();
+
+    EXPECT_EQ(durable.promised, higher);
+    EXPECT_TRUE(durable.log.contains({5})) << "what raised the promise stands beside it";
+    EXPECT_FALSE(durable.log.contains({6})) << "the journal had it";
 }
 
 TEST_F(DataDirectory, WithADamagedEntryReportsItAndGoesOn) {

@@ -194,6 +194,7 @@ TEST_F(Log, HandsOnWhatItLearnedBeyondItsPrefix) {
     LogStore log = store();
     log.commit(std::vector<Record>{ChosenRecord{{5}, {"five"}}, ChosenRecord{{6}, {}},
                                    ChosenRecord{{8}, {"eight"}}});
+    log.settle();
 
     EXPECT_THAT(log.read_chosen({5}, 1 << 20), ElementsAre(Value{"five"}, Value{}));
 }
@@ -244,6 +245,102 @@ TEST_F(Log, IsCutInPiecesAndForGood) {
     const LogStore log = store();
     EXPECT_EQ(log.oldest(), Slot{slots - 4});
     EXPECT_EQ(log.recover({slots}).value().cut, Slot{slots - 5});
+}
+
+TEST_F(Log, FindsInTheJournalWhatHasNotSettled) {
+    {
+        LogStore log = store();
+        log.commit(std::vector<Record>{PromiseRecord{ballot}});
+        log.commit(std::vector<Record>{accepted(1, "first"), accepted(2, "")});
+        log.commit(std::vector<Record>{ChosenRecord{{3}, {"learned"}}, PrefixRecord{{3}}});
+    }
+    const LogStore log = store();
+    const Durable durable = log.recover({}).value();
+
+    EXPECT_EQ(durable.chosen_prefix, Slot{3});
+    EXPECT_EQ(durable.promised, ballot);
+    EXPECT_THAT(durable.log, ElementsAre(std::pair{Slot{1}, LogEntry{{ballot, {"first"}}}},
+                                         std::pair{Slot{2}, LogEntry{{ballot, {}}}},
+                                         std::pair{Slot{3}, LogEntry{{{}, {"learned"}}, true}}));
+}
+
+TEST_F(Log, SettlesWhileItCommits) {
+    constexpr std::uint64_t slots = 30'000;
+    {
+        LogStore log = store();
+        log.commit(std::vector<Record>{PromiseRecord{ballot}});
+        std::atomic<bool> done{false};
+        std::thread keeper([&] {
+            while (!done) log.settle();
+        });
+        for (std::uint64_t slot = 1; slot <= slots; slot += 100) {
+            std::vector<Record> records;
+            for (std::uint64_t i = 0; i < 100; ++i) {
+                records.push_back(accepted(slot + i, std::to_string(slot + i)));
+            }
+            log.commit(records);
+        }
+        done = true;
+        keeper.join();
+    }
+
+    const Durable durable = store().recover({}).value();
+
+    ASSERT_THAT(durable.log, SizeIs(slots));
+    for (const auto& [slot, entry] : durable.log) {
+        ASSERT_EQ(entry.proposal.value.command, Bytes(std::to_string(slot.number)));
+    }
+}
+
+TEST_F(Log, SettlesByItselfWhenTheJournalIsFull) {
+    {
+        LogStore log = store();
+        log.commit(std::vector<Record>{PromiseRecord{ballot}});
+        const auto commit = [&](std::uint64_t first, std::uint64_t last, std::size_t bytes) {
+            std::vector<Record> records;
+            for (std::uint64_t slot = first; slot <= last; ++slot) {
+                records.push_back(accepted(slot, std::string(bytes, 'v')));
+            }
+            log.commit(records);
+        };
+        // Full by its bytes, by one batch that is larger than a half, by its records.
+        for (std::uint64_t slot = 1; slot <= 100; ++slot) commit(slot, slot, 150'000);
+        commit(101, 105, 1'000'000);
+        for (std::uint64_t slot = 106; slot < 9'000; slot += 500) commit(slot, slot + 499, 1);
+    }
+
+    const Durable durable = store().recover({}).value();
+
+    EXPECT_EQ(durable.log.size(), 9'105U);
+    EXPECT_THAT(durable.faulty, IsEmpty());
+}
+
+TEST_F(Log, WantsToSettleNowAndThen) {
+    LogStore log = store();
+    log.commit(std::vector<Record>{PromiseRecord{ballot}});
+    EXPECT_FALSE(log.wants_to_settle());
+
+    std::uint64_t slot = 0;
+    while (!log.wants_to_settle()) log.commit(std::vector<Record>{accepted(++slot, "v")});
+    EXPECT_GT(slot, 100U);
+    log.settle();
+
+    EXPECT_FALSE(log.wants_to_settle());
+}
+
+TEST_F(Log, DoesNotBringBackWhatWasCutBeforeItSettled) {
+    {
+        LogStore log = store();
+        log.commit(chosen_slots(9));
+        log.commit(std::vector<Record>{accepted(3, "again"), accepted(8, "again")});
+        log.cut({5});
+    }
+
+    const Durable durable = store().recover({9}).value();
+
+    EXPECT_EQ(durable.cut, Slot{5});
+    EXPECT_EQ(store().oldest(), Slot{6});
+    EXPECT_THAT(store().recover({5}).value().log, SizeIs(4));
 }
 
 TEST_F(Log, ThatWasCutBeyondTheStateIsRefused) {
