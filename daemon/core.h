@@ -27,8 +27,8 @@ struct Outgoing {
 };
 
 // What one turn of the core asks of the world. Whoever drives the core (the node, the simulator)
-// spends it in this order: records and what waits for them to the log's writer; messages; changes
-// to those who watch; then the answers.
+// spends it: messages and, in whichever order, records and what waits for them to the log's writer;
+// then changes to those who watch; then the answers.
 struct Turn {
     struct Submitted {
         std::uint64_t ticket{};

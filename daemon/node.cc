@@ -309,12 +309,13 @@ private:
                                {"leader", role.leader.number},
                                {"ballot", role.ballot.number()}});
         }
-        disk_.append(std::move(turn.records), std::move(turn.once_durable));
+        // The others have the longer way to an answer: what they wait for leaves first.
         for (const auto& outgoing : turn.at_once) peers_->send(outgoing.to, outgoing.message);
         for (const auto& wanted : turn.log_reads) {
             peers_->send(wanted.to, paxos::Message(disk_.read(wanted)));
         }
         peers_->flush();
+        disk_.append(std::move(turn.records), std::move(turn.once_durable));
         publish(std::move(turn.changes));
         for (auto& answer : turn.answers) {
             std::visit([this](auto& alternative) { deliver(alternative); }, answer);
