@@ -21,6 +21,7 @@ Observer::Observer(const Settings& settings, const Schedule& schedule, Reached& 
       trace_(trace),
       sabotaged_(settings.sabotage != Sabotage::none),
       machine_(fresh_machine(settings)) {
+    epochs_.learn(machine_.globals());
     hashes_.push_back(machine_.hash());
 }
 
@@ -60,11 +61,9 @@ void Observer::on_durable(MemberId member, const std::vector<paxos::Record>& rec
             seen.promised = ballot;
             note_value(accept->slot, ballot, value);
             accepted_at_[accept->slot][member] = ballot;
-            accepted_[{accept->slot, ballot}].insert(member);
-            const auto& voters = machine_.globals().epochs.front().members;
-            if (accepted_[{accept->slot, ballot}].size() * 2 > voters.size()) {
-                note_chosen(accept->slot, value);
-            }
+            auto& accepted = accepted_[{accept->slot, ballot}];
+            accepted.insert(member);
+            if (epochs_.is_quorum(accept->slot, accepted)) note_chosen(accept->slot, value);
         } else if (const auto* learned = std::get_if<paxos::ChosenRecord>(&record)) {
             const auto known = chosen_.find(learned->slot);
             expect(known != chosen_.end() && known->second == learned->value,
@@ -114,6 +113,7 @@ void Observer::execute_chosen() {
             tell(slot, *entry, applied);
             check_events(applied);
         }
+        epochs_.learn(machine_.globals());
         hashes_.push_back(machine_.hash());
         if (slot % 64 == 0) machine_.check_invariants();
     }
@@ -193,6 +193,8 @@ void Observer::check_message(MemberId from, const paxos::Message& message) {
         expect(durable || chosen_.contains(accepted->slot), "a vote rests on a durable record");
     } else if (const auto* accept = std::get_if<paxos::Accept>(&message)) {
         expect(accept->ballot.member == from, "a member proposes at ballots of its own");
+        expect(accept->slot.number <= seen.applied + settings_.alpha,
+               "nothing is proposed beyond the window");
         note_value(accept->slot, accept->ballot, accept->value);
     } else if (const auto* answer = std::get_if<paxos::LearnAnswer>(&message)) {
         if (!answer->values.empty()) reached_.count("learned by Learn");

@@ -10,6 +10,7 @@
 #include "daemon/core.h"
 #include "proto/peer_message.h"
 #include "statemachine/machine.h"
+#include "tests/simulation/epochs.h"
 #include "tests/simulation/reached.h"
 #include "tests/simulation/schedule.h"
 #include "tests/simulation/settings.h"
@@ -90,6 +91,7 @@ private:
     paxos::Ballot leading_{};
 
     statemachine::Machine machine_;
+    Epochs epochs_;
     std::vector<std::uint64_t> hashes_;  // By slot.
     std::map<statemachine::Revision, statemachine::Outcome> outcomes_;
     std::map<statemachine::Revision, std::string> changes_;
