@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "tests/simulation/reached.h"
 #include "tests/simulation/settings.h"
@@ -24,6 +25,9 @@ Outcome run(const Settings& settings, bool print = false);
 // first failure. True: every seed passed, and everything that a campaign of this size has to reach
 // was reached.
 bool run_campaign(std::uint64_t first, std::uint64_t count);
+
+// What a campaign has to reach, if it is large, and did not.
+std::vector<std::string> never_reached(const Reached& reached);
 
 // How to get back to a failure.
 std::string replay_command(std::uint64_t seed);

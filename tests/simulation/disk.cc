@@ -55,8 +55,14 @@ paxos::Durable Disk::recover(paxos::Slot applied) const {
 Time Disk::sync_time() {
     Time time = settings_.sync / 2 + prng_.below(settings_.sync);
     if (healed_) return time;
-    if (prng_.chance(settings_.slow_percent)) time += prng_.below(settings_.slow);
-    if (stalled_until_ > schedule_.now()) time += stalled_until_ - schedule_.now();
+    if (prng_.chance(settings_.slow_percent)) {
+        reached_.count("disk slow");
+        time += prng_.below(settings_.slow);
+    }
+    if (stalled_until_ > schedule_.now()) {
+        reached_.count("disk stalled");
+        time += stalled_until_ - schedule_.now();
+    }
     return time;
 }
 
@@ -76,6 +82,13 @@ void Disk::append(std::vector<paxos::Record> records, std::vector<daemon::Outgoi
     start_log();
 }
 
+void Disk::begin(Transaction transaction, Time lasts, std::function<void()> done) {
+    callbacks_.begins(transaction, lasts);
+    schedule_.after(lasts, [this, run = run_, done = std::move(done)] {
+        if (run == run_) done();
+    });
+}
+
 void Disk::start_log() {
     if (syncing_ || cutting_) return;
     if (collecting_.records.empty()) {
@@ -87,9 +100,7 @@ void Disk::start_log() {
     }
     syncing_ = std::exchange(collecting_, {});
     ++handed_;
-    schedule_.after(sync_time(), [this, run = run_] {
-        if (run == run_) on_log_durable();
-    });
+    begin(Transaction::log, sync_time(), [this] { on_log_durable(); });
 }
 
 void Disk::write(const std::vector<paxos::Record>& records) {
@@ -115,17 +126,19 @@ void Disk::cut(paxos::Slot through) { cut_target_ = std::max(cut_target_, throug
 
 void Disk::start_cut() {
     if (syncing_ || cutting_ || cut_target_ < log_.cut + settings_.log_cut_at_least) return;
-    cutting_ = true;
-    schedule_.after(sync_time(), [this, run = run_, through = cut_target_] {
-        if (run != run_) return;
-        cutting_ = false;
-        log_.log.erase(log_.log.begin(), log_.log.upper_bound(through));
-        log_.faulty.erase(log_.faulty.begin(), log_.faulty.upper_bound(through));
-        log_.cut = through;
-        reached_.count("log cut");
-        callbacks_.cut(through);
+    cutting_ = cut_target_;
+    begin(Transaction::cut, sync_time(), [this] {
+        cut_now(*std::exchange(cutting_, {}));
         start_log();
     });
+}
+
+void Disk::cut_now(paxos::Slot through) {
+    log_.log.erase(log_.log.begin(), log_.log.upper_bound(through));
+    log_.faulty.erase(log_.faulty.begin(), log_.faulty.upper_bound(through));
+    log_.cut = through;
+    reached_.count("log cut");
+    callbacks_.cut(through);
 }
 
 paxos::LearnAnswer Disk::read(const paxos::LogRead& wanted) const {
@@ -160,9 +173,7 @@ void Disk::start_state() {
     state_busy_ = true;
     syncing_state_ = std::move(held_state_);
     held_state_.reset();
-    schedule_.after(2 * sync_time(), [this, run = run_] {
-        if (run == run_) on_state_durable();
-    });
+    begin(Transaction::state, 2 * sync_time(), [this] { on_state_durable(); });
 }
 
 void Disk::write(const daemon::StateBatch& batch) {
@@ -188,32 +199,34 @@ void Disk::on_state_durable() {
 
 void Disk::crash() {
     ++run_;
-    if (syncing_) {
-        const bool survives = prng_.chance(50);
-        reached_.count(survives ? "log batch under way survived a crash"
-                                : "log batch under way lost in a crash");
-        if (survives) write(syncing_->records);
-    }
+    if (syncing_ && survives("log batch under way")) write(syncing_->records);
     if (!collecting_.records.empty()) reached_.count("collected log batch lost in a crash");
+    if (cutting_ && survives("cut under way")) cut_now(*cutting_);
+    if (held_state_) reached_.count("held state batch lost in a crash");
     if (syncing_state_) {
-        const bool survives = prng_.chance(50);
-        reached_.count(survives ? "state batch under way survived a crash"
-                                : "state batch under way lost in a crash");
-        if (!survives && settings_.sabotage == Sabotage::state_is_torn) {
+        if (survives("state batch under way")) {
+            write(*syncing_state_);
+        } else if (settings_.sabotage == Sabotage::state_is_torn) {
             syncing_state_->rows.resize(syncing_state_->rows.size() / 2);
             write(*syncing_state_);
         }
-        if (survives) write(*syncing_state_);
     }
     syncing_.reset();
     collecting_ = {};
-    cutting_ = false;
+    cutting_.reset();
     handed_ = done_ = 0;
     state_busy_ = false;
     held_state_.reset();
     syncing_state_.reset();
     cut_target_ = {};
     stalled_until_ = 0;
+}
+
+bool Disk::survives(const char* transaction) {
+    const bool survives = prng_.chance(50);
+    reached_.count(std::string(transaction) +
+                   (survives ? " survived a crash" : " lost in a crash"));
+    return survives;
 }
 
 bool Disk::spoil_an_entry() {

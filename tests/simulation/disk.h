@@ -23,11 +23,14 @@ namespace gavel::simulation {
 // not at all. What is kept is kept as bytes of the production codec.
 class Disk {
 public:
+    enum class Transaction : std::uint8_t { log, cut, state };
     struct Callbacks {
         // Records, durable now, in order; then what waited for them.
         std::function<void(const std::vector<paxos::Record>&)> durable{};
         std::function<void(std::vector<daemon::Outgoing>)> released{};
         std::function<void(paxos::Slot)> cut{};
+        // A transaction begins that will take so long.
+        std::function<void(Transaction, Time)> begins{};
     };
 
     Disk(const Settings& settings, Schedule& schedule, Reached& reached, std::uint64_t seed,
@@ -60,6 +63,8 @@ private:
     };
 
     Time sync_time();
+    // `done` follows once the transaction is durable, unless there is a crash first.
+    void begin(Transaction transaction, Time lasts, std::function<void()> done);
     void start_log();
     void start_cut();
     void start_state();
@@ -67,6 +72,9 @@ private:
     void on_state_durable();
     void write(const std::vector<paxos::Record>& records);
     void write(const daemon::StateBatch& batch);
+    void cut_now(paxos::Slot through);
+    // Counts what becomes of the transaction under way when the member crashes.
+    bool survives(const char* transaction);
 
     const Settings& settings_;
     Schedule& schedule_;
@@ -85,7 +93,7 @@ private:
     std::uint64_t run_ = 0;  // Changed by a crash: what was scheduled before is void.
     Batch collecting_;
     std::optional<Batch> syncing_;
-    bool cutting_ = false;
+    std::optional<paxos::Slot> cutting_;
     std::uint64_t handed_ = 0;
     std::uint64_t done_ = 0;
     bool state_busy_ = false;

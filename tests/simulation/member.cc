@@ -25,10 +25,13 @@ Member::Member(Surroundings around, paxos::MemberId id)
                  },
              .released =
                  [this](std::vector<daemon::Outgoing> messages) { release(std::move(messages)); },
-             .cut = [this](paxos::Slot through) { around_.observer.on_cut(id_, through); }}) {
+             .cut = [this](paxos::Slot through) { around_.observer.on_cut(id_, through); },
+             .begins = [this](Disk::Transaction transaction,
+                              Time lasts) { on_transaction(transaction, lasts); }}) {
     clock_offset_ms_ = static_cast<std::int64_t>(prng_.below(2'000));
     if (around.settings.clocks_drift) {
         clock_drift_percent_ = static_cast<std::int64_t>(prng_.below(11)) - 5;
+        if (clock_drift_percent_ != 0) around.reached.count("clock drifted");
     }
 }
 
@@ -42,6 +45,7 @@ void Member::start() {
     const paxos::Slot applied{machine.applied()};
     const std::uint64_t boot = disk_.next_boot();
     around_.trace.line(around_.schedule.now(), id_.number, "starts", boot, applied.number);
+    if (boot > 1) around_.reached.count("member restarted");
     core_ = std::make_unique<daemon::Core>(
         daemon::Core::Config{.self = id_,
                              .boot = boot,
@@ -69,16 +73,24 @@ void Member::crash() {
     paused_until_ = 0;
     tick_missed_ = false;
     crash_in_.reset();
+    crash_during_.reset();
     disk_.crash();
     for (auto& [ticket, answered] : std::exchange(waiting_, {})) answered(nullptr, nullptr);
     for (auto& sink : std::exchange(sinks_, {})) sink(nullptr);
 }
 
-bool Member::crash_point() {
+bool Member::crash_point(const char* where) {
     if (!crash_in_ || (*crash_in_)-- > 0) return false;
-    around_.reached.count("crash between two effects");
+    around_.reached.count(where);
     crash();
     return true;
+}
+
+void Member::on_transaction(Disk::Transaction transaction, Time lasts) {
+    if (crash_during_ != transaction) return;
+    around_.schedule.after(prng_.below(lasts + 1), [this, run = run_] {
+        if (run == run_ && crash_during_) crash();
+    });
 }
 
 void Member::pause(Time lasts) {
@@ -103,6 +115,7 @@ void Member::stall_disk(Time lasts) {
 
 void Member::jump_clock(std::int64_t by_ms) {
     around_.trace.line(around_.schedule.now(), id_.number, "clock jumps", by_ms);
+    around_.reached.count(by_ms < 0 ? "clock jumped back" : "clock jumped ahead");
     clock_offset_ms_ += by_ms;
 }
 
@@ -117,6 +130,7 @@ void Member::spoil_disk() {
 void Member::heal() {
     disk_.heal();
     crash_in_.reset();
+    crash_during_.reset();
     if (is_paused()) {
         paused_until_ = around_.schedule.now();
         turn_scheduled_ = false;
@@ -220,19 +234,24 @@ void Member::spend(daemon::Turn turn) {
                            "applied", core_->machine().applied());
     }
     const std::uint64_t run = run_;
-    if (crash_point()) return;
+    const bool writes = !turn.records.empty();
+    if (crash_point(writes ? "crash before records reach the disk" : "crash after a turn")) return;
     disk_.append(std::move(turn.records), std::move(turn.once_durable));
-    if (run != run_ || crash_point()) return;
+    if (run != run_ || crash_point("crash before messages leave")) return;
     for (const auto& outgoing : turn.at_once) {
         send(outgoing.to, outgoing.message);
-        if (crash_point()) return;
+        if (crash_point("crash between two messages")) return;
     }
     for (const auto& wanted : turn.log_reads) send(wanted.to, paxos::Message(disk_.read(wanted)));
     if (!turn.changes.empty()) {
+        if (crash_point("crash before watchers are told")) return;
         for (auto& sink : sinks_) sink(&turn.changes);
     }
-    for (const auto& each : turn.answers) answer(each);
-    crash_point();
+    for (const auto& each : turn.answers) {
+        if (crash_point("crash before a client is answered")) return;
+        answer(each);
+    }
+    crash_point("crash after a turn");
 }
 
 void Member::send(paxos::MemberId to, const proto::PeerMessage& message) {
@@ -246,7 +265,7 @@ void Member::send(paxos::MemberId to, const proto::PeerMessage& message) {
 
 // What waited for the disk.
 void Member::release(std::vector<daemon::Outgoing> messages) {
-    if (!core_ || crash_point()) return;
+    if (!core_ || crash_point("crash when a batch is durable and its answers wait")) return;
     if (is_paused()) {
         around_.schedule.after(paused_until_ - around_.schedule.now(),
                                [this, run = run_, messages = std::move(messages)]() mutable {
@@ -256,7 +275,7 @@ void Member::release(std::vector<daemon::Outgoing> messages) {
     }
     for (const auto& outgoing : messages) {
         send(outgoing.to, outgoing.message);
-        if (crash_point()) return;
+        if (crash_point("crash between two answers that waited for the disk")) return;
     }
 }
 

@@ -49,6 +49,9 @@ public:
     void crash();
     // At the n-th point from now at which that may make a difference.
     void crash_soon(std::uint64_t points) { crash_in_ = points; }
+    // In the middle of the next such transaction.
+    void crash_during(Disk::Transaction transaction) { crash_during_ = transaction; }
+    bool is_doomed() const { return crash_in_ || crash_during_; }
     void pause(Time lasts);
     void stall_disk(Time lasts);
     void jump_clock(std::int64_t by_ms);
@@ -72,7 +75,8 @@ private:
     void send(paxos::MemberId to, const proto::PeerMessage& message);
     void release(std::vector<daemon::Outgoing> messages);
     void answer(const daemon::Turn::Answer& answer);
-    bool crash_point();
+    bool crash_point(const char* where);
+    void on_transaction(Disk::Transaction transaction, Time lasts);
     bool is_paused() const { return around_.schedule.now() < paused_until_; }
     paxos::Tick monotonic() const;
     statemachine::TimeMs wall() const;
@@ -92,6 +96,7 @@ private:
     std::int64_t clock_offset_ms_ = 0;
     std::int64_t clock_drift_percent_ = 0;
     std::optional<std::uint64_t> crash_in_;
+    std::optional<Disk::Transaction> crash_during_;
     std::uint64_t turns_ = 0;
     std::uint64_t last_ticket_ = 0;
     std::map<std::uint64_t, Answered> waiting_;

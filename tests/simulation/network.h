@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -40,13 +41,17 @@ public:
     Time delay();
 
 private:
+    using Way = std::pair<paxos::MemberId, paxos::MemberId>;
+
     const Settings& settings_;
     Schedule& schedule_;
     Reached& reached_;
     Deliver deliver_;
     Prng prng_;
     bool healed_ = false;
-    std::set<std::pair<paxos::MemberId, paxos::MemberId>> cuts_;
+    std::set<Way> cuts_;
+    std::map<Way, std::uint64_t> sent_;
+    std::map<Way, std::uint64_t> newest_arrived_;
 };
 
 }  // namespace gavel::simulation

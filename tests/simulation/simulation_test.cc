@@ -11,6 +11,10 @@
 namespace gavel::simulation {
 namespace {
 
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::IsSupersetOf;
+
 TEST(Simulation, GivesTheSameTraceForTheSameSeed) {
     for (const std::uint64_t seed : {7U, 21U, 42U}) {
         const Outcome once = run(Settings::of_seed(seed));
@@ -24,6 +28,28 @@ TEST(Simulation, GivesTheSameTraceForTheSameSeed) {
 
 TEST(Simulation, GivesAnotherTraceForAnotherSeed) {
     EXPECT_NE(run(Settings::of_seed(7)).trace_hash, run(Settings::of_seed(8)).trace_hash);
+}
+
+// The faults that a campaign promises, each by its own counter.
+TEST(Simulation, FailsACampaignThatNeverMetOneOfItsFaults) {
+    const Reached nothing;
+    const auto all = never_reached(nothing);
+    EXPECT_THAT(
+        all, IsSupersetOf({"clock jumped ahead", "clock jumped back", "clock drifted", "disk slow",
+                           "disk stalled", "member paused", "member restarted", "message late",
+                           "message lost", "message overtaken", "message repeated",
+                           "partition, one-way", "partition, symmetric"}));
+
+    Reached reached;
+    for (const auto& what : all) reached.count(what);
+    EXPECT_THAT(never_reached(reached), IsEmpty());
+    for (const auto& what : all) {
+        Reached all_but_one;
+        for (const auto& other : all) {
+            if (other != what) all_but_one.count(other);
+        }
+        EXPECT_THAT(never_reached(all_but_one), ElementsAre(what));
+    }
 }
 
 TEST(Simulation, PassesTheSeedsThatOnceFailed) {

@@ -48,6 +48,7 @@ private:
     void every(Time period, std::function<void()> trouble);
     void crash_some();
     void crash(Member& victim);
+    void restart_later(Member& member);
     void restart(Member& member);
     void partition();
     void hand_over();
