@@ -80,6 +80,7 @@ TEST(ClusterLock, KeepsAWaitersPlaceWhenItsMemberDies) {
     cluster.start_all();
     const std::size_t leader = cluster.leader();
     const std::size_t dying = (leader + 1) % 3;
+    const std::size_t refuge = (leader + 2) % 3;
     auto steady = cluster.client(leader);
     const std::string holder = open_session(steady);
     const std::string early = open_session(steady);
@@ -88,34 +89,41 @@ TEST(ClusterLock, KeepsAWaitersPlaceWhenItsMemberDies) {
     const KeptAlive a(cluster, holder);
     const KeptAlive b(cluster, early);
     const KeptAlive c(cluster, late);
-
-    const auto queue_length = [&] {
+    const auto queue = [&] {
+        std::vector<std::string> sessions;
         const auto lock = steady.call("GET", "/v1/locks/deploy").json();
-        return lock.contains("queue") ? lock["queue"].size() : 0;
+        for (const auto& waiter : lock["queue"]) sessions.push_back(waiter["session"]);
+        return sessions;
     };
-    std::thread lost([&] {
-        auto client = cluster.client(dying);
-        acquire(client, early, "?wait=60s");  // Its member dies: no answer.
-    });
-    ASSERT_TRUE(eventually([&] { return queue_length() == 1; }));
-    std::thread later([&] {
-        auto client = cluster.client(leader);
-        acquire(client, late, "?wait=3s");
-    });
-    ASSERT_TRUE(eventually([&] { return queue_length() == 2; }));
+    const auto wait_through = [&](std::size_t member, const std::string& session) {
+        return std::async(std::launch::async, [&cluster, member, session] {
+            auto client = cluster.client(member);
+            return acquire(client, session, "?wait=60s");
+        });
+    };
 
+    auto lost = wait_through(dying, early);
+    ASSERT_TRUE(eventually([&] { return queue() == std::vector{early}; }));
+    auto second = wait_through(leader, late);
+    ASSERT_TRUE(eventually([&] { return queue() == std::vector{early, late}; }));
     cluster.kill(dying);
-    lost.join();
-    auto refuge = cluster.client((leader + 2) % 3);
-    std::future<Answer> granted =
-        std::async(std::launch::async, [&] { return acquire(refuge, early, "?wait=60s"); });
-    later.join();
-    EXPECT_TRUE(eventually([&] { return queue_length() == 1; })) << "the late one gave up";
-    const auto place = steady.call("GET", "/v1/locks/deploy").json();
-    EXPECT_EQ(place["queue"][0]["session"], early) << place.dump();
-    ASSERT_EQ(steady.call("DELETE", "/v1/locks/deploy?session=" + holder).status, 200);
+    EXPECT_EQ(lost.get().status, 0) << "no answer: its member is dead";
+    auto first = wait_through(refuge, early);
+    auto at_refuge = cluster.client(refuge);
+    ASSERT_TRUE(eventually(
+        [&] { return at_refuge.call("GET", "/v1/status").json().value("waiting", 0) == 1; }));
+    EXPECT_EQ(queue(), (std::vector{early, late}));
 
-    EXPECT_EQ(granted.get().status, 201);
+    ASSERT_EQ(steady.call("DELETE", "/v1/locks/deploy?session=" + holder).status, 200);
+    const Answer granted_first = first.get();
+    ASSERT_EQ(granted_first.status, 201) << granted_first.body;
+    EXPECT_EQ(queue(), std::vector{late});
+    EXPECT_EQ(second.wait_for(0s), std::future_status::timeout) << "the late one still waits";
+    ASSERT_EQ(steady.call("DELETE", "/v1/locks/deploy?session=" + early).status, 200);
+    const Answer granted_second = second.get();
+
+    ASSERT_EQ(granted_second.status, 201) << granted_second.body;
+    EXPECT_GT(granted_second.json()["token"], granted_first.json()["token"]);
 }
 
 TEST(ClusterLock, IsHeldByOneAtATimeUnderContentionThroughAllMembers) {
