@@ -1,13 +1,11 @@
 #include "tests/simulation/campaign.h"
 
-#include <unistd.h>
-
 #include <array>
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 
 #include "tests/simulation/failure.h"
+#include "tests/simulation/last_words.h"
 #include "tests/simulation/world.h"
 
 namespace gavel::simulation {
@@ -79,26 +77,6 @@ constexpr std::array must_be_reached{
     "watch resumed",
 };
 
-// The seed that is running, for the handler below: a broken invariant() ends the process.
-volatile std::uint64_t running_seed = 0;
-std::array<char, 160> abort_message{};
-
-void name_the_seed(int) {
-    // The text was made ready before the run: only write() is safe here.
-    std::size_t length = 0;
-    while (abort_message[length] != '\0') ++length;
-    if (::write(STDOUT_FILENO, abort_message.data(), length) < 0) ::_exit(134);
-    ::_exit(134);
-}
-
-void announce(std::uint64_t seed) {
-    running_seed = seed;
-    std::snprintf(abort_message.data(), abort_message.size(),
-                  "seed %llu failed: an invariant broke (see above)\nreplay: %s\n",
-                  static_cast<unsigned long long>(seed), replay_command(seed).c_str());
-    std::signal(SIGABRT, name_the_seed);
-}
-
 }  // namespace
 
 std::vector<std::string> never_reached(const Reached& reached) {
@@ -109,12 +87,8 @@ std::vector<std::string> never_reached(const Reached& reached) {
     return missing;
 }
 
-std::string replay_command(std::uint64_t seed) {
-    return "gavel-sim --seed " + std::to_string(seed) + " --trace";
-}
-
 Outcome run(const Settings& settings, bool print) {
-    announce(settings.seed);
+    name_seed_at_the_end(settings.seed);
     Outcome outcome;
     Trace trace(print);
     World world(settings, trace);
@@ -127,7 +101,6 @@ Outcome run(const Settings& settings, bool print) {
     outcome.trace_lines = trace.lines();
     outcome.simulated = world.simulated();
     outcome.reached = world.reached();
-    std::signal(SIGABRT, SIG_DFL);
     return outcome;
 }
 
@@ -136,11 +109,13 @@ bool run_campaign(std::uint64_t first, std::uint64_t count) {
     const auto began = Clock::now();
     Reached reached;
     Time simulated = 0;
+    name_seed_at_the_end(first);
+    std::fprintf(stderr, "seeds %llu to %llu\n", static_cast<unsigned long long>(first),
+                 static_cast<unsigned long long>(first + count - 1));
     for (std::uint64_t seed = first; seed - first < count; ++seed) {
         const Outcome outcome = run(Settings::of_seed(seed));
         if (outcome.failure) {
-            std::printf("seed %llu failed: %s\nreplay: %s\n", static_cast<unsigned long long>(seed),
-                        outcome.failure->c_str(), replay_command(seed).c_str());
+            std::printf("%s", failure_report(seed, *outcome.failure).c_str());
             return false;
         }
         reached.add(outcome.reached);

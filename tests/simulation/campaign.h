@@ -29,7 +29,4 @@ bool run_campaign(std::uint64_t first, std::uint64_t count);
 // What a campaign has to reach, if it is large, and did not.
 std::vector<std::string> never_reached(const Reached& reached);
 
-// How to get back to a failure.
-std::string replay_command(std::uint64_t seed);
-
 }  // namespace gavel::simulation

@@ -1,12 +1,14 @@
 // gavel-sim: whole clusters in one thread, from a seed.
 
-#include <charconv>
 #include <cstdint>
 #include <cstdio>
-#include <optional>
-#include <string_view>
+#include <string>
+#include <variant>
+#include <vector>
 
 #include "tests/simulation/campaign.h"
+#include "tests/simulation/last_words.h"
+#include "tests/simulation/options.h"
 
 namespace {
 
@@ -24,65 +26,17 @@ constexpr const char* usage =
     "  --first-seed K  where to begin\n"
     "  --help          this text\n"
     "\n"
-    "Exit code: 0 when all passed, 1 when one failed, 2 for a bad option.\n";
-
-struct Options {
-    std::optional<std::uint64_t> seed{};
-    std::optional<std::uint64_t> seeds{};
-    std::optional<std::uint64_t> first_seed{};
-    bool trace = false;
-    bool help = false;
-};
-
-std::optional<std::uint64_t> number(std::string_view text) {
-    std::uint64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-    return value;
-}
-
-// Nothing: a bad option.
-std::optional<Options> parse(int count, char** words) {
-    Options options;
-    for (int i = 1; i < count; ++i) {
-        std::string_view word = words[i];
-        if (word == "--help") {
-            options.help = true;
-            continue;
-        }
-        if (word == "--trace") {
-            options.trace = true;
-            continue;
-        }
-        std::optional<std::uint64_t> value;
-        if (const auto equals = word.find('='); equals != std::string_view::npos) {
-            value = number(word.substr(equals + 1));
-            word = word.substr(0, equals);
-        } else if (i + 1 < count) {
-            value = number(words[++i]);
-        }
-        if (!value) return std::nullopt;
-        if (word == "--seed") {
-            options.seed = value;
-        } else if (word == "--seeds") {
-            options.seeds = value;
-        } else if (word == "--first-seed") {
-            options.first_seed = value;
-        } else {
-            return std::nullopt;
-        }
-    }
-    const bool one = options.seed && !options.seeds && !options.first_seed;
-    const bool many = options.seeds && !options.seed && !options.trace;
-    if (!options.help && !one && !many) return std::nullopt;
-    return options;
-}
+    "Exit code: 0 when all passed, 1 when one failed, 2 for a bad option. A run that ends by a\n"
+    "signal, as a broken invariant does, names its seed first.\n";
 
 int run_one(std::uint64_t seed, bool trace) {
+    // If it crashes, every line up to there is wanted.
+    if (trace) std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
+    std::printf("seed %s\n", std::to_string(seed).c_str());
+    std::fflush(stdout);
     const Outcome outcome = run(Settings::of_seed(seed), trace);
     if (outcome.failure) {
-        std::printf("seed %llu failed: %s\nreplay: %s\n", static_cast<unsigned long long>(seed),
-                    outcome.failure->c_str(), replay_command(seed).c_str());
+        std::printf("%s", failure_report(seed, *outcome.failure).c_str());
         return 1;
     }
     std::printf("seed %llu passed: %llu events, trace %016llx\n",
@@ -95,15 +49,16 @@ int run_one(std::uint64_t seed, bool trace) {
 }  // namespace
 
 int main(int count, char** words) {
-    const auto options = parse(count, words);
-    if (!options) {
-        std::fputs(usage, stderr);
+    const auto parsed = parse_options({words + (count > 0 ? 1 : 0), words + count});
+    if (const auto* bad = std::get_if<BadOption>(&parsed)) {
+        std::fprintf(stderr, "gavel-sim: %s (see --help)\n", bad->text.c_str());
         return 2;
     }
-    if (options->help) {
+    const auto& options = std::get<Options>(parsed);
+    if (options.help) {
         std::fputs(usage, stdout);
         return 0;
     }
-    if (options->seed) return run_one(*options->seed, options->trace);
-    return run_campaign(options->first_seed.value_or(1), *options->seeds) ? 0 : 1;
+    if (options.seed) return run_one(*options.seed, options.trace);
+    return run_campaign(options.first_seed.value_or(1), *options.seeds) ? 0 : 1;
 }
