@@ -19,7 +19,7 @@ public:
             move_a_message();
             if (prng_.chance(20)) cluster_.pass(prng_.between(1, 40));
             if (prng_.chance(60)) cluster_.make_durable(anyone(), prng_.between(1, 4));
-            if (prng_.chance(30)) cluster_.propose(a_leader(), "c" + std::to_string(++number_));
+            if (prng_.chance(30)) cluster_.propose(a_leader(), next_command());
             if (prng_.chance(5)) cluster_.read(anyone(), ++number_);
             if (prng_.chance(2)) cluster_.checkpoint(anyone());
             if (prng_.chance(chaos_.crashes)) crash_or_restart();
@@ -43,6 +43,10 @@ public:
     }
 
 private:
+    std::string next_command() {
+        return chaos_.next_command ? chaos_.next_command() : "c" + std::to_string(++number_);
+    }
+
     MemberId anyone() { return cluster_.members()[prng_.below(cluster_.members().size())]; }
 
     // A member that may propose, as a client looks for one; anyone when there is none.
@@ -88,6 +92,10 @@ private:
                 continue;
             }
             if (prng_.chance(chaos_.duplication)) cluster_.duplicate(index);
+            if (prng_.chance(chaos_.delay)) {
+                cluster_.hold_up(index, prng_.between(1, 1'000));
+                continue;
+            }
             cluster_.deliver(index);
         }
     }

@@ -11,6 +11,8 @@
 namespace gavel::paxos {
 namespace {
 
+constexpr std::uint64_t heartbeat_ms = 100;  // The replicas' own.
+
 std::map<Slot, Epoch> first_epoch(const ClusterOptions& options) {
     const auto& voters = options.voters.empty() ? options.members : options.voters;
     return {{Slot{1}, Epoch{1, voters, {}}}};
@@ -28,10 +30,27 @@ Cluster::Cluster(ClusterOptions options)
 
 Cluster::~Cluster() { EXPECT_THAT(observer_.violations(), testing::IsEmpty()); }
 
+Met& Met::operator+=(const Met& other) {
+    lost += other.lost;
+    cut_off += other.cut_off;
+    repeated += other.repeated;
+    overtaken += other.overtaken;
+    delayed += other.delayed;
+    crashes += other.crashes;
+    restarts += other.restarts;
+    writes_lost += other.writes_lost;
+    return *this;
+}
+
 // ---- Time ---------------------------------------------------------------------------------------
 
 void Cluster::pass(std::uint64_t ms) {
     now_ = now_ + ms;
+    std::erase_if(held_up_, [&](const auto& held_up) {
+        if (held_up.first > now_) return false;
+        bag_.push_back(held_up.second);
+        return true;
+    });
     for (const MemberId id : options_.members) turn(id, TimePassed{now_});
 }
 
@@ -53,15 +72,43 @@ bool Cluster::run_until(const std::function<bool()>& holds, std::uint64_t ms) {
 
 void Cluster::send(MemberId from, const Envelope& envelope) {
     observer_.sent(envelope, from, at(from).disk, at(from).replica->chosen_prefix());
-    const Flying flying{from, envelope.peer, envelope.message};
+    const Flying flying{from, envelope.peer, envelope.message, now_};
     sent_.push_back(flying);
-    if (losing_ && losing_(flying)) return;
+    if (losing_ && losing_(flying)) {
+        ++met_.cut_off;
+        return;
+    }
     bag_.push_back(flying);
 }
 
+Flying Cluster::take(std::size_t index) {
+    Flying flying = std::move(bag_.at(index));
+    bag_.erase(bag_.begin() + static_cast<std::ptrdiff_t>(index));
+    return flying;
+}
+
+void Cluster::lose(std::size_t index) {
+    take(index);
+    ++met_.lost;
+}
+
+void Cluster::duplicate(std::size_t index) {
+    bag_.push_back(bag_.at(index));
+    ++met_.repeated;
+}
+
+void Cluster::hold_up(std::size_t index, std::uint64_t ms) {
+    held_up_.emplace_back(now_ + ms, take(index));
+}
+
 void Cluster::deliver(std::size_t index) {
-    const Flying flying = bag_.at(index);
-    lose(index);
+    const Flying flying = take(index);
+    const auto end = bag_.begin() + static_cast<std::ptrdiff_t>(index);
+    const bool overtakes = std::any_of(bag_.begin(), end, [&](const Flying& earlier) {
+        return earlier.from == flying.from && earlier.to == flying.to;
+    });
+    if (overtakes) ++met_.overtaken;
+    if (now_ - flying.sent_at > heartbeat_ms) ++met_.delayed;
     if (members_.contains(flying.to)) turn(flying.to, Received{{flying.from, flying.message}});
 }
 
@@ -122,13 +169,17 @@ void Cluster::make_unreadable(MemberId member, Slot slot) {
 
 void Cluster::checkpoint(MemberId member) {
     // The state may not be ahead of the log on the disk.
-    if (at(member).unsynced.empty()) at(member).checkpoint = {at(member).executed.size()};
+    if (!is_up(member) || !at(member).unsynced.empty()) return;
+    at(member).checkpoint = {at(member).executed.size()};
+    if (options_.executor != nullptr) options_.executor->store(member);
 }
 
 // ---- Members ------------------------------------------------------------------------------------
 
 void Cluster::crash(MemberId id) {
     Member& member = at(id);
+    ++met_.crashes;
+    met_.writes_lost += member.unsynced.size();
     member.replica.reset();
     member.unsynced.clear();
     member.inbox.clear();
@@ -139,7 +190,8 @@ void Cluster::crash(MemberId id) {
 void Cluster::restart(MemberId id) {
     if (is_up(id)) crash(id);
     Member& member = at(id);
-    ++member.boot;
+    if (++member.boot > 1) ++met_.restarts;
+    if (options_.executor != nullptr) options_.executor->restore(id);
     const Replica::Config config{.self = id,
                                  .boot = member.boot,
                                  .seed = options_.seed * 1'000 + id.number * 100 + member.boot,
@@ -256,6 +308,7 @@ void Cluster::execute(MemberId id, const Chosen& chosen) {
     observer_.handed_out(id, chosen.slot, chosen.value);
     EXPECT_EQ(chosen.slot.number, member.executed.size() + 1) << "executed out of order";
     member.executed.push_back(chosen.value);
+    if (options_.executor != nullptr) options_.executor->execute(id, chosen.slot, chosen.value);
     Executed executed{chosen.slot, std::nullopt};
     const auto members = members_named_by(chosen.value);
     if (!members.empty()) executed.left = observer_.epoch_of(chosen.slot + options_.alpha);

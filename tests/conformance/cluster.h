@@ -23,6 +23,7 @@ struct Flying {
     MemberId from{};
     MemberId to{};
     Message message{};
+    Tick sent_at{};
 
     template <class T>
     const T* as() const {
@@ -36,6 +37,17 @@ bool is(const Flying& flying) {
     return flying.as<T>() != nullptr;
 }
 
+// What commands do to the members' states, for a test that wants more than their order.
+class Executor {
+public:
+    virtual ~Executor() = default;
+    virtual void execute(MemberId member, Slot slot, const Value& value) = 0;
+    // The member's state is durable as it is now.
+    virtual void store(MemberId member) = 0;
+    // The member starts from what was stored last.
+    virtual void restore(MemberId member) = 0;
+};
+
 struct ClusterOptions {
     std::vector<MemberId> members{m1, m2, m3};
     std::vector<MemberId> voters{};  // Of the first epoch; empty: all members.
@@ -43,6 +55,21 @@ struct ClusterOptions {
     std::uint64_t seed = 1;
     bool elections = true;
     Limits limits{};
+    Executor* executor = nullptr;  // Outlives the cluster.
+};
+
+// How often the adversary did something.
+struct Met {
+    std::size_t lost = 0;
+    std::size_t cut_off = 0;
+    std::size_t repeated = 0;
+    std::size_t overtaken = 0;  // Arrived before one that was sent earlier on the same way.
+    std::size_t delayed = 0;    // Under way for more than a heartbeat.
+    std::size_t crashes = 0;
+    std::size_t restarts = 0;
+    std::size_t writes_lost = 0;
+
+    Met& operator+=(const Met& other);
 };
 
 // A whole cluster in one thread: replicas, a bag of messages, disks that lose at a crash what they
@@ -66,8 +93,10 @@ public:
     // ---- Network
     const std::vector<Flying>& bag() const { return bag_; }
     void deliver(std::size_t index);
-    void duplicate(std::size_t index) { bag_.push_back(bag_.at(index)); }
-    void lose(std::size_t index) { bag_.erase(bag_.begin() + static_cast<std::ptrdiff_t>(index)); }
+    void duplicate(std::size_t index);
+    // Back in the bag when so much time has passed.
+    void hold_up(std::size_t index, std::uint64_t ms);
+    void lose(std::size_t index);
     // The oldest one that is picked; false: there is none.
     bool deliver_first(const Pick& pick);
     // Until the bag is empty, or holds nothing that is picked.
@@ -121,6 +150,7 @@ public:
     bool all_executed(std::size_t slots);
 
     Observer& observer() { return observer_; }
+    const Met& met() const { return met_; }
     const std::vector<MemberId>& members() const { return options_.members; }
     Tick now() const { return now_; }
 
@@ -144,6 +174,7 @@ private:
     };
 
     Member& at(MemberId member) { return members_.at(member); }
+    Flying take(std::size_t index);
     void turn(MemberId id, const Input& input);
     void drain(MemberId id);
     void carry_out(MemberId id, Effects effects);
@@ -158,8 +189,10 @@ private:
     Tick now_{1'000};
     std::map<MemberId, Member> members_;
     std::vector<Flying> bag_;
+    std::vector<std::pair<Tick, Flying>> held_up_;  // Until when.
     std::vector<Flying> sent_;
     Pick losing_;
+    Met met_;
 };
 
 }  // namespace gavel::paxos

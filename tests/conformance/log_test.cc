@@ -2,8 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "statemachine/machine.h"
+#include <set>
+
+#include "proto/codec.h"
 #include "tests/conformance/chaos.h"
+#include "tests/conformance/executors.h"
+#include "tests/unit/statemachine/chance.h"
 
 namespace gavel::paxos {
 namespace {
@@ -11,6 +15,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Pair;
+using ::testing::SizeIs;
 
 Pick accept_of(Slot slot, MemberId receiver) {
     return [=](const Flying& flying) {
@@ -38,37 +43,38 @@ std::map<Slot, Value> proposed_by(const Cluster& cluster, MemberId member, std::
     return proposed;
 }
 
-// Executes a history as a state machine that stores one key per command, and gives its hash after
-// each slot.
-std::vector<std::uint64_t> hashes_of(const std::vector<Value>& history) {
-    statemachine::Machine machine{{}, 8, {}};
-    std::vector<std::uint64_t> hashes;
-    for (std::size_t at = 0; at < history.size(); ++at) {
-        if (history[at].is_noop()) {
-            machine.apply_noop(at + 1);
-        } else {
-            statemachine::Entry entry;
-            entry.request = {.member = 1, .boot = 1, .number = at + 1};
-            entry.stamp = 1'700'000'000'000 + at;
-            entry.command = statemachine::PutKey{.key = "k" + std::to_string(at % 5),
-                                                 .value = history[at].command};
-            machine.apply(at + 1, entry);
-        }
-        machine.check_invariants();
-        hashes.push_back(machine.hash());
-    }
-    return hashes;
-}
-
+// Sessions, locks with their queues, keys, idempotency keys, repeats and leader starts, with limits
+// so small that commands reach them.
 TEST(Log, S27_EqualCommandsLeaveEqualStatesOverCrashesAndReplay) {
-    Cluster cluster({.seed = 27});
-    ASSERT_TRUE(run_chaos(cluster, 27, {.steps = 6'000, .crashes = 3}));
+    std::size_t slots = 0;
+    std::size_t executed_again = 0;
+    std::size_t loaded_rows = 0;
+    std::set<std::size_t> commands;
+    std::set<std::size_t> outcomes;
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        Executors executors(statemachine::tight, 64);
+        statemachine::Chance chance(seed);
+        Cluster cluster({.seed = seed, .executor = &executors});
 
-    const auto first = hashes_of(cluster.executed(m1));
+        ASSERT_TRUE(run_chaos(
+            cluster, seed,
+            {.steps = 8'000,
+             .crashes = 2,
+             .next_command = [&] { return proto::encode(chance.entry(executors.newest())); }}))
+            << "seed " << seed;
 
-    EXPECT_GT(first.size(), 50U);
-    EXPECT_EQ(hashes_of(cluster.executed(m2)), first);
-    EXPECT_EQ(hashes_of(cluster.executed(m3)), first);
+        ASSERT_THAT(executors.differences(), IsEmpty()) << "seed " << seed;
+        slots += cluster.observer().history().size();
+        executed_again += executors.executed_again();
+        loaded_rows += executors.loaded_rows();
+        commands.insert(executors.commands().begin(), executors.commands().end());
+        outcomes.insert(executors.outcomes().begin(), executors.outcomes().end());
+    }
+    EXPECT_GT(slots, 5'000U);
+    EXPECT_GT(executed_again, 1'000U) << "slots executed once more after a crash";
+    EXPECT_GT(loaded_rows, 1'000U) << "rows that such a state was made of";
+    EXPECT_THAT(commands, SizeIs(std::variant_size_v<statemachine::Command>));
+    EXPECT_THAT(outcomes, SizeIs(std::variant_size_v<statemachine::Outcome>));
 }
 
 TEST(Log, S28_EveryServerProposesVotesAndLearns) {

@@ -1,136 +1,13 @@
 #include <gmock/gmock.h>
 
-#include <deque>
 #include <map>
 
-#include "base/prng.h"
+#include "chance.h"
 #include "driver.h"
 #include "statemachine/row_hash.h"
 
 namespace gavel::statemachine {
 namespace {
-
-// So small that a few hundred commands reach every one of them.
-constexpr Limits tight{.sessions = 5,
-                       .locks_held = 4,
-                       .locks_per_session = 3,
-                       .waiters = 6,
-                       .free_locks = 2,
-                       .keys = 6,
-                       .key_bytes = 120,
-                       .history_changes = 8,
-                       .history_bytes = 1'500,
-                       .request_window = 6,
-                       .idempotency_keys = 5,
-                       .idempotency_ms = 2'000};
-
-// Random commands over a handful of names, sessions and tokens, many of them senseless.
-class Chance {
-public:
-    explicit Chance(std::uint64_t seed) : prng_(seed) {}
-
-    Entry entry(const Machine& machine) {
-        Entry entry{.request = request(),
-                    .stamp = static_cast<TimeMs>(10'000 + machine.applied() * 50) -
-                             static_cast<TimeMs>(prng_.below(200)),
-                    .command = command(machine)};
-        if (prng_.chance(40)) {
-            entry.idempotency = IdempotencyKey{name("k", 9), prng_.below(3)};
-        }
-        if (prng_.chance(10) && !sent_.empty()) return sent_[prng_.below(sent_.size())];
-        sent_.push_back(entry);
-        if (sent_.size() > 20) sent_.pop_front();
-        return entry;
-    }
-    bool percent(std::uint64_t percent) { return prng_.chance(percent); }
-
-private:
-    std::string name(const char* prefix, std::uint64_t count) {
-        return prefix + std::to_string(prng_.below(count));
-    }
-
-    RequestId request() {
-        const auto member = static_cast<MemberNumber>(prng_.below(4));
-        if (prng_.chance(2)) ++boot_[member];
-        std::uint64_t& number = number_[member];
-        number += prng_.below(3);
-        return {member, boot_[member], number - std::min(number, prng_.below(8))};
-    }
-
-    SessionId session(const Machine& machine) {
-        const auto& sessions = machine.sessions();
-        if (sessions.empty() || prng_.chance(5)) return prng_.below(50);
-        return std::next(sessions.begin(), static_cast<long>(prng_.below(sessions.size())))->first;
-    }
-
-    Token token(const Machine& machine, const std::string& lock) {
-        const auto found = machine.lock(lock);
-        if (!found || prng_.chance(20)) return prng_.below(50);
-        return found->holder ? found->holder->token : found->last_release->token;
-    }
-
-    Revision attempt(const Machine& machine, const std::string& lock, SessionId session) {
-        for (const auto& waiter : machine.explain(lock).queue) {
-            if (waiter->session == session && prng_.chance(80)) return waiter->attempt;
-        }
-        return prng_.below(50);
-    }
-
-    Precondition precondition(const Machine& machine, const std::string& key) {
-        const auto value = machine.key(key);
-        if (prng_.chance(50)) return {};
-        return {static_cast<Precondition::Kind>(prng_.below(5)),
-                {value ? value->modified : 1, prng_.below(20)}};
-    }
-
-    Command command(const Machine& machine) {
-        const SessionId who = session(machine);
-        const std::string lock = name("lock/", 5), key = name("key/", 8);
-        switch (prng_.below(16)) {
-            case 0:
-                return LeaderStart{static_cast<MemberNumber>(1 + prng_.below(3))};
-            case 1:
-            case 2:
-                return OpenSession{.name = "s",
-                                   .ttl = 1'000,
-                                   .lock_delay = static_cast<DurationMs>(prng_.below(2) * 100)};
-            case 3:
-                return EndSession{who};
-            case 4:
-                return ExpireSession{who, prng_.chance(80) ? machine.globals().leader_start : 1};
-            case 5:
-                return EndLockDelay{lock, token(machine, lock)};
-            case 6:
-                return LeaveQueue{lock, who, attempt(machine, lock, who)};
-            case 7:
-            case 8: {
-                ReleaseLock release{.name = lock};
-                if (prng_.chance(70)) release.session = who;
-                if (prng_.chance(50)) release.token = token(machine, lock);
-                return release;
-            }
-            case 9:
-            case 10:
-            case 11:
-            case 12:
-                return AcquireLock{.name = lock,
-                                   .session = who,
-                                   .metadata = name("m", 3),
-                                   .wait = prng_.chance(75) ? 5'000 : 0};
-            case 13:
-            case 14:
-                return PutKey{.key = key,
-                              .value = Bytes(std::string(prng_.below(40), 'v')),
-                              .precondition = precondition(machine, key)};
-            default:
-                return DeleteKey{.key = key, .precondition = precondition(machine, key)};
-        }
-    }
-
-    Prng prng_;
-    std::deque<Entry> sent_;
-    std::map<MemberNumber, std::uint64_t> boot_, number_;
-};
 
 std::map<RowKey, std::uint64_t> hashes(const std::vector<Row>& rows) {
     std::map<RowKey, std::uint64_t> hashes;

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+
+#include "base/prng.h"
+#include "statemachine/machine.h"
+
+namespace gavel::statemachine {
+
+// So small that a few hundred commands reach every one of them.
+inline constexpr Limits tight{.sessions = 5,
+                              .locks_held = 4,
+                              .locks_per_session = 3,
+                              .waiters = 6,
+                              .free_locks = 2,
+                              .keys = 6,
+                              .key_bytes = 120,
+                              .history_changes = 8,
+                              .history_bytes = 1'500,
+                              .request_window = 6,
+                              .idempotency_keys = 5,
+                              .idempotency_ms = 2'000};
+
+// Random commands over a handful of names, sessions and tokens, many of them senseless, some of
+// them repeats.
+class Chance {
+public:
+    explicit Chance(std::uint64_t seed) : prng_(seed) {}
+
+    // The next one for a machine in this state.
+    Entry entry(const Machine& machine);
+    bool percent(std::uint64_t percent) { return prng_.chance(percent); }
+
+private:
+    std::string name(const char* prefix, std::uint64_t count);
+    RequestId request();
+    SessionId session(const Machine& machine);
+    Token token(const Machine& machine, const std::string& lock);
+    Revision attempt(const Machine& machine, const std::string& lock, SessionId session);
+    Precondition precondition(const Machine& machine, const std::string& key);
+    Command command(const Machine& machine);
+
+    Prng prng_;
+    std::deque<Entry> sent_;
+    std::map<MemberNumber, std::uint64_t> boot_, number_;
+};
+
+}  // namespace gavel::statemachine
