@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <set>
+
 #include "tests/conformance/chaos.h"
 
 namespace gavel::paxos {
@@ -39,11 +42,14 @@ TEST(Decision, S01_OneServerActsAsAcceptorLearnerAndProposer) {
     ASSERT_THAT(cluster.history(m2), ElementsAre("first"));
     ASSERT_GT(sent_by(cluster, m2, is<Accepted>), 0U);
 
+    // With m3 down, its own promise and vote are needed for a majority.
+    cluster.crash(m3);
     lead(cluster, m2);
     cluster.propose(m2, "second");
     cluster.deliver_all();
 
     EXPECT_GT(sent_by(cluster, m2, is<Accept>), 0U);
+    EXPECT_THAT(cluster.history(m2), ElementsAre("first", "second"));
     EXPECT_THAT(cluster.history(m1), ElementsAre("first", "second"));
 }
 
@@ -127,6 +133,23 @@ TEST(Decision, S06_WhatIsProposedIsChosenAndLearnedOnceTheNetworkHeals) {
         5'000));
 }
 
+// One lost message is no reason for an election: the leader sends again what has no answer.
+TEST(Decision, S06_WhatIsLostIsSentAgainByTheSameLeader) {
+    Cluster cluster;
+    const MemberId leader = cluster.elect();
+    const Ballot ballot = cluster.replica(leader).ballot();
+    cluster.losing(is<Accept>);
+    cluster.propose(leader, "patient");
+    cluster.run(1'000);
+    ASSERT_EQ(cluster.observer().chosen_count(), 0U);
+
+    cluster.losing({});
+
+    EXPECT_TRUE(cluster.run_until([&] { return cluster.all_executed(1); }, 1'000));
+    EXPECT_EQ(cluster.replica(leader).ballot(), ballot);
+    EXPECT_THAT(cluster.history(leader), ElementsAre("patient"));
+}
+
 TEST(Decision, S08_AClusterOfOneServesAndLosesNothing) {
     Cluster cluster({.members = {m1}});
     cluster.elect();
@@ -199,6 +222,53 @@ TEST(Decision, S12_EveryLaterBallotProposesTheChosenValue) {
 
             EXPECT_THAT(cluster.history(next), ElementsAre("chosen", "later"));
             EXPECT_EQ(cluster.observer().proposals({1}).size(), 2U);
+        }
+    }
+}
+
+// m1 and m2 hold an older value that was never chosen. Whoever recovers through whichever majority
+// tells the two apart by their ballots.
+void expect_the_chosen_value(MemberId next, MemberId second, MemberId third) {
+    Cluster cluster({.members = five, .elections = false});
+    lead(cluster, m1);
+    cluster.propose(m1, "older");
+    cluster.deliver_first(to<Accept>(m2));
+    cluster.lose_all();
+    cluster.losing([](const Flying& flying) { return flying.to == m1 || flying.to == m2; });
+    lead(cluster, m3);
+    cluster.propose(m3, "chosen");
+    cluster.deliver_first(to<Accept>(m4));
+    cluster.deliver_first(to<Accept>(m5));
+    cluster.deliver_all(is<Accepted>);
+    cluster.lose_all();
+    ASSERT_EQ(*cluster.observer().chosen({1}), Value{"chosen"});
+
+    const std::set<MemberId> majority{next, second, third};
+    cluster.losing([&](const Flying& flying) {
+        return !majority.contains(flying.from) || !majority.contains(flying.to);
+    });
+    // Its first ballot may be too low: m3's is not known everywhere.
+    for (int tries = 0; tries < 2 && cluster.leader() != next; ++tries) {
+        cluster.stand(next);
+        cluster.deliver_all();
+    }
+    ASSERT_EQ(cluster.replica(next).role(), Role::leader);
+    cluster.propose(next, "later");
+    cluster.deliver_all();
+
+    EXPECT_EQ(cluster.observer().proposals({1}).rbegin()->second, Value{"chosen"});
+    EXPECT_THAT(cluster.history(next), ElementsAre("chosen", "later"));
+}
+
+TEST(Decision, S12_AnOlderValueDoesNotComeBackThroughAnyMajority) {
+    for (const MemberId next : five) {
+        for (const MemberId second : five) {
+            for (const MemberId third : five) {
+                if (next == second || next == third || !(second < third)) continue;
+                SCOPED_TRACE(testing::Message() << "member " << next.number << " with "
+                                                << second.number << " and " << third.number);
+                expect_the_chosen_value(next, second, third);
+            }
         }
     }
 }

@@ -12,13 +12,15 @@ namespace {
 
 const std::vector<MemberId> five{m1, m2, m3, m4, m5};
 
-// Runs `seeds` of them and says which seed failed first.
-void expect_all_heal(const ClusterOptions& options, const Chaos& chaos, std::uint64_t seeds) {
+// Runs `seeds` of them and says which seed failed first; adds up what they met.
+void expect_all_heal(const ClusterOptions& options, const Chaos& chaos, std::uint64_t seeds,
+                     Met* met = nullptr) {
     for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
         ClusterOptions own = options;
         own.seed = seed;
         Cluster cluster(own);
         ASSERT_TRUE(run_chaos(cluster, seed, chaos)) << "seed " << seed;
+        if (met != nullptr) *met += cluster.met();
     }
 }
 
@@ -56,8 +58,20 @@ TEST(RandomRuns, S04_ChooseOneValuePerSlotWhenPromisesComeInParts) {
 }
 
 TEST(RandomRuns, S07_SurviveLossDuplicationReorderingPartitionsAndRestarts) {
-    expect_all_heal({.alpha = 3}, {.loss = 25, .duplication = 25, .crashes = 4, .partitions = 4},
-                    150);
+    Met met;
+    expect_all_heal({.alpha = 3},
+                    {.loss = 20, .duplication = 25, .delay = 10, .crashes = 4, .partitions = 4},
+                    150, &met);
+
+    // The model allows all of this, so all of it has to have happened.
+    EXPECT_GT(met.delayed, 1'000U);
+    EXPECT_GT(met.lost, 5'000U);
+    EXPECT_GT(met.cut_off, 2'000U);
+    EXPECT_GT(met.repeated, 5'000U);
+    EXPECT_GT(met.overtaken, 2'000U);
+    EXPECT_GT(met.crashes, 2'000U);
+    EXPECT_GT(met.restarts, 2'000U);
+    EXPECT_GT(met.writes_lost, 100U);
 }
 
 // One member's disk loses entries: what it cannot read it never reports as "nothing accepted".
