@@ -138,9 +138,13 @@ TEST(KilledWriter, LosesNothingThatItAcknowledgedAndNothingInHalves) {
         }
 
         const Stores stores = Stores::open(folder.path());
-        const auto globals = stores.state.load(
-            [](const statemachine::Row& row) { EXPECT_EQ(row.key.key, "batch"); });
+        std::uint64_t modified = 0;
+        const auto globals = stores.state.load([&](const statemachine::Row& row) {
+            EXPECT_EQ(row.key.key, "batch");
+            modified = std::get<statemachine::Ptr<statemachine::KeyValue>>(row.value)->modified;
+        });
         const Slot applied{globals.value().value().applied};
+        EXPECT_EQ(modified, applied.number) << "the rows are those of the applied slot";
         const Durable durable = stores.log.recover(applied).value();
 
         ASSERT_GE(durable.chosen_prefix.number, (last_batch + 1) * batch_slots);

@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <map>
+#include <set>
+#include <thread>
 
 #include "base/prng.h"
 #include "proto/codec.h"
@@ -69,6 +72,32 @@ TEST_F(State, GivesBackTheRowsAndTheGlobalsTheyBelongTo) {
     EXPECT_EQ(rows_of(again), (Rows{{session.key, proto::encode(session.value)},
                                     {key.key, proto::encode(key.value)}}));
     EXPECT_EQ(again.load([](const Row&) {}).value(), globals);
+}
+
+// Rows and applied slot change together: whoever looks meanwhile, as after a crash, finds the state
+// of one slot.
+TEST_F(State, IsAtAnyMomentThatOfOneSlot) {
+    StateStore state = store();
+    state.commit(std::vector<Row>{key_row("k", "v", 1)}, {.applied = 1});
+    std::atomic<bool> done = false;
+    std::thread writer([&] {
+        for (Revision slot = 2; slot <= 60; ++slot) {
+            state.commit(std::vector<Row>{key_row("k", "v", slot)}, {.applied = slot});
+        }
+        done = true;
+    });
+
+    std::set<Revision> seen;
+    while (!done) {
+        Revision modified = 0;
+        const auto globals = state.load(
+            [&](const Row& row) { modified = std::get<Ptr<KeyValue>>(row.value)->modified; });
+        EXPECT_EQ(globals.value()->applied, modified);
+        seen.insert(modified);
+    }
+    writer.join();
+
+    EXPECT_GT(seen.size(), 1U);
 }
 
 TEST_F(State, MovesItsAppliedSlotWithoutAnyRow) {
