@@ -1,0 +1,135 @@
+#include "daemon/disk.h"
+
+#include <gmock/gmock.h>
+
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+
+#include "tests/unit/persistence/scratch.h"
+
+namespace gavel::daemon {
+namespace {
+
+using persistence::LogStore;
+using persistence::ScratchFolder;
+using persistence::StateStore;
+using statemachine::Revision;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr std::uint64_t small_map = 64ULL << 20;
+constexpr paxos::MemberId m1{1}, m2{2}, m3{3};
+
+paxos::Ballot ballot(std::uint64_t round) { return {.round = round, .member = m1}; }
+
+Outgoing message_to(paxos::MemberId to) { return {to, paxos::Message(paxos::Learn{})}; }
+
+StateBatch state_at(Revision applied) { return {.rows = {}, .globals = {.applied = applied}}; }
+
+// A disk on real files. What its writers report waits until the test says so: this is the core
+// thread.
+class DiskTest : public ::testing::Test {
+protected:
+    DiskTest() { open(); }
+
+    void open() {
+        auto log = LogStore::open({folder_.path(), small_map}, persistence::sample_identity());
+        auto state = StateStore::open({folder_.path(), log.value().identity(), small_map});
+        disk_ = std::make_unique<Disk>(std::move(log.value()), std::move(state.value()), 0,
+                                       [this](auto report) { post(std::move(report)); });
+        disk_->released = [this](std::vector<Outgoing> messages) {
+            for (const auto& message : messages) {
+                released_.push_back(message.to);
+                promised_then_.push_back(promised_on_disk());
+            }
+        };
+    }
+    // Waits for the writers' transactions, and for nothing that would follow them.
+    void close() {
+        disk_.reset();
+        reports_.clear();
+    }
+
+    void run_reports_until_idle() {
+        while (!disk_->idle()) {
+            std::function<void()> report;
+            {
+                std::unique_lock lock(mutex_);
+                reported_.wait(lock, [this] { return !reports_.empty(); });
+                report = std::move(reports_.front());
+                reports_.pop_front();
+            }
+            report();
+        }
+    }
+
+    paxos::Ballot promised_on_disk() { return disk_->log().recover({}).value().promised; }
+    Revision applied_on_disk() {
+        const auto globals = disk_->state().load([](const statemachine::Row&) {});
+        return globals.value().value_or(statemachine::Globals{}).applied;
+    }
+
+    ScratchFolder folder_;
+    std::mutex mutex_;
+    std::condition_variable reported_;
+    std::deque<std::function<void()>> reports_;
+    std::vector<paxos::MemberId> released_;
+    std::vector<paxos::Ballot> promised_then_;
+    std::unique_ptr<Disk> disk_;
+
+private:
+    void post(std::function<void()> report) {
+        const std::lock_guard lock(mutex_);
+        reports_.push_back(std::move(report));
+        reported_.notify_one();
+    }
+};
+
+TEST_F(DiskTest, ReleasesAMessageOnlyWhenWhatItRestsOnIsDurable) {
+    disk_->append({paxos::PromiseRecord{ballot(1)}}, {message_to(m2)});
+    disk_->append({paxos::PromiseRecord{ballot(2)}}, {message_to(m3)});
+    EXPECT_THAT(released_, IsEmpty());
+
+    run_reports_until_idle();
+
+    EXPECT_THAT(released_, ElementsAre(m2, m3));
+    EXPECT_GE(promised_then_.at(0), ballot(1));
+    EXPECT_GE(promised_then_.at(1), ballot(2));
+}
+
+// A repeated promise rests on a record that may still be under way.
+TEST_F(DiskTest, LetsAMessageWithoutRecordsWaitForThoseBeforeIt) {
+    disk_->append({}, {message_to(m1)});
+    EXPECT_THAT(released_, ElementsAre(m1)) << "nothing is under way";
+
+    disk_->append({paxos::PromiseRecord{ballot(1)}}, {});
+    disk_->append({}, {message_to(m2)});
+    EXPECT_THAT(released_, ElementsAre(m1));
+
+    run_reports_until_idle();
+    EXPECT_THAT(released_, ElementsAre(m1, m2));
+    EXPECT_EQ(promised_then_.back(), ballot(1));
+}
+
+// Else a restart might find a state that is ahead of the log.
+TEST_F(DiskTest, StartsNoCommitOfTheStateBeforeTheRecordsItRestsOnAreDurable) {
+    disk_->append({paxos::AcceptRecord{{1}, {ballot(1), {"value"}}}}, {});
+    disk_->append({paxos::AcceptRecord{{2}, {ballot(1), {"value"}}}}, {});
+    disk_->commit_state(state_at(2));
+
+    // The first batch may be durable, but the core has not heard of it, nor is the second begun.
+    close();
+    open();
+    EXPECT_EQ(applied_on_disk(), 0U);
+
+    disk_->append({paxos::AcceptRecord{{1}, {ballot(1), {"value"}}}}, {});
+    disk_->commit_state(state_at(1));
+    run_reports_until_idle();
+    EXPECT_EQ(applied_on_disk(), 1U);
+    EXPECT_EQ(disk_->durable_applied(), 1U);
+}
+
+}  // namespace
+}  // namespace gavel::daemon
