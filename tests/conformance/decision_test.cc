@@ -294,5 +294,33 @@ TEST(Decision, S14_ASupersededLeaderStopsWithinOneRoundTrip) {
         << "it heard which ballot to exceed";
 }
 
+// m1 proposes, crashes before its own vote is durable, and proposes something else in the slot at
+// its next ballot. The vote for what it abandoned comes in late.
+TEST(Decision, S15_AVoteForAnAbandonedProposalDoesNotCountForTheNext) {
+    Cluster cluster({.elections = false});
+    lead(cluster, m1);
+    cluster.hold_disk(m1);
+    cluster.propose(m1, "abandoned");
+    cluster.deliver_first(to<Accept>(m2));
+    cluster.lose_all([](const Flying& flying) { return !is<Accepted>(flying); });
+    cluster.crash(m1);
+    cluster.restart(m1);
+    cluster.stand(m1);
+    cluster.make_durable(m1);
+    cluster.deliver_first(to<Prepare>(m3));
+    cluster.deliver_first(to<Promise>(m1));
+    ASSERT_EQ(cluster.replica(m1).role(), Role::leader);
+
+    cluster.propose(m1, "next");
+    cluster.make_durable(m1);
+    ASSERT_TRUE(cluster.deliver_first(
+        [](const Flying& flying) { return is<Accepted>(flying) && flying.from == m2; }));
+    EXPECT_THAT(cluster.history(m1), IsEmpty()) << "its own vote and one for something else";
+
+    cluster.deliver_first(to<Accept>(m3));
+    cluster.deliver_first(to<Accepted>(m1));
+    EXPECT_THAT(cluster.history(m1), ElementsAre("next"));
+}
+
 }  // namespace
 }  // namespace gavel::paxos
