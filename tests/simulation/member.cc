@@ -1,5 +1,7 @@
 #include "tests/simulation/member.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/invariant.h"
@@ -99,13 +101,29 @@ void Member::pause(Time lasts) {
     around_.reached.count("member paused");
     paused_until_ = around_.schedule.now() + lasts;
     around_.schedule.after(lasts, [this, run = run_] {
-        if (run != run_) return;
-        // What piled up and the timer that is overdue are found together, in either order.
-        if (tick_missed_ && prng_.chance(50)) tick();
-        turn_scheduled_ = false;
-        if (!inbox_.empty()) turn();
-        if (run == run_ && tick_missed_) tick();
+        if (run == run_) resume();
     });
+}
+
+// What piled up and the timer that is overdue are found together, in any order; what clients ask
+// may well be worked off before anything is heard of the others.
+void Member::resume() {
+    const std::uint64_t run = run_;
+    if (tick_missed_ && prng_.chance(50)) tick();
+    turn_scheduled_ = false;
+    if (run == run_ && prng_.chance(50)) {
+        const auto of_peers = std::stable_partition(
+            inbox_.begin(), inbox_.end(), [](const Input& input) { return input.of_client; });
+        std::vector<Input> later(std::make_move_iterator(of_peers),
+                                 std::make_move_iterator(inbox_.end()));
+        inbox_.erase(of_peers, inbox_.end());
+        if (!inbox_.empty()) turn();
+        if (run != run_) return;
+        inbox_.insert(inbox_.begin(), std::make_move_iterator(later.begin()),
+                      std::make_move_iterator(later.end()));
+    }
+    if (run == run_ && !inbox_.empty()) turn();
+    if (run == run_ && tick_missed_) tick();
 }
 
 void Member::stall_disk(Time lasts) {
@@ -148,9 +166,9 @@ statemachine::TimeMs Member::wall() const {
 
 // ---- Inputs -------------------------------------------------------------------------------------
 
-void Member::enter(Input input) {
+void Member::enter(std::function<void(daemon::Core&)> take, bool of_client) {
     if (!core_) return;
-    inbox_.push_back(std::move(input));
+    inbox_.push_back({std::move(take), of_client});
     schedule_turn();
 }
 
@@ -184,7 +202,7 @@ void Member::call(Ask ask, Answered answered) {
     if (!core_) return answered(nullptr, nullptr);
     const std::uint64_t ticket = ++last_ticket_;
     waiting_.emplace(ticket, std::move(answered));
-    enter([ticket, ask = std::move(ask)](daemon::Core& core) { ask(core, ticket); });
+    enter([ticket, ask = std::move(ask)](daemon::Core& core) { ask(core, ticket); }, true);
 }
 
 void Member::subscribe(Sink sink) { sinks_.push_back(std::move(sink)); }
@@ -216,7 +234,7 @@ void Member::tick() {
 
 void Member::turn() {
     turn_scheduled_ = false;
-    for (auto& input : std::exchange(inbox_, {})) input(*core_);
+    for (auto& input : std::exchange(inbox_, {})) input.take(*core_);
     daemon::Turn turn = core_->end_turn();
     invariant(!turn.diverged, "no member finds its state different from the others'");
     around_.observer.on_turn(id_, *core_, turn);

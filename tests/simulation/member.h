@@ -65,9 +65,13 @@ public:
     void subscribe(Sink sink);  // Only while it is up.
 
 private:
-    using Input = std::function<void(daemon::Core&)>;
+    struct Input {
+        std::function<void(daemon::Core&)> take{};
+        bool of_client{};
+    };
 
-    void enter(Input input);
+    void enter(std::function<void(daemon::Core&)> take, bool of_client = false);
+    void resume();
     void schedule_turn();
     void turn();
     void spend(daemon::Turn turn);

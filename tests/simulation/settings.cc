@@ -82,7 +82,7 @@ void set_disks(Settings& settings, Prng& prng) {
     settings.state_commit_every = prng.between(20, 3'000) * millisecond;
     settings.log_kept = one_of(prng, kept);
     settings.log_cut_at_least = prng.between(1, 20);
-    if (prng.chance(25)) settings.flaky_members = (settings.members - 1U) / 2U;
+    if (prng.chance(40)) settings.flaky_members = (settings.members - 1U) / 2U;
 }
 
 void set_clients(Settings& settings, Prng& prng) {
