@@ -6,8 +6,10 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <deque>
 #include <functional>
+#include <future>
 #include <thread>
 
 #include "tests/unit/api/fake_gateway.h"
@@ -383,6 +385,44 @@ TEST(Server, FinishesWhatIsUnderWayWhenItStops) {
     EXPECT_THAT(watcher.read_to_end(), HasSubstr("event: bookmark"));
     EXPECT_THAT(waiter.read_to_end(), HasSubstr("shutting-down"));
     EXPECT_FALSE(running.client().connected());
+}
+
+// A server that hangs cannot be taken down, so the test must not go on with it.
+void stop_or_die(Server& server, milliseconds bound, milliseconds patience) {
+    std::promise<void> stopped;
+    std::thread stopping([&] {
+        server.stop(bound);
+        stopped.set_value();
+    });
+    if (stopped.get_future().wait_for(patience) != std::future_status::ready) {
+        ADD_FAILURE() << "stop() hangs";
+        std::abort();
+    }
+    stopping.join();
+}
+
+TEST(Server, StopsInTimeWhileClientsComeInBursts) {
+    for (int round = 0; round < 20; ++round) {
+        Running running({.threads = 1U + static_cast<unsigned>(round) % 2});
+        std::atomic<int> connected{0};
+        std::vector<std::thread> crowd;
+        for (int i = 0; i < 4; ++i) {
+            crowd.emplace_back([&] {
+                for (bool listens = true; listens;) {
+                    std::deque<RawClient> burst;
+                    while (listens && burst.size() < 64) {
+                        listens = burst.emplace_back(running.port).connected();
+                        if (listens) ++connected;
+                    }
+                }
+            });
+        }
+        EXPECT_TRUE(eventually([&] { return connected > 200; }));
+
+        stop_or_die(running.server, milliseconds(200), std::chrono::seconds(20));
+
+        for (auto& thread : crowd) thread.join();
+    }
 }
 
 TEST(Server, StopsInTimeThoughAnAnswerNeverComes) {
