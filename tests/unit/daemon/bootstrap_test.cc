@@ -109,16 +109,21 @@ TEST(DataDirectory, RefusesToBeSomebodyElses) {
     const auto error = [&](const Options& options) {
         return contradiction(options, *kept).value_or("nothing");
     };
-    Options other_alpha, other_token, same_token;
+    Options other_alpha, other_token, same_token, other_address, same_address;
     other_alpha.alpha = 8;
     other_token.cluster_token = "staging";
     same_token.cluster_token = "live";
+    other_address.peer_advertise = Address{"10.0.0.2", 7500};
+    same_address.peer_advertise = Address{"10.0.0.1", 7500};
 
     EXPECT_EQ(error(options_of("n2", "")), "made with --name 'n1', not 'n2'");
     EXPECT_THAT(error(options_of("", "n1=h:1")), HasSubstr("made with --initial-cluster 'n1=10."));
     EXPECT_THAT(error(other_alpha), HasSubstr("made with --alpha '512', not '8'"));
     EXPECT_THAT(error(other_token), HasSubstr("another --cluster-token"));
     EXPECT_EQ(contradiction(same_token, *kept), std::nullopt);
+    EXPECT_EQ(error(other_address),
+              "made with --peer-advertise '10.0.0.1:7500', not '10.0.0.2:7500'");
+    EXPECT_EQ(contradiction(same_address, *kept), std::nullopt);
 }
 
 TEST(RandomNumber, DiffersEachTime) { EXPECT_NE(random_number(), random_number()); }
