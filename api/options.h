@@ -30,6 +30,9 @@ struct ServerOptions {
     std::size_t waits_max = 16'384;          // Requests that wait for a lock or a change.
     std::size_t watches_max = 16'384;        // Event streams.
     std::size_t stream_bytes_max = 1 << 20;  // Not yet taken by a watcher, before it is cut.
+    // Changes on their way to one HTTP thread, before its watchers are cut. What the state keeps of
+    // its history is as much: who is further behind could not resume either.
+    std::size_t change_bytes_max = 16 << 20;
 
     std::chrono::milliseconds header_time{10'000};
     std::chrono::milliseconds body_time{30'000};

@@ -139,7 +139,7 @@ public:
         bookmark();
     }
 
-    void on_stop() override {
+    void on_end() override {
         if (gone_) return;
         if (next_ >= history_.size()) bookmark();
         if (!gone_) finish();
@@ -215,7 +215,7 @@ public:
 
     void on_changes(const Matched& matched) override { finish(&matched); }
     void on_tick(steady_clock::time_point) override {}
-    void on_stop() override { finish(nullptr); }
+    void on_end() override { finish(nullptr); }
 
 private:
     void finish(const Matched* matched) {

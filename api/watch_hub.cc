@@ -189,8 +189,8 @@ void WatchHub::tick(std::chrono::steady_clock::time_point now) {
     for (const auto& watcher : everyone()) watcher->on_tick(now);
 }
 
-void WatchHub::stop() {
-    for (const auto& watcher : everyone()) watcher->on_stop();
+void WatchHub::end_all() {
+    for (const auto& watcher : everyone()) watcher->on_end();
 }
 
 void WatchHub::advance(Revision applied) { position_ = std::max(position_, applied); }

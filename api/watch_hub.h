@@ -61,8 +61,8 @@ public:
         virtual void on_changes(const Matched& matched) = 0;
         // Called now and then (about each second).
         virtual void on_tick(std::chrono::steady_clock::time_point now) = 0;
-        // The server stops: a last word, no more.
-        virtual void on_stop() = 0;
+        // Nothing more is handed out, from the hub's position on: a last word, no more.
+        virtual void on_end() = 0;
     };
 
     WatchHub();
@@ -75,7 +75,9 @@ public:
     // Oldest first; each revision whole.
     void on_changes(const std::vector<statemachine::Ptr<statemachine::Change>>& changes);
     void tick(std::chrono::steady_clock::time_point now);
-    void stop();
+    // Ends all watchers there are, with their position: the server stops, or changes that come next
+    // are not to be had.
+    void end_all();
 
     // Every change up to this revision has been handed out.
     statemachine::Revision position() const { return position_; }

@@ -7,6 +7,7 @@
 
 #include "api/durations.h"
 #include "api/router.h"
+#include "statemachine/history.h"
 
 namespace gavel::api {
 namespace {
@@ -104,15 +105,26 @@ void Worker::post_changes(const Gateway::Changes& changes) {
     bool first = false;
     {
         const std::lock_guard lock(mutex_);
-        if (open_changes_ != none) {
-            auto& into = mail_[open_changes_].changes;
-            into.insert(into.end(), changes->begin(), changes->end());
-        } else if (!finished_) {
+        if (finished_) return;
+        if (open_changes_ == none) {
             open_changes_ = mail_.size();
-            first = put_in({{}, *changes});
+            first = put_in({});
         }
+        gather(mail_[open_changes_], changes);
     }
     if (first) wake();
+}
+
+// Once something is left out, the rest must be as well: those who watch see no gap, they are cut
+// before it. Who starts to watch behind the next fence has the changes up to there by its query.
+void Worker::gather(Mail& mail, const Gateway::Changes& changes) {
+    for (const auto& change : *changes) {
+        const auto bytes = statemachine::footprint(*change);
+        mail.cut = mail.cut || change_bytes_ + bytes > shared_->options.change_bytes_max;
+        if (mail.cut) return;
+        change_bytes_ += bytes;
+        mail.changes.push_back(change);
+    }
 }
 
 void Worker::take_mail() {
@@ -121,15 +133,17 @@ void Worker::take_mail() {
         taken_.swap(mail_);
         open_changes_ = none;
     }
+    std::size_t handed_out = 0;
     for (auto& mail : taken_) {
-        if (mail.task) {
-            mail.task();
-        } else {
-            hub_.on_changes(mail.changes);
-        }
+        if (mail.task) mail.task();
+        if (!mail.changes.empty()) hub_.on_changes(mail.changes);
+        if (mail.cut) hub_.end_all();
+        for (const auto& change : mail.changes) handed_out += statemachine::footprint(*change);
         mail = {};  // What it holds is let go of in the order of the mail.
     }
     taken_.clear();
+    const std::lock_guard lock(mutex_);
+    change_bytes_ -= handed_out;
 }
 
 Timer Worker::after(milliseconds delay, Task task) {
@@ -192,7 +206,7 @@ void Worker::remove(Connection* connection) {
 void Worker::drain() {
     post([this] {
         draining_ = true;
-        hub_.stop();
+        hub_.end_all();
         std::vector<std::shared_ptr<Connection>> all;
         for (const auto& [key, connection] : connections_) all.push_back(connection);
         for (const auto& connection : all) connection->drain();

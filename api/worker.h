@@ -47,7 +47,8 @@ struct ServerShared {
 // One HTTP thread: its loop, its connections, its watchers. Results of the core thread come in
 // through a mailbox that wakes the loop once for as many as have gathered, since a wake-up costs
 // the core thread a system call. Changes that come faster than they are handed out gather into one
-// batch, and so into one write for each watcher.
+// batch, and so into one write for each watcher; when they take too much room, what comes next is
+// left out, and the watchers that would miss it are cut with their position.
 class Worker final : public Mailbox, public std::enable_shared_from_this<Worker> {
 public:
     using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp,
@@ -84,9 +85,11 @@ private:
     struct Mail {
         Task task{};
         std::vector<statemachine::Ptr<statemachine::Change>> changes{};
+        bool cut{};  // Changes behind these were left out, up to the next fenced task.
     };
 
     void post_changes(const Gateway::Changes& changes);
+    void gather(Mail& mail, const Gateway::Changes& changes);
     // Under the mutex; whether the loop has to be woken.
     bool put_in(Mail mail);
     void wake();
@@ -116,9 +119,10 @@ private:
 
     static constexpr std::size_t none = static_cast<std::size_t>(-1);
 
-    std::mutex mutex_{};               // Guards the next three.
+    std::mutex mutex_{};               // Guards the next four.
     std::vector<Mail> mail_{};         // A wake-up is on its way when not empty.
     std::size_t open_changes_ = none;  // Where in mail_ further changes may be added.
+    std::size_t change_bytes_{};       // Of all changes that are not handed out yet.
     bool finished_{};
     std::vector<Mail> taken_{};  // Of the worker's thread; kept for its room.
 };

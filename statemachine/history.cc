@@ -22,6 +22,8 @@ struct Footprint {
     std::uint64_t operator()(const LockEvent& event) const { return event.lock.size(); }
 };
 
+}  // namespace
+
 std::uint64_t footprint(const Change& change) {
     std::uint64_t bytes = 0;
     for (const Event& event : change.events) {
@@ -29,8 +31,6 @@ std::uint64_t footprint(const Change& change) {
     }
     return bytes;
 }
-
-}  // namespace
 
 std::vector<Event> History::add(Step& step) {
     std::vector<Event> events;

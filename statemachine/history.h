@@ -10,6 +10,9 @@
 
 namespace gavel::statemachine {
 
+// The room that a change takes, alike on every member.
+std::uint64_t footprint(const Change& change);
+
 // The latest changes, for watches that resume: the oldest are forgotten when there are too many or
 // their values take too much room. The floor tells up to where.
 class History {

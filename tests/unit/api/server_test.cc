@@ -333,6 +333,62 @@ TEST(Server, CutsAWatcherThatDoesNotRead) {
     EXPECT_TRUE(text.ends_with("\n\n"));
 }
 
+// Holds its HTTP thread up at the next answer to the target "/livez", until it is let go.
+class Brake {
+public:
+    void operator()(const AccessRecord& record) {
+        if (record.target != "/livez") return;
+        stopped_.set_value();
+        released_.get_future().wait();
+    }
+    void wait_until_it_holds() { stopped_.get_future().wait(); }
+    void release() { released_.set_value(); }
+
+private:
+    std::promise<void> stopped_{};
+    std::promise<void> released_{};
+};
+
+TEST(Server, CutsWatchersWithTheirPositionWhenItsThreadFallsBehind) {
+    Brake brake;
+    Running running({.change_bytes_max = 10'000,
+                     .access_log = [&](const AccessRecord& record) { brake(record); }});
+    auto watcher = running.client();
+    watcher.send(get("/v1/watch?prefix="));
+    watcher.read_until("id: 0\n\n");
+    auto poll = running.client();
+    poll.send(get("/v1/watch?key=other&since=0&wait=60s"));
+    EXPECT_TRUE(eventually([&] { return metric(running, "gavel_http_waiting") == "1"; }));
+    auto last = running.client();
+    last.send(get("/livez"));
+    brake.wait_until_it_holds();
+    auto late = running.client();
+    late.send(get("/v1/watch?prefix=&since=0"));
+
+    constexpr std::uint64_t changes = 100;  // Each takes more than a hundredth of the room.
+    for (std::uint64_t i = 0; i < changes; ++i) running.gateway.put("a", "v");
+    brake.release();
+
+    const auto text = watcher.read_to_end();
+    const auto position = std::stoul(text.substr(text.rfind("\nid: ") + 5));
+    EXPECT_THAT(text, HasSubstr("event: bookmark\ndata: {\"revision\":" + std::to_string(position)));
+    EXPECT_GT(position, 1U);
+    EXPECT_LT(position, changes) << "what waited for the thread was bounded";
+    EXPECT_THAT(poll.read_response(),
+                HasSubstr("{\"events\":[],\"since\":" + std::to_string(position) + "}"));
+    auto resumed = running.client();
+    resumed.send(get("/v1/watch?prefix=", "Last-Event-ID: " + std::to_string(position) + "\r\n"));
+    resumed.read_until("\r\n\r\n");
+    for (auto id = position + 1; id <= changes; ++id) {
+        EXPECT_THAT(resumed.read_until("\n\n"), HasSubstr("\nid: " + std::to_string(id) + "\n"));
+    }
+    running.gateway.put("a", "v");
+    for (auto* client : {&resumed, &late}) {
+        EXPECT_THAT(client->read_until("\nid: " + std::to_string(changes + 1) + "\n"),
+                    HasSubstr("event: put")) << "who starts later is not concerned";
+    }
+}
+
 TEST(Server, AnswersAWaitWhenTheLockIsFree) {
     Running running({.threads = 2});
     const auto one = running.gateway.open_session(), two = running.gateway.open_session();

@@ -19,7 +19,7 @@ struct Recorder : WatchHub::Watcher {
         if (then) then();
     }
     void on_tick(std::chrono::steady_clock::time_point) override { ++ticks; }
-    void on_stop() override {}
+    void on_end() override {}
 
     std::vector<Revision> revisions{};
     std::vector<std::shared_ptr<const std::string>> texts{};

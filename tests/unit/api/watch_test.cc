@@ -216,7 +216,7 @@ TEST(Watch, GetsItsPositionWhenTheServerStops) {
     call->stream.clear();
     desk.gateway.put("b", "v");
     desk.take_mail();
-    desk.hub.stop();
+    desk.hub.end_all();
     EXPECT_EQ(call->stream, bookmark(1));
     EXPECT_TRUE(call->ended);
 }
