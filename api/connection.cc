@@ -58,8 +58,10 @@ public:
     // Connection.
     void start() override {
         configure(stream_);
-        if (place_ == nullptr || worker_->draining()) return turn_away();
-        next_request();
+        if (place_ == nullptr) return turn_away();
+        // A first request is read even when the server stops: a probe is to learn just that.
+        set_deadline(services.options.idle_time);
+        read();
     }
 
     void sweep(steady_clock::time_point now) override {
@@ -274,13 +276,10 @@ private:
         fail(problem);
     }
 
-    // Too many connections, or no time left for new ones.
     void turn_away() {
         services.metrics.refused.fetch_add(1, std::memory_order_relaxed);
         begin();
-        fail(worker_->draining()
-                 ? Problem{ProblemCode::shutting_down, "the member is stopping; nothing was done"}
-                 : Problem{ProblemCode::overloaded, "too many connections"});
+        fail({ProblemCode::overloaded, "too many connections"});
     }
 
     void on_deadline() {

@@ -1,5 +1,6 @@
 #include "api/server.h"
 
+#include <algorithm>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/socket_base.hpp>
@@ -81,12 +82,10 @@ public:
     void stop(milliseconds bound) {
         if (std::exchange(stopped_, true)) return;
         if (threads_.empty()) return;
-        close_listeners();
         const auto deadline = steady_clock::now() + bound;
-        for (auto& worker : workers_) worker->drain();
-        while (steady_clock::now() < deadline && any_open()) {
-            std::this_thread::sleep_for(milliseconds(2));
-        }
+        drain(deadline, &Worker::connections_under_way);
+        close_listeners();
+        drain(deadline, &Worker::open_connections);
         for (auto& worker : workers_) worker->close_all();
         for (auto& worker : workers_) worker->finish();
         for (auto& thread : threads_) thread.join();
@@ -138,11 +137,16 @@ private:
         closed.get_future().wait();
     }
 
-    bool any_open() const {
-        for (const auto& worker : workers_) {
-            if (worker->open_connections() != 0) return true;
+    // Until none is left of those that `counted` counts.
+    void drain(steady_clock::time_point deadline, std::size_t (Worker::*counted)() const) {
+        for (auto& worker : workers_) worker->drain();
+        const auto any_left = [&] {
+            return std::any_of(workers_.begin(), workers_.end(),
+                               [&](const auto& worker) { return ((*worker).*counted)() != 0; });
+        };
+        while (steady_clock::now() < deadline && any_left()) {
+            std::this_thread::sleep_for(milliseconds(2));
         }
-        return false;
     }
 
     std::shared_ptr<ServerShared> shared_;

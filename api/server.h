@@ -32,8 +32,9 @@ public:
     Result<std::uint16_t, ListenError> listen(const std::string& host, std::uint16_t port);
     // Starts to accept and to answer.
     void start();
-    // Stops accepting, closes idle connections, gives watchers their position, answers waiting
-    // requests, and waits for the others to finish, but no longer than `bound`.
+    // Closes idle connections, gives watchers their position, answers waiting requests, and waits
+    // for the others to finish, but no longer than `bound`. Until then it goes on to accept, so
+    // that whoever asks if the member is ready is told that it is not.
     void stop(std::chrono::milliseconds bound);
 
 private:

@@ -248,8 +248,20 @@ Response poll_response(const std::vector<const Event*>& events, Revision positio
     return json_response(200, json.close(']').number("since", since).close('}').take());
 }
 
+// A stream that ends is opened again by the EventSource, with the same Last-Event-ID; by any other
+// code than 200 it is told to give up.
+void come_again(const CallPtr& call) {
+    call->start_stream(stream_head(), {});
+    call->write_stream(std::make_shared<const std::string>("retry: 1000\n\n"));
+    call->end_stream();
+}
+
 // The place among waiting requests, or none with the answer given.
 std::shared_ptr<void> place_among(Places& places, const CallPtr& call) {
+    if (call->services.hub.stopped()) {
+        respond(call, {ProblemCode::shutting_down, "the member is stopping; ask another member"});
+        return nullptr;
+    }
     auto place = places.take();
     if (place == nullptr) {
         respond(call, {ProblemCode::overloaded, "as many requests wait here as may"});
@@ -286,6 +298,7 @@ void start_stream(const CallPtr& call, const WatchRequest& asked, const Start& s
     } else if (!asked.since) {
         first = stream_event("bookmark", position_data(start.applied), start.applied);
     }
+    if (asked.resumed && call->services.hub.stopped()) return come_again(call);
     auto place = place_among(call->services.watches, call);
     if (place == nullptr) return;
     std::make_shared<StreamWatcher>(call, asked.filter, std::move(place))
@@ -297,10 +310,7 @@ void not_there_yet(const CallPtr& call, const WatchRequest& asked, Failure failu
     if (failure.kind != Failure::Kind::timed_out) return respond(call, to_problem(failure, false));
     if (asked.wait) return call->respond(poll_response({}, asked.since.value_or(0)));
     if (!asked.resumed) return respond(call, to_problem(failure, false));
-    // A stream that ends is opened again by the EventSource, with the same Last-Event-ID.
-    call->start_stream(stream_head(), {});
-    call->write_stream(std::make_shared<const std::string>("retry: 1000\n\n"));
-    call->end_stream();
+    come_again(call);
 }
 
 }  // namespace

@@ -193,6 +193,11 @@ void WatchHub::end_all() {
     for (const auto& watcher : everyone()) watcher->on_end();
 }
 
+void WatchHub::stop() {
+    stopped_ = true;
+    end_all();
+}
+
 void WatchHub::advance(Revision applied) { position_ = std::max(position_, applied); }
 
 }  // namespace gavel::api

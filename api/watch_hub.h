@@ -75,9 +75,11 @@ public:
     // Oldest first; each revision whole.
     void on_changes(const std::vector<statemachine::Ptr<statemachine::Change>>& changes);
     void tick(std::chrono::steady_clock::time_point now);
-    // Ends all watchers there are, with their position: the server stops, or changes that come next
-    // are not to be had.
+    // Ends all watchers there are, with their position: changes that come next are not to be had.
     void end_all();
+    // The same, for the server stops: nobody may be added any more.
+    void stop();
+    bool stopped() const { return stopped_; }
 
     // Every change up to this revision has been handed out.
     statemachine::Revision position() const { return position_; }
@@ -119,6 +121,7 @@ private:
     std::vector<Group*> touched_{};  // Groups with events of the present batch.
     std::set<Group*> emptied_{};     // To be erased when the batch is handed out.
     statemachine::Revision position_{};
+    bool stopped_{};
 };
 
 }  // namespace gavel::api

@@ -192,6 +192,10 @@ void Worker::adopt(Socket socket, bool loopback) {
     post([this, connection = std::move(connection)] {
         if (finishing_) return connection->close();
         connections_.emplace(connection.get(), connection);
+        if (draining_) {
+            late_.insert(connection.get());
+            ++late_count_;
+        }
         shared_->metrics.connections.fetch_add(1, std::memory_order_relaxed);
         connection->start();
     });
@@ -199,6 +203,7 @@ void Worker::adopt(Socket socket, bool loopback) {
 
 void Worker::remove(Connection* connection) {
     if (connections_.erase(connection) == 0) return;
+    if (late_.erase(connection) != 0) --late_count_;
     shared_->metrics.connections.fetch_sub(1, std::memory_order_relaxed);
     --open_;
 }
@@ -206,7 +211,7 @@ void Worker::remove(Connection* connection) {
 void Worker::drain() {
     post([this] {
         draining_ = true;
-        hub_.end_all();
+        hub_.stop();
         std::vector<std::shared_ptr<Connection>> all;
         for (const auto& [key, connection] : connections_) all.push_back(connection);
         for (const auto& connection : all) connection->drain();

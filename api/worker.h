@@ -11,6 +11,7 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "api/call.h"
@@ -73,6 +74,8 @@ public:
     void close_all();
     void finish();
     std::size_t open_connections() const { return open_; }
+    // Without those that came after drain().
+    std::size_t connections_under_way() const { return open_ - late_count_; }
 
     // For connections, on the worker's thread.
     void remove(Connection* connection);
@@ -104,7 +107,9 @@ private:
     WatchHub hub_{};
     std::shared_ptr<void> subscription_{};
     std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_{};
+    std::unordered_set<Connection*> late_{};  // Came after drain().
     std::atomic<std::size_t> open_{};
+    std::atomic<std::size_t> late_count_{};
     boost::asio::steady_timer sweep_timer_;
     boost::asio::steady_timer task_timer_;
     Timers timers_{};

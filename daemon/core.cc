@@ -350,8 +350,10 @@ api::Status Core::status() const {
                        .alpha = globals.alpha,
                        .version = config_.version,
                        .boot = config_.boot,
-                       .ready = serves(),
-                       .not_ready_reason = serves() ? "" : "no leader is known",
+                       .ready = serves() && !shutting_down_,
+                       .not_ready_reason = shutting_down_ ? "shutting down"
+                                           : serves()     ? ""
+                                                          : "no leader is known",
                        .sessions = machine_.sessions().size(),
                        .keys = machine_.key_count(),
                        .key_bytes = machine_.key_bytes(),

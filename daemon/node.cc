@@ -100,6 +100,7 @@ public:
         auto done = std::make_shared<std::promise<void>>();
         auto handed = done->get_future();
         boost::asio::post(io_, [this, done, patience] {
+            leaving_ = true;
             if (core_) {
                 core_->begin_shutdown();
                 turn();
@@ -158,7 +159,8 @@ public:
             status.alpha = identity_.alpha;
             status.version = options_.version;
             status.boot = boot_;
-            status.not_ready_reason = "waiting to meet every initial member";
+            status.not_ready_reason =
+                leaving_ ? "shutting down" : "waiting to meet every initial member";
             for (const auto& member : members_) status.members.push_back({.member = member});
         }
         status.name = identity_.name;
@@ -216,7 +218,7 @@ private:
     void on_connected(const proto::Hello& hello) {
         log::info("connected to member", {{"member", hello.member}, {"boot", hello.boot}});
         others_.on_mutual(hello);
-        if (core_ || !may_vote()) return;
+        if (core_ || leaving_ || !may_vote()) return;
         log::info("met every initial member");
         make_core();
         schedule_turn();
@@ -244,7 +246,7 @@ private:
     }
 
     api::Failure::Kind unavailable() const {
-        return stopping_ ? api::Failure::Kind::shutting_down : api::Failure::Kind::no_leader;
+        return leaving_ ? api::Failure::Kind::shutting_down : api::Failure::Kind::no_leader;
     }
 
     void on_down(paxos::MemberId member, bool refused) {
@@ -410,6 +412,7 @@ private:
     }
 
     void finish() {
+        leaving_ = true;
         stopping_ = true;
         timer_.cancel();
         // What others go on sending would keep the disk busy for ever.
@@ -459,6 +462,7 @@ private:
     Acquaintances others_;
     boost::asio::steady_timer timer_;
     bool turn_scheduled_ = false;
+    bool leaving_ = false;  // Takes no new commands, and makes no core that would.
     bool stopping_ = false;
     Clock::time_point alive_at_{};
     Clock::time_point state_handed_at_{};

@@ -8,6 +8,7 @@
 #include "base/prng.h"
 #include "tests/cluster/cluster.h"
 #include "tests/simulation/linearizability.h"
+#include "tests/unit/api/raw_client.h"
 
 namespace gavel::test {
 namespace {
@@ -237,6 +238,42 @@ TEST(Failover, EndsCleanlyWhenItIsAskedTo) {
     EXPECT_EQ(cluster.wait(leader, 10s), 0) << cluster.log(leader);
     auto other = cluster.client((leader + 1) % 3);
     EXPECT_TRUE(eventually([&] { return other.call("PUT", "/v1/config/a", "1").ok(); }, 3s));
+}
+
+TEST(Failover, TellsProbesThatAMemberEndsWhileItFinishesWhatIsUnderWay) {
+    Cluster cluster;
+    cluster.start_all();
+    for (const std::size_t member : {cluster.follower(), cluster.leader()}) {
+        api::testing::RawClient under_way(static_cast<std::uint16_t>(cluster.port(member)));
+        under_way.send(
+            "PUT /v1/config/b HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
+            "Content-Length: 1\r\n\r\n");
+        ASSERT_EQ(under_way.read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n");
+        auto probe = cluster.client(member);
+        ASSERT_TRUE(eventually([&] { return probe.call("GET", "/readyz").status == 200; }));
+
+        cluster.signal(member, SIGTERM);
+
+        Answer ready;
+        EXPECT_TRUE(eventually([&] {
+            ready = probe.call("GET", "/readyz");
+            return ready.status == 503;
+        })) << ready.status;
+        EXPECT_EQ(ready.json().value("detail", ""), "shutting down") << ready.body;
+        // Its connection may be closed as an idle one, so it may have to ask twice.
+        EXPECT_TRUE(eventually([&] { return probe.call("GET", "/livez").status == 200; }, 2s));
+        Answer write;
+        EXPECT_TRUE(eventually(
+            [&] {
+                write = probe.call("PUT", "/v1/config/a", "1");
+                return write.status != 0;
+            },
+            2s));
+        EXPECT_EQ(write.json().value("code", ""), "shutting-down") << write.body;
+        EXPECT_NE(under_way.ask("x"), "") << "was under way, and is answered";
+        EXPECT_EQ(cluster.wait(member, 10s), 0) << cluster.log(member);
+        cluster.start(member);
+    }
 }
 
 }  // namespace

@@ -114,6 +114,11 @@ public:
                    run(statemachine::OpenSession{name, 15'000, 0, "{}"}).outcome)
             .session;
     }
+    // Answers what was held.
+    void answer_held(const SubmitResult& result) {
+        const std::lock_guard lock(mutex_);
+        for (auto& done : std::exchange(held_, {})) done(result);
+    }
     // The waits of everybody here end without the lock.
     void end_waits() {
         const std::lock_guard lock(mutex_);

@@ -371,7 +371,8 @@ TEST(Server, CutsWatchersWithTheirPositionWhenItsThreadFallsBehind) {
 
     const auto text = watcher.read_to_end();
     const auto position = std::stoul(text.substr(text.rfind("\nid: ") + 5));
-    EXPECT_THAT(text, HasSubstr("event: bookmark\ndata: {\"revision\":" + std::to_string(position)));
+    EXPECT_THAT(text,
+                HasSubstr("event: bookmark\ndata: {\"revision\":" + std::to_string(position)));
     EXPECT_GT(position, 1U);
     EXPECT_LT(position, changes) << "what waited for the thread was bounded";
     EXPECT_THAT(poll.read_response(),
@@ -385,7 +386,8 @@ TEST(Server, CutsWatchersWithTheirPositionWhenItsThreadFallsBehind) {
     running.gateway.put("a", "v");
     for (auto* client : {&resumed, &late}) {
         EXPECT_THAT(client->read_until("\nid: " + std::to_string(changes + 1) + "\n"),
-                    HasSubstr("event: put")) << "who starts later is not concerned";
+                    HasSubstr("event: put"))
+            << "who starts later is not concerned";
     }
 }
 
@@ -479,6 +481,35 @@ TEST(Server, StopsInTimeWhileClientsComeInBursts) {
 
         for (auto& thread : crowd) thread.join();
     }
+}
+
+TEST(Server, TellsProbesThatItStopsWhileRequestsFinish) {
+    Running running;
+    running.gateway.hold_submits = true;
+    auto writer = running.client();
+    writer.send(put("/v1/config/a", "x"));
+    EXPECT_TRUE(eventually([&] { return metric(running, "gavel_http_connections") == "2"; }));
+    running.gateway.edit_status().ready = false;
+    running.gateway.edit_status().not_ready_reason = "shutting down";
+
+    auto idle = running.client();
+    idle.ask(get("/livez"));
+    std::thread stopping([&] { running.server.stop(milliseconds(20'000)); });
+    EXPECT_EQ(idle.read_to_end(), "") << "the server drains";
+    auto probe = running.client();
+    const auto ready = probe.ask(get("/readyz"));
+    const auto alive = running.client().ask(get("/livez"));
+    auto silent = running.client();
+    running.gateway.answer_held(Failure{Failure::Kind::outcome_unknown});
+    stopping.join();
+
+    EXPECT_THAT(ready, StartsWith("HTTP/1.1 503"));
+    EXPECT_THAT(ready, HasSubstr("\"detail\":\"shutting down\""));
+    EXPECT_THAT(ready, HasSubstr("Connection: close\r\n"));
+    EXPECT_EQ(probe.read_to_end(), "");
+    EXPECT_THAT(alive, StartsWith("HTTP/1.1 200"));
+    EXPECT_THAT(writer.read_to_end(), StartsWith("HTTP/1.1 504")) << "was under way, and finished";
+    EXPECT_EQ(silent.read_to_end(), "");
 }
 
 TEST(Server, StopsInTimeThoughAnAnswerNeverComes) {

@@ -216,9 +216,24 @@ TEST(Watch, GetsItsPositionWhenTheServerStops) {
     call->stream.clear();
     desk.gateway.put("b", "v");
     desk.take_mail();
-    desk.hub.end_all();
+    desk.hub.stop();
     EXPECT_EQ(call->stream, bookmark(1));
     EXPECT_TRUE(call->ended);
+}
+
+TEST(Watch, IsNotStartedAnyMoreWhenTheServerStops) {
+    Desk desk;
+    desk.put("/v1/config/a", "v");
+    desk.hub.stop();
+    EXPECT_EQ(desk.get("/v1/watch?prefix=")->code(), "shutting-down");
+    EXPECT_EQ(desk.get("/v1/watch?prefix=&since=1&wait=1s")->code(), "shutting-down");
+    EXPECT_EQ(desk.get("/v1/config/a?wait=1s", {{"if-none-match", "\"1\""}})->code(),
+              "shutting-down");
+    const auto resumed = desk.get("/v1/watch?prefix=", {{"last-event-id", "1"}});
+    EXPECT_EQ(resumed->status(), 200U) << "an EventSource gives up on other codes";
+    EXPECT_EQ(resumed->stream, "retry: 1000\n\n");
+    EXPECT_TRUE(resumed->ended);
+    EXPECT_EQ(desk.hub.size(), 0U);
 }
 
 TEST(Watch, HasABoundedNumberOfStreams) {

@@ -375,6 +375,8 @@ TEST(Core, HandsLeadershipOverWhenItShutsDown) {
     cluster.run_for(500);
 
     cluster.core(leader).begin_shutdown();
+    EXPECT_FALSE(cluster.core(leader).status().ready);
+    EXPECT_EQ(cluster.core(leader).status().not_ready_reason, "shutting down");
     cluster.settle();
     cluster.run_for(50);
 
