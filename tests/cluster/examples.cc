@@ -1,0 +1,215 @@
+#include "tests/cluster/examples.h"
+
+#include <algorithm>
+#include <optional>
+#include <regex>
+#include <sstream>
+#include <variant>
+
+namespace gavel::test {
+namespace {
+
+using Numbers = std::map<std::uint64_t, std::uint64_t>;
+
+constexpr std::string_view block = "    ";
+
+struct Anything {};
+struct Number {
+    std::uint64_t shown{};
+};
+struct Like {  // Any text of this form.
+    const std::regex* form{};
+};
+using Part = std::variant<std::string, Anything, Number, Like>;
+
+// Lines that begin with a space belong to the line before; columns have any width.
+std::string normal(std::string_view text) {
+    std::string lines;
+    std::istringstream stream{std::string(text)};
+    for (std::string line; std::getline(stream, line);) {
+        if (!line.empty() && line.back() == '\r') line.pop_back();
+        if (line.find_first_not_of(' ') == std::string::npos) continue;
+        if (!lines.empty() && line.front() == ' ') {
+            lines += line.substr(line.find_first_not_of(' '));
+        } else {
+            lines += (lines.empty() ? "" : "\n") + line;
+        }
+    }
+    std::string result;
+    for (const char c : lines) {
+        const bool after_blank = result.empty() || result.back() == ' ' || result.back() == '\n';
+        if (c == '\n' && !result.empty() && result.back() == ' ') result.pop_back();
+        if (c != ' ' || !after_blank) result += c;
+    }
+    while (!result.empty() && result.back() == ' ') result.pop_back();
+    return result;
+}
+
+const std::vector<std::regex>& forms() {
+    static const std::vector<std::regex> all = [] {
+        std::vector<std::regex> made;
+        for (const char* form :
+             {R"(^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)",
+              R"(^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT)",
+              R"(^[0-9a-f]{16,40}(-\d+)?)"}) {
+            made.emplace_back(form);
+        }
+        return made;
+    }();
+    return all;
+}
+
+const std::regex& inexact_duration() {
+    static const std::regex form(R"(^(\d+\.\d+(s|m|h)|\d+ms)(?![\w.]))");
+    return form;
+}
+const std::regex& duration() {
+    static const std::regex form(R"(^\d+(\.\d+)?(ms|s|m|h)(?![\w.]))");
+    return form;
+}
+// Whole: of no address, version, duration or word; but "s12" is a session's id.
+const std::regex& number() {
+    static const std::regex form(R"(^\d+(?![\w.:-]|\.\d))");
+    return form;
+}
+
+std::optional<std::string> at(std::string_view text, std::size_t position, const std::regex& form) {
+    std::cmatch found;
+    const char* begin = text.data() + position;
+    if (!std::regex_search(begin, text.data() + text.size(), found, form)) return std::nullopt;
+    return found.str();
+}
+
+bool starts_word(std::string_view text, std::size_t position) {
+    if (position == 0) return true;
+    const char before = text[position - 1];
+    if (before == 's' && position > 1) return !std::isalnum(text[position - 2]);
+    return !std::isalnum(before) && std::string_view("_.:-").find(before) == std::string::npos;
+}
+
+std::vector<Part> parts_of(std::string_view shown) {
+    constexpr std::string_view anything = "…";
+    std::vector<Part> parts;
+    const auto literal = [&](std::string_view text) {
+        if (parts.empty() || !std::holds_alternative<std::string>(parts.back())) {
+            parts.emplace_back(std::string());
+        }
+        std::get<std::string>(parts.back()) += text;
+    };
+    for (std::size_t i = 0; i < shown.size();) {
+        if (shown.substr(i).starts_with(anything)) {
+            parts.emplace_back(Anything{});
+            i += anything.size();
+            continue;
+        }
+        const bool fresh = starts_word(shown, i);
+        const auto form = std::ranges::find_if(
+            forms(), [&](const auto& each) { return fresh && at(shown, i, each).has_value(); });
+        if (form != forms().end()) {
+            i += at(shown, i, *form)->size();
+            parts.emplace_back(Like{&*form});
+        } else if (const auto time = at(shown, i, inexact_duration()); fresh && time) {
+            i += time->size();
+            parts.emplace_back(Like{&duration()});
+        } else if (const auto digits = at(shown, i, number()); fresh && digits && *digits > "1") {
+            i += digits->size();
+            parts.emplace_back(Number{std::stoull(*digits)});
+        } else {
+            literal(shown.substr(i++, 1));
+        }
+    }
+    return parts;
+}
+
+bool in_order(const Numbers& numbers) {
+    for (auto next = numbers.begin(); next != numbers.end(); ++next) {
+        if (next != numbers.begin() && std::prev(next)->second >= next->second) return false;
+    }
+    return true;
+}
+
+// Whether the parts from `part` on are the text from `position` on; binds their numbers.
+bool match(const std::vector<Part>& parts, std::size_t part, std::string_view text,
+           std::size_t position, const Numbers& given, Numbers& numbers) {
+    if (part == parts.size()) return position == text.size();
+    if (std::holds_alternative<Anything>(parts[part])) {
+        for (std::size_t next = position; next <= text.size(); ++next) {
+            Numbers tried = numbers;
+            if (!match(parts, part + 1, text, next, given, tried)) continue;
+            numbers = tried;
+            return true;
+        }
+        return false;
+    }
+    std::size_t length = 0;
+    if (const auto* literal = std::get_if<std::string>(&parts[part])) {
+        if (!text.substr(position).starts_with(*literal)) return false;
+        length = literal->size();
+    } else if (const auto* like = std::get_if<Like>(&parts[part])) {
+        const auto found = at(text, position, *like->form);
+        if (!found) return false;
+        length = found->size();
+    } else {
+        const auto shown = std::get<Number>(parts[part]).shown;
+        const auto found = at(text, position, number());
+        if (!found) return false;
+        length = found->size();
+        const auto value = std::stoull(*found);
+        const auto known = given.find(shown);
+        const auto bound =
+            known != given.end() ? known->second : numbers.try_emplace(shown, value).first->second;
+        if (bound != value || !in_order(numbers)) return false;
+    }
+    return match(parts, part + 1, text, position + length, given, numbers);
+}
+
+}  // namespace
+
+std::vector<Example> examples(const std::string& page, const std::string& heading) {
+    std::vector<Example> found;
+    std::istringstream stream(page);
+    std::size_t number = 0;
+    bool inside = heading.empty();
+    bool output = false;  // Of the latest command; until a paragraph.
+    for (std::string line; std::getline(stream, line);) {
+        ++number;
+        if (!heading.empty() && line.starts_with("## ")) inside = line == heading;
+        if (!inside) continue;
+        if (line.starts_with("    $ ")) {
+            found.push_back({line.substr(block.size() + 2), "", number});
+            output = true;
+        } else if (line.starts_with(block) && output) {
+            found.back().shown += line.substr(block.size()) + '\n';
+        } else if (!line.empty()) {
+            output = false;
+        }
+    }
+    return found;
+}
+
+std::string Story::command(std::string_view shown) {
+    std::string told;
+    for (std::size_t i = 0; i < shown.size();) {
+        const auto digits = starts_word(shown, i) ? at(shown, i, number()) : std::nullopt;
+        if (!digits) {
+            told += shown[i++];
+            continue;
+        }
+        const auto value = std::stoull(*digits);
+        const auto bound = numbers_.find(value);
+        if (bound == numbers_.end()) given_[value] = value;
+        told += bound == numbers_.end() ? *digits : std::to_string(bound->second);
+        i += digits->size();
+    }
+    return told;
+}
+
+bool Story::matches(std::string_view shown, std::string_view printed) {
+    Numbers numbers = numbers_;
+    const std::string text = normal(printed);
+    if (!match(parts_of(normal(shown)), 0, text, 0, given_, numbers)) return false;
+    numbers_ = numbers;
+    return true;
+}
+
+}  // namespace gavel::test

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// The examples of the project's pages: commands, and what the page says that they print.
+namespace gavel::test {
+
+struct Example {
+    std::string command{};
+    std::string shown{};  // Empty: the page does not say.
+    std::size_t line{};
+};
+
+// Those of the section under `heading`, of the whole page without one.
+std::vector<Example> examples(const std::string& page, const std::string& heading = "");
+
+// Compares what is shown with what is printed. In a page
+//   …                     is anything,
+//   a time, a request id, a duration with a fraction or in milliseconds is any such,
+//   a whole number from 2 on is one whose value may differ, but where the page has the same number
+//   again it is the same one, and where the page has a larger one it is larger,
+// and all else is itself, but for the width of columns and for lines broken before an indentation.
+// Numbers of commands that nothing printed before are themselves.
+class Story {
+public:
+    // The command with what the page's numbers turned out to be.
+    std::string command(std::string_view shown);
+    // Binds the page's numbers to the printed ones when it matches.
+    bool matches(std::string_view shown, std::string_view printed);
+
+private:
+    using Numbers = std::map<std::uint64_t, std::uint64_t>;
+
+    Numbers numbers_{};
+    Numbers given_{};  // Numbers of commands, which are themselves.
+};
+
+}  // namespace gavel::test

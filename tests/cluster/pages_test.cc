@@ -1,0 +1,132 @@
+#include <gmock/gmock.h>
+#include <signal.h>
+
+#include <fstream>
+
+#include "tests/cluster/cluster.h"
+#include "tests/cluster/examples.h"
+
+namespace gavel::test {
+namespace {
+
+// Runs the examples of a page against three members, as a reader would: one after the other, with
+// what goes on until it is stopped in another terminal.
+class Reader {
+public:
+    Reader() {
+        cluster_.start_all();
+        cluster_.leader();
+        std::filesystem::create_directories(bin());
+        std::filesystem::create_symlink(GAVEL_BINARY, bin() / "gavel");
+        // What the examples run or read, and is the reader's own.
+        script(bin() / "systemctl", "echo \"$@\" >>reloads");
+        script(cluster_.folder() / "deploy.sh", "test -n \"$GAVEL_LOCK_TOKEN\"");
+        std::ofstream(cluster_.folder() / "limits.json") << R"({"n":1})";
+    }
+
+    void read(const std::string& page, const std::string& heading) {
+        const auto all = examples(contents(std::string(SOURCE_FOLDER) + '/' + page), heading);
+        ASSERT_FALSE(all.empty()) << heading;
+        for (const auto& example : all) {
+            SCOPED_TRACE(page + ':' + std::to_string(example.line) + ": " + example.command);
+            if (example.command.starts_with("scripts/quickstart")) continue;  // Runs already.
+            run(example);
+            if (::testing::Test::HasFailure()) return;
+        }
+        for (auto [example, output] : running_) {
+            if (!example.shown.empty()) example.shown += "…";
+            EXPECT_TRUE(shows(example, output)) << example.command << contents(output + ".out");
+        }
+    }
+    std::filesystem::path folder() const { return cluster_.folder(); }
+
+private:
+    std::filesystem::path bin() const { return cluster_.folder() / "bin"; }
+
+    static void script(const std::filesystem::path& file, const std::string& text) {
+        std::ofstream(file) << "#!/bin/sh\n" << text << '\n';
+        std::filesystem::permissions(file, std::filesystem::perms::owner_all);
+    }
+
+    // A page's ports are those of the members' order.
+    std::string with_ports(std::string text) const {
+        for (std::size_t member = 0; member < cluster_.size(); ++member) {
+            const std::string shown = "127.0.0.1:740" + std::to_string(member);
+            const std::string real = "127.0.0.1:" + std::to_string(cluster_.port(member));
+            for (auto at = text.find(shown); at != std::string::npos;
+                 at = text.find(shown, at + real.size())) {
+                text.replace(at, shown.size(), real);
+            }
+        }
+        return text;
+    }
+
+    bool shows(const Example& example, const std::string& output) {
+        const std::string shown = with_ports(example.shown);
+        return eventually([&] { return story_.matches(shown, contents(output + ".out")); }, 5s);
+    }
+
+    void run(const Example& example) {
+        const std::string command = with_ports(story_.command(example.command));
+        if (command.starts_with("export ")) {
+            exports_ += command + '\n';
+            return;
+        }
+        const bool goes_on = command.starts_with("curl -N") || command.ends_with(" &") ||
+                             (command.starts_with("gavel watch"));
+        // Of curl only the answer; of gavel its messages, too.
+        const std::string streams = command.starts_with("curl") ? "" : "exec 2>&1\n";
+        const std::string shell = exports_ + "cd " + cluster_.folder().string() +
+                                  "\nPATH=" + bin().string() + ":$PATH\n" + streams +
+                                  (goes_on ? "exec " : "");
+        const std::string output = cluster_.folder() / ("output" + std::to_string(++count_));
+        const int before = going_on();
+        Process process({"/bin/bash", "-c", shell + without_ampersand(command)}, output);
+        if (goes_on) {
+            EXPECT_TRUE(eventually([&] { return going_on() > before; })) << "does not begin";
+            processes_.push_back(std::move(process));
+            running_.emplace_back(example, output);
+            return;
+        }
+        const int code = process.wait(70s);
+        if (example.shown.empty()) {
+            EXPECT_EQ(code, 0) << contents(output + ".out") << contents(output + ".err");
+        } else {
+            EXPECT_TRUE(shows(example, output)) << contents(output + ".out");
+        }
+    }
+
+    // Streams and waiting requests, of all members.
+    int going_on() const {
+        int count = 0;
+        for (std::size_t member = 0; member < cluster_.size(); ++member) {
+            const std::string page = cluster_.client(member).call("GET", "/metrics").body;
+            for (const std::string name : {"\ngavel_http_watches ", "\ngavel_http_waiting "}) {
+                const auto at = page.find(name);
+                if (at != std::string::npos) count += std::stoi(page.substr(at + name.size()));
+            }
+        }
+        return count;
+    }
+
+    static std::string without_ampersand(const std::string& command) {
+        return command.ends_with(" &") ? command.substr(0, command.size() - 2) : command;
+    }
+
+    Cluster cluster_;
+    Story story_{};
+    std::string exports_{};
+    std::size_t count_{};
+    std::vector<Process> processes_{};
+    std::vector<std::pair<Example, std::string>> running_{};
+};
+
+TEST(Readme, PrintsInTwoMinutesWhatItShows) {
+    Reader reader;
+    reader.read("README.md", "## Two minutes");
+    EXPECT_TRUE(eventually([&] { return contents(reader.folder() / "reloads") == "reload web\n"; }))
+        << "the watch runs its command";
+}
+
+}  // namespace
+}  // namespace gavel::test
