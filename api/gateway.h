@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -57,6 +58,9 @@ struct KeptAlive {
 };
 using KeepAliveResult = std::variant<KeptAlive, Failure>;
 
+// How much time sessions have left unless they are kept alive.
+using Leases = std::map<statemachine::SessionId, std::chrono::milliseconds>;
+
 struct MemberView {
     statemachine::Member member{};
     std::string client_address{};                             // Empty: not known yet.
@@ -110,6 +114,11 @@ public:
     virtual void read(ReadOptions options, Query query) = 0;
     virtual void keep_alive(statemachine::SessionId session, std::chrono::milliseconds timeout,
                             std::function<void(KeepAliveResult)> done) = 0;
+    // Asks the leader about at most leases_max sessions. Those it does not know are missing, and
+    // all are when no leader that a majority follows has answered within `patience`.
+    virtual void leases(std::vector<statemachine::SessionId> sessions,
+                        std::chrono::milliseconds patience, std::function<void(Leases)> done) = 0;
+    static constexpr std::size_t leases_max = 1'000;
     virtual void status(std::function<void(Status)> done) = 0;
 
     // From now on every change, in order, each revision whole, exactly once, is handed to `sink`

@@ -1,4 +1,5 @@
 #include <optional>
+#include <span>
 
 #include "api/durations.h"
 #include "api/json.h"
@@ -54,7 +55,15 @@ void write_metadata(JsonWriter& json, const std::string& metadata) {
     json.raw("metadata", metadata.empty() ? "{}" : metadata);
 }
 
-void write_holders(JsonWriter& json, const LockView& view) {
+std::vector<SessionId> holders_of(std::span<const LockView> views) {
+    std::vector<SessionId> holders;
+    for (const auto& view : views) {
+        if (is_held(view)) holders.push_back(view.lock->holder->session);
+    }
+    return holders;
+}
+
+void write_holders(JsonWriter& json, const LockView& view, const Leases& leases) {
     json.key("holders").open('[');
     if (is_held(view)) {
         const Holder& holder = *view.lock->holder;
@@ -63,6 +72,7 @@ void write_holders(JsonWriter& json, const LockView& view) {
         json.text("since", format_time(holder.since));
         const auto held_for = std::max<std::int64_t>(view.now - holder.since, 0);
         json.text("held_for", format_duration(milliseconds(held_for)));
+        write_expires_in(json, leases, holder.session);
         write_metadata(json, holder.metadata);
         json.close('}');
     }
@@ -87,10 +97,10 @@ void write_last_release(JsonWriter& json, const statemachine::LastRelease& last)
     json.text("reason", to_string(last.reason)).close('}');
 }
 
-Response explained(const Call& call, const LockView& view) {
+Response explained(const Call& call, const LockView& view, const Leases& leases) {
     JsonWriter json;
     json.open('{').text("name", call.name).flag("held", is_held(view));
-    write_holders(json, view);
+    write_holders(json, view, leases);
     json.key("queue").open('[');
     for (std::size_t i = 0; i < view.queue.size(); ++i) {
         const auto& waiter = *view.queue[i];
@@ -223,10 +233,13 @@ void release_lock(const CallPtr& call) {
 void explain_lock(const CallPtr& call) {
     const auto token = call->parameters.number("token");
     if (!token) return respond(call, token.error());
-    read(
+    read_with_leases(
         call, [call](const Machine& state) { return explain(state, call->name); },
-        [token = *token](const Call& back, const LockView& view) {
-            return token ? checked(back, view, *token) : explained(back, view);
+        [token = *token](const LockView& view) {
+            return token ? std::vector<SessionId>() : holders_of({&view, 1});
+        },
+        [token = *token](const Call& back, const LockView& view, const Leases& leases) {
+            return token ? checked(back, view, *token) : explained(back, view, leases);
         });
 }
 
@@ -239,7 +252,7 @@ void list_locks(const CallPtr& call) {
             return respond(call, bad_parameter("prefix", unfit->why));
         }
     }
-    read(
+    read_with_leases(
         call,
         [page = *asked, prefix = prefix != nullptr ? *prefix : ""](const Machine& state) {
             std::vector<LockView> views;
@@ -253,12 +266,16 @@ void list_locks(const CallPtr& call) {
             }
             return views;
         },
-        [limit = asked->limit](const Call& back, const std::vector<LockView>& views) {
+        [limit = asked->limit](const std::vector<LockView>& views) {
+            return holders_of(std::span(views).first(std::min(limit, views.size())));
+        },
+        [limit = asked->limit](const Call& back, const std::vector<LockView>& views,
+                               const Leases& leases) {
             JsonWriter json;
             json.open('{').key("locks").open('[');
             for (std::size_t i = 0; i < std::min(limit, views.size()); ++i) {
                 json.open('{').text("name", views[i].lock->name).flag("held", is_held(views[i]));
-                write_holders(json, views[i]);
+                write_holders(json, views[i], leases);
                 json.number("queue_length", views[i].queue_length).close('}');
             }
             json.close(']');

@@ -42,6 +42,7 @@ struct ServerOptions {
     std::chrono::milliseconds bookmark_interval{15'000};
     std::chrono::milliseconds request_timeout{10'000};  // On top of a wait.
     std::chrono::milliseconds wait_max{600'000};
+    std::chrono::milliseconds lease_patience{1'000};  // For the leader to tell what it alone knows.
 
     std::chrono::milliseconds ttl_default{15'000};
     std::chrono::milliseconds ttl_min{1'000};

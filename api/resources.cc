@@ -1,5 +1,6 @@
 #include "api/resources.h"
 
+#include "api/durations.h"
 #include "api/json.h"
 #include "api/names.h"
 #include "base/hash.h"
@@ -88,6 +89,21 @@ void execute(const CallPtr& call, statemachine::Command command, Render render) 
         response.applied = executed.applied;
         back->respond(std::move(response));
     });
+}
+
+void with_leases(const CallPtr& call, std::vector<statemachine::SessionId> sessions,
+                 std::function<void(const Leases& leases)> then) {
+    if (sessions.empty()) return then({});
+    auto done = [call, then = std::move(then)](Leases leases) {
+        call->services.mailbox.post([then, leases = std::move(leases)] { then(leases); });
+    };
+    call->services.gateway.leases(std::move(sessions), call->services.options.lease_patience,
+                                  std::move(done));
+}
+
+void write_expires_in(JsonWriter& json, const Leases& leases, statemachine::SessionId session) {
+    const auto lease = leases.find(session);
+    if (lease != leases.end()) json.text("expires_in", format_duration(lease->second));
 }
 
 Problem bad_field(std::string_view name, std::string_view why) {

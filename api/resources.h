@@ -54,6 +54,9 @@ void execute(const CallPtr& call, statemachine::Command command, Finish finish);
 using Render = Response (*)(const Call& call, const Executed& executed);
 void execute(const CallPtr& call, statemachine::Command command, Render render);
 
+// `expires_in`, when it is known of this session.
+void write_expires_in(JsonWriter& json, const Leases& leases, statemachine::SessionId session);
+
 Problem bad_field(std::string_view name, std::string_view why);
 // The field "metadata" of a body: a JSON object, kept as it was written.
 Result<std::string, Problem> metadata_field(const JsonField& field);
@@ -105,6 +108,29 @@ void read(const CallPtr& call, Take take, Render render) {
     const auto options = read_options(*call);
     if (!options) return respond(call, options.error());
     read(call, *options, std::move(take), std::move(render));
+}
+
+// The same, and `render` is also told the leases of the sessions that `sessions_of` finds in what
+// was read: by the leader, after the read. A stale read asks nobody, and is told none.
+void with_leases(const CallPtr& call, std::vector<statemachine::SessionId> sessions,
+                 std::function<void(const Leases& leases)> then);
+template <class Take, class SessionsOf, class Render>
+void read_with_leases(const CallPtr& call, Take take, SessionsOf sessions_of, Render render) {
+    const auto options = read_options(*call);
+    if (!options) return respond(call, options.error());
+    query(
+        call, *options, std::move(take),
+        [sessions_of, render, stale = options->stale](const CallPtr& back, const auto& taken,
+                                                      std::uint64_t applied) {
+            auto sessions = stale ? std::vector<statemachine::SessionId>() : sessions_of(taken);
+            with_leases(back, std::move(sessions),
+                        [back, render, taken, applied](const Leases& leases) {
+                            Response response = render(*back, taken, leases);
+                            response.applied = applied;
+                            back->respond(std::move(response));
+                        });
+        },
+        [](const CallPtr& back, Failure failure) { respond(back, to_problem(failure, false)); });
 }
 
 // Answers with what `render` makes of the member's status.

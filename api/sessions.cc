@@ -37,14 +37,14 @@ void write_names(JsonWriter& json, std::string_view field, const std::vector<std
     json.close(']');
 }
 
-void write(JsonWriter& json, const SessionView& view, std::optional<milliseconds> expires_in = {}) {
+void write(JsonWriter& json, const SessionView& view, const Leases& leases) {
     const auto& session = *view.session;
     json.open('{').text("id", session_id(session.id)).text("name", session.name);
     json.text("ttl", format_duration(milliseconds(session.ttl)));
     json.text("lock_delay", format_duration(milliseconds(session.lock_delay)));
     json.raw("metadata", session.metadata.empty() ? "{}" : session.metadata);
     json.text("created_at", format_time(session.created_at));
-    if (expires_in) json.text("expires_in", format_duration(*expires_in));
+    write_expires_in(json, leases, session.id);
     write_names(json, "held", view.held);
     write_names(json, "waiting", view.waiting);
     json.close('}');
@@ -118,7 +118,7 @@ Result<statemachine::OpenSession, Problem> parse_open(const Call& call) {
 
 Response opened(const SessionView& view) {
     JsonWriter json;
-    write(json, view, milliseconds(view.session->ttl));
+    write(json, view, {{view.session->id, milliseconds(view.session->ttl)}});
     auto response = json_response(201, json.take());
     response.add("Location", session_path(view.session->id));
     return response;
@@ -172,12 +172,16 @@ void open_session(const CallPtr& call) {
 void get_session(const CallPtr& call) {
     const auto id = session_of(call);
     if (!id) return;
-    read(
+    read_with_leases(
         call, [id = *id](const Machine& state) { return view(state, id); },
-        [id = *id](const Call& back, const SessionView& found) {
+        [](const SessionView& found) {
+            return found.session != nullptr ? std::vector{found.session->id}
+                                            : std::vector<SessionId>();
+        },
+        [id = *id](const Call& back, const SessionView& found, const Leases& leases) {
             if (found.session == nullptr) return problem_response(back, not_found(id));
             JsonWriter json;
-            write(json, found);
+            write(json, found, leases);
             return json_response(200, json.take());
         });
 }
@@ -188,7 +192,7 @@ void list_sessions(const CallPtr& call) {
     const auto after = asked->after.empty() ? 0 : parse_session_id(asked->after);
     if (!after) return respond(call, bad_parameter("cursor", "is none that was given out"));
     const auto limit = asked->limit;
-    read(
+    read_with_leases(
         call,
         [after = *after, limit](const Machine& state) {
             std::vector<SessionView> views;
@@ -199,10 +203,19 @@ void list_sessions(const CallPtr& call) {
             }
             return views;
         },
-        [limit](const Call& back, const std::vector<SessionView>& views) {
+        [limit](const std::vector<SessionView>& views) {
+            std::vector<SessionId> shown;
+            for (std::size_t i = 0; i < std::min(limit, views.size()); ++i) {
+                shown.push_back(views[i].session->id);
+            }
+            return shown;
+        },
+        [limit](const Call& back, const std::vector<SessionView>& views, const Leases& leases) {
             JsonWriter json;
             json.open('{').key("sessions").open('[');
-            for (std::size_t i = 0; i < std::min(limit, views.size()); ++i) write(json, views[i]);
+            for (std::size_t i = 0; i < std::min(limit, views.size()); ++i) {
+                write(json, views[i], leases);
+            }
             json.close(']');
             std::string cursor;
             if (views.size() > limit) {

@@ -52,7 +52,7 @@ Core::Core(Config config, statemachine::Machine machine, const paxos::Durable& d
       replica_(replica_config(config_), restored_for(machine_, durable), now),
       now_(now),
       wall_(wall),
-      last_keep_alive_(config_.boot << 40),
+      last_question_(config_.boot << 40),
       durable_applied_(machine_.applied()),
       hashes_(config_.self) {
     // "An origin never has numbers outstanding W or more apart" (docs/paxos.md, exactly once).
@@ -397,6 +397,9 @@ void Core::check_invariants() const {
               "reads are bounded");
     invariant(queue_.size() <= config_.limits.queued_commands + config_.limits.expiries_per_tick,
               "queued commands are bounded");
+    invariant(leases_asks_.size() <= config_.limits.lease_questions &&
+                  leases_asked_.size() <= config_.limits.lease_questions,
+              "questions about leases are bounded");
     invariant(wait_count_ <= config_.limits.waits + config_.limits.submissions,
               "waits are bounded");
 }

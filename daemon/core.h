@@ -42,7 +42,11 @@ struct Turn {
         std::uint64_t ticket{};
         api::KeepAliveResult result{};
     };
-    using Answer = std::variant<Submitted, ReadReady, KeptAlive>;
+    struct Leases {
+        std::uint64_t ticket{};
+        api::Leases leases{};
+    };
+    using Answer = std::variant<Submitted, ReadReady, KeptAlive, Leases>;
 
     std::vector<paxos::Record> records{};
     std::vector<Outgoing> once_durable{};  // Those to the member itself go to Core::receive.
@@ -76,6 +80,7 @@ public:
         std::size_t waits = 20'000;       // Own clients that wait for a lock.
         std::size_t reads = 20'000;
         std::size_t keep_alives = 20'000;
+        std::size_t lease_questions = 1'000;   // Own ones; and those that this leader confirms.
         std::size_t queued_commands = 16'384;  // At the leader, waiting for the window.
         std::size_t queued_bytes = 64 << 20;
         std::size_t expiries_per_tick = 64;  // A mass expiry is spread out.
@@ -105,6 +110,8 @@ public:
     void read(std::uint64_t ticket, const api::ReadOptions& options);
     void keep_alive(std::uint64_t ticket, statemachine::SessionId session,
                     std::uint64_t timeout_ms);
+    void leases(std::uint64_t ticket, std::vector<statemachine::SessionId> sessions,
+                std::uint64_t timeout_ms);
 
     // Hands leadership to the best informed voter, if this member leads. New commands are refused
     // from now on.
@@ -160,6 +167,15 @@ private:
         std::uint64_t number{};
         statemachine::SessionId session{};
     };
+    struct OwnLeasesAsk {
+        std::uint64_t ticket{};
+        paxos::Tick deadline{};
+    };
+    // A question about leases that this leader confirms like a read.
+    struct LeasesAsked {
+        paxos::MemberId from{};
+        proto::LeasesAsk ask{};
+    };
     struct Report {
         proto::MemberReport report{};
         paxos::Tick at{};
@@ -182,6 +198,8 @@ private:
     void on(paxos::MemberId from, proto::Forward forward);
     void on(paxos::MemberId from, const proto::KeepAlive& keep_alive);
     void on(paxos::MemberId from, const proto::KeepAliveAnswer& answer);
+    void on(paxos::MemberId from, proto::LeasesAsk ask);
+    void on(paxos::MemberId from, const proto::LeasesAnswer& answer);
     void on(paxos::MemberId from, proto::MemberReport report);
 
     void send(paxos::MemberId to, proto::PeerMessage message);
@@ -193,6 +211,7 @@ private:
     void start_leading();
     void confirm_keep_alive(Confirming confirming);
     void answer_keep_alive(const Confirming& confirming, proto::KeepAliveAnswer answer);
+    void answer_leases(const LeasesAsked& asked, bool confirmed);
     void run_leader_timers();
     void expire_requests();
     void resend();
@@ -223,8 +242,9 @@ private:
     std::uint64_t last_read_ = 0;
     std::map<std::uint64_t, Read> reads_;                   // Awaiting their index, by read id.
     std::multimap<statemachine::Revision, Read> ready_at_;  // Awaiting this applied slot.
-    std::uint64_t last_keep_alive_;
+    std::uint64_t last_question_;
     std::map<std::uint64_t, OwnKeepAlive> keep_alives_;
+    std::map<std::uint64_t, OwnLeasesAsk> leases_asks_;
     paxos::Tick expired_requests_at_{};
 
     // Leading.
@@ -233,7 +253,8 @@ private:
     std::optional<statemachine::RequestId> leader_start_;  // Proposed at this ballot.
     bool leader_started_ = false;                          // ... and executed.
     LeaseBook leases_;
-    std::map<std::uint64_t, Confirming> confirming_;  // By read id.
+    std::map<std::uint64_t, Confirming> confirming_;     // By read id.
+    std::map<std::uint64_t, LeasesAsked> leases_asked_;  // By read id.
 
     // State on its way to the disk.
     statemachine::Revision durable_applied_;

@@ -14,6 +14,8 @@ using paxos::Tick;
 constexpr std::uint64_t resend_after_ms = 1'000;
 constexpr std::uint64_t keep_alive_again_ms = 200;
 
+static_assert(api::Gateway::leases_max <= proto::leases_max);
+
 std::uint64_t ms(std::chrono::milliseconds duration) {
     return static_cast<std::uint64_t>(std::max<std::int64_t>(duration.count(), 0));
 }
@@ -115,6 +117,11 @@ void Core::expire_requests() {
         turn_.answers.emplace_back(Turn::KeptAlive{entry.second.ticket, late});
         return true;
     });
+    std::erase_if(leases_asks_, [&](const auto& entry) {
+        if (entry.second.deadline > now_) return false;
+        turn_.answers.emplace_back(Turn::Leases{entry.second.ticket, {}});
+        return true;
+    });
 }
 
 // ---- Reads --------------------------------------------------------------------------------------
@@ -141,6 +148,11 @@ void Core::on_read_confirmed(const paxos::ReadConfirmed& confirmed) {
         confirm_keep_alive(confirming);
         return;
     }
+    if (const auto asked = leases_asked_.find(confirmed.read); asked != leases_asked_.end()) {
+        answer_leases(asked->second, true);
+        leases_asked_.erase(asked);
+        return;
+    }
     const auto read = reads_.find(confirmed.read);
     if (read == reads_.end()) return;  // Its time was up.
     ready_at_.emplace(std::max(confirmed.index.number, read->second.min_revision), read->second);
@@ -163,7 +175,7 @@ void Core::keep_alive(std::uint64_t ticket, statemachine::SessionId session,
         turn_.answers.emplace_back(Turn::KeptAlive{ticket, Failure{Failure::Kind::overloaded}});
         return;
     }
-    const std::uint64_t number = ++last_keep_alive_;
+    const std::uint64_t number = ++last_question_;
     keep_alives_[number] = {.ticket = ticket, .session = session, .deadline = now_ + timeout_ms};
     dispatch_keep_alive(number);
 }
@@ -190,6 +202,37 @@ void Core::on(paxos::MemberId, const proto::KeepAliveAnswer& answer) {
         own->second.ticket, api::KeptAlive{answer.verdict == Verdict::kept,
                                            std::chrono::milliseconds(answer.expires_in)}});
     keep_alives_.erase(own);
+}
+
+// ---- Leases -------------------------------------------------------------------------------------
+
+// Asked once: whoever looks at a session would rather do without than wait.
+void Core::leases(std::uint64_t ticket, std::vector<statemachine::SessionId> sessions,
+                  std::uint64_t timeout_ms) {
+    const paxos::MemberId leader = replica_.leader();
+    if (!leader || leases_asks_.size() >= config_.limits.lease_questions ||
+        sessions.size() > proto::leases_max) {
+        turn_.answers.emplace_back(Turn::Leases{ticket, {}});
+        return;
+    }
+    proto::LeasesAsk ask{++last_question_, std::move(sessions)};
+    leases_asks_[ask.number] = {ticket, now_ + timeout_ms};
+    if (leader == config_.self) {
+        on(config_.self, std::move(ask));
+    } else {
+        send(leader, std::move(ask));
+    }
+}
+
+void Core::on(paxos::MemberId, const proto::LeasesAnswer& answer) {
+    const auto own = leases_asks_.find(answer.number);
+    if (own == leases_asks_.end()) return;
+    api::Leases leases;
+    for (const auto& lease : answer.leases) {
+        leases.emplace(lease.session, std::chrono::milliseconds(lease.expires_in));
+    }
+    turn_.answers.emplace_back(Turn::Leases{own->second.ticket, std::move(leases)});
+    leases_asks_.erase(own);
 }
 
 void Core::begin_shutdown() {

@@ -18,6 +18,9 @@ void Core::on_role(const paxos::RoleReport& role) {
         leases_.clear();
         for (const auto& [read, confirming] : confirming_) step(paxos::ReadGivenUp{read});
         confirming_.clear();
+        for (const auto& [read, asked] : std::exchange(leases_asked_, {})) {
+            answer_leases(asked, false);
+        }
         // What waits here for the window was sent by origins that will send it again, elsewhere.
         queue_.clear();
         queue_bytes_ = 0;
@@ -128,6 +131,32 @@ void Core::answer_keep_alive(const Confirming& confirming, proto::KeepAliveAnswe
         on(config_.self, answer);
     } else {
         send(confirming.from, answer);
+    }
+}
+
+// What a deposed leader believes of sessions is not worth telling: confirmed like a read.
+void Core::on(paxos::MemberId from, proto::LeasesAsk ask) {
+    LeasesAsked asked{from, std::move(ask)};
+    if (!leader_started_ || leases_asked_.size() >= config_.limits.lease_questions) {
+        return answer_leases(asked, false);
+    }
+    const std::uint64_t id = next_read_id();
+    leases_asked_.emplace(id, std::move(asked));
+    step(paxos::ReadRequest{id});
+}
+
+void Core::answer_leases(const LeasesAsked& asked, bool confirmed) {
+    proto::LeasesAnswer answer{.number = asked.ask.number};
+    if (confirmed) {
+        for (const auto session : asked.ask.sessions) {
+            const auto left = leases_.expires_in(session, now_);
+            if (left) answer.leases.push_back({session, *left});
+        }
+    }
+    if (asked.from == config_.self) {
+        on(config_.self, answer);
+    } else {
+        send(asked.from, std::move(answer));
     }
 }
 

@@ -82,10 +82,11 @@ void LeaseBook::on_tick(Tick now) {
     renewals_.clear();
 }
 
-std::int64_t LeaseBook::expires_in(SessionId session, Tick now) const {
+std::optional<statemachine::DurationMs> LeaseBook::expires_in(SessionId session, Tick now) const {
     const auto lease = leases_.find(session);
-    if (lease == leases_.end() || lease->second.expiring) return -1;
-    return static_cast<std::int64_t>(lease->second.deadline - now);
+    if (lease == leases_.end()) return std::nullopt;
+    if (lease->second.expiring) return 0;
+    return static_cast<statemachine::DurationMs>(lease->second.deadline - now);
 }
 
 }  // namespace gavel::daemon

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -39,8 +40,9 @@ public:
     std::vector<statemachine::Command> due(paxos::Tick now, std::size_t most,
                                            statemachine::Revision leader_start);
 
-    // Milliseconds until the session lapses; -1: its expiry is proposed, or it is not known.
-    std::int64_t expires_in(statemachine::SessionId session, paxos::Tick now) const;
+    // Milliseconds until the session lapses, 0 when its expiry is proposed; none: it is not known.
+    std::optional<statemachine::DurationMs> expires_in(statemachine::SessionId session,
+                                                       paxos::Tick now) const;
     std::size_t size() const { return timers_.size(); }
 
 private:

@@ -149,6 +149,14 @@ public:
         core_->keep_alive(ticket, session, static_cast<std::uint64_t>(timeout.count()));
     }
 
+    void leases(std::vector<statemachine::SessionId> sessions, std::chrono::milliseconds patience,
+                std::function<void(api::Leases)> done) {
+        if (!core_) return done({});
+        const std::uint64_t ticket = ++last_ticket_;
+        leases_.emplace(ticket, std::move(done));
+        core_->leases(ticket, std::move(sessions), static_cast<std::uint64_t>(patience.count()));
+    }
+
     api::Status status() const {
         api::Status status;
         if (core_) {
@@ -377,6 +385,10 @@ private:
         auto done = take(keep_alives_, kept.ticket);
         if (done) done(std::move(kept.result));
     }
+    void deliver(Turn::Leases& answer) {
+        auto done = take(leases_, answer.ticket);
+        if (done) done(std::move(answer.leases));
+    }
 
     template <class Map>
     static typename Map::mapped_type take(Map& map, std::uint64_t ticket) {
@@ -440,9 +452,11 @@ private:
         for (auto& [ticket, done] : keep_alives_) {
             done(api::Failure{api::Failure::Kind::shutting_down});
         }
+        for (auto& [ticket, done] : leases_) done({});
         submits_.clear();
         queries_.clear();
         keep_alives_.clear();
+        leases_.clear();
         io_.stop();
     }
 
@@ -472,6 +486,7 @@ private:
     boost::unordered_flat_map<std::uint64_t, api::Query> queries_;
     boost::unordered_flat_map<std::uint64_t, std::function<void(api::KeepAliveResult)>>
         keep_alives_;
+    boost::unordered_flat_map<std::uint64_t, std::function<void(api::Leases)>> leases_;
     std::vector<std::weak_ptr<std::function<void(Changes)>>> sinks_;
 
     std::atomic<std::uint64_t> applied_{0};
@@ -529,6 +544,14 @@ void Node::keep_alive(statemachine::SessionId session, std::chrono::milliseconds
     impl_->enter([this, session, timeout, done = std::move(done)]() mutable {
         impl_->keep_alive(session, timeout, std::move(done));
     });
+}
+
+void Node::leases(std::vector<statemachine::SessionId> sessions, std::chrono::milliseconds patience,
+                  std::function<void(api::Leases)> done) {
+    impl_->enter(
+        [this, sessions = std::move(sessions), patience, done = std::move(done)]() mutable {
+            impl_->leases(std::move(sessions), patience, std::move(done));
+        });
 }
 
 void Node::status(std::function<void(api::Status)> done) {

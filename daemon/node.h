@@ -59,6 +59,8 @@ public:
     void read(api::ReadOptions options, api::Query query) override;
     void keep_alive(statemachine::SessionId session, std::chrono::milliseconds timeout,
                     std::function<void(api::KeepAliveResult)> done) override;
+    void leases(std::vector<statemachine::SessionId> sessions, std::chrono::milliseconds patience,
+                std::function<void(api::Leases)> done) override;
     void status(std::function<void(api::Status)> done) override;
     std::shared_ptr<void> subscribe(std::function<void(Changes)> sink) override;
     std::uint64_t applied() const override;

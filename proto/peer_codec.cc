@@ -142,6 +142,22 @@ void put(const KeepAliveAnswer& from, schema::PeerMessage& to) {
     message.set_expires_in_ms(from.expires_in);
 }
 
+void put(const LeasesAsk& from, schema::PeerMessage& to) {
+    auto& message = *to.mutable_leases_ask();
+    message.set_number(from.number);
+    for (const auto session : from.sessions) message.add_sessions(session);
+}
+
+void put(const LeasesAnswer& from, schema::PeerMessage& to) {
+    auto& message = *to.mutable_leases_answer();
+    message.set_number(from.number);
+    for (const auto& lease : from.leases) {
+        auto& listed = *message.add_leases();
+        listed.set_session(lease.session);
+        listed.set_expires_in_ms(lease.expires_in);
+    }
+}
+
 void put(const MemberReport& from, schema::PeerMessage& to) {
     auto& message = *to.mutable_member_report();
     message.set_applied(from.applied);
@@ -276,6 +292,21 @@ KeepAliveAnswer take(schema::KeepAliveAnswer& from, Check& check) {
             .expires_in = check.duration(from.expires_in_ms())};
 }
 
+LeasesAsk take(schema::LeasesAsk& from, Check& check) {
+    check.that(static_cast<std::size_t>(from.sessions_size()) <= leases_max);
+    return {.number = from.number(), .sessions = {from.sessions().begin(), from.sessions().end()}};
+}
+
+LeasesAnswer take(schema::LeasesAnswer& from, Check& check) {
+    check.that(static_cast<std::size_t>(from.leases_size()) <= leases_max);
+    LeasesAnswer answer{.number = from.number()};
+    for (auto& listed : *from.mutable_leases()) {
+        auto& lease = check.known(listed);
+        answer.leases.push_back({lease.session(), check.duration(lease.expires_in_ms())});
+    }
+    return answer;
+}
+
 MemberReport take(schema::MemberReport& from, Check& check) {
     MemberReport report{
         .applied = from.applied(),
@@ -334,6 +365,10 @@ PeerMessage take(schema::PeerMessage& from, Check& check) {
             return paxos(from.mutable_hand_over());
         case schema::PeerMessage::kMemberReport:
             return own(from.mutable_member_report());
+        case schema::PeerMessage::kLeasesAsk:
+            return own(from.mutable_leases_ask());
+        case schema::PeerMessage::kLeasesAnswer:
+            return own(from.mutable_leases_answer());
         case schema::PeerMessage::MESSAGE_NOT_SET:
             break;
     }

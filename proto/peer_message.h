@@ -33,6 +33,25 @@ struct KeepAliveAnswer {
     bool operator==(const KeepAliveAnswer&) const = default;
 };
 
+// How much time sessions have left, which only the leader knows: for those who look at sessions and
+// locks. A session that the leader says nothing of is not known to it.
+struct LeasesAsk {
+    std::uint64_t number{};
+    std::vector<statemachine::SessionId> sessions{};  // At most leases_max.
+    bool operator==(const LeasesAsk&) const = default;
+};
+struct Lease {
+    statemachine::SessionId session{};
+    statemachine::DurationMs expires_in{};
+    bool operator==(const Lease&) const = default;
+};
+struct LeasesAnswer {
+    std::uint64_t number{};
+    std::vector<Lease> leases{};
+    bool operator==(const LeasesAnswer&) const = default;
+};
+inline constexpr std::size_t leases_max = 1'000;  // In one question: those of a page.
+
 // The hash of a member's state after it executed `slot`.
 struct StateHash {
     std::uint64_t slot{};
@@ -52,7 +71,8 @@ struct MemberReport {
     bool operator==(const MemberReport&) const = default;
 };
 
-using PeerMessage = std::variant<paxos::Message, Forward, KeepAlive, KeepAliveAnswer, MemberReport>;
+using PeerMessage = std::variant<paxos::Message, Forward, KeepAlive, KeepAliveAnswer, MemberReport,
+                                 LeasesAsk, LeasesAnswer>;
 
 // The first frame in each direction of a connection between members.
 struct Hello {

@@ -126,6 +126,34 @@ TEST(ClusterLock, KeepsAWaitersPlaceWhenItsMemberDies) {
     EXPECT_GT(granted_second.json()["token"], granted_first.json()["token"]);
 }
 
+TEST(ClusterLock, TellsAtEveryMemberHowMuchTimeItsHolderHasLeft) {
+    Cluster cluster;
+    cluster.start_all();
+    auto at_leader = cluster.client(cluster.leader());
+    const std::string session = open_session(at_leader, "60s");
+    ASSERT_EQ(acquire(at_leader, session).status, 201);
+
+    const auto seconds = [](const nlohmann::json& with) {
+        const std::string text = with.value("expires_in", "");
+        return text.ends_with("ms") ? std::stod(text) / 1'000 : text.empty() ? -1 : std::stod(text);
+    };
+    double last = 60;
+    for (std::size_t member = 0; member < cluster.size(); ++member) {
+        auto client = cluster.client(member);
+        for (const auto& shown :
+             {client.call("GET", "/v1/locks/deploy").json()["holders"][0],
+              client.call("GET", "/v1/locks?prefix=dep").json()["locks"][0]["holders"][0],
+              client.call("GET", "/v1/sessions/" + session).json(),
+              client.call("GET", "/v1/sessions").json()["sessions"][0]}) {
+            EXPECT_GT(seconds(shown), 30) << shown;
+            EXPECT_LE(seconds(shown), last) << "it is one clock, the leader's";
+            last = seconds(shown);
+        }
+        const auto stale = client.call("GET", "/v1/sessions/" + session + "?consistency=stale");
+        EXPECT_FALSE(stale.json().contains("expires_in")) << "asks nobody";
+    }
+}
+
 TEST(ClusterLock, IsHeldByOneAtATimeUnderContentionThroughAllMembers) {
     Cluster cluster;
     cluster.start_all();

@@ -73,6 +73,17 @@ public:
                        std::chrono::milliseconds(found != nullptr ? found->ttl : 0)});
     }
 
+    void leases(std::vector<statemachine::SessionId> sessions, std::chrono::milliseconds,
+                std::function<void(Leases)> done) override {
+        const std::lock_guard lock(mutex_);
+        leases_asked.push_back(sessions);
+        Leases known;
+        for (const auto session : sessions) {
+            if (lease) known.emplace(session, *lease);
+        }
+        done(known);
+    }
+
     void status(std::function<void(Status)> done) override {
         const std::lock_guard lock(mutex_);
         Status status = status_;
@@ -134,6 +145,8 @@ public:
     bool hold_submits{};               // Take them and never answer.
     std::vector<Submission> submissions{};
     std::vector<ReadOptions> reads{};
+    std::optional<std::chrono::milliseconds> lease{};  // Of every session; none: no leader answers.
+    std::vector<std::vector<statemachine::SessionId>> leases_asked{};
     statemachine::TimeMs now = 1'700'000'000'123;
 
 private:

@@ -130,12 +130,14 @@ TEST_F(LockResource, ExplainsHolderQueueAndLastRelease) {
     desk.put("/v1/locks/a?wait=30s", R"({"session":"s2","metadata":{"job":8}})");
     desk.gateway.now += 2'500;
     desk.gateway.put("tick", "1");
+    desk.gateway.lease = std::chrono::milliseconds(12'500);
 
     const auto call = desk.get("/v1/locks/a");
 
     EXPECT_EQ(call->json(), json::parse(R"({"name":"a","held":true,
         "holders":[{"session":"s1","session_name":"one","token":5,
-                    "since":"2023-11-14T22:13:20.123Z","held_for":"2.5s","metadata":{"job":7}}],
+                    "since":"2023-11-14T22:13:20.123Z","held_for":"2.5s","expires_in":"12.5s",
+                    "metadata":{"job":7}}],
         "queue":[{"session":"s2","session_name":"two","position":1,
                   "since":"2023-11-14T22:13:20.123Z","metadata":{"job":8}}],
         "queue_length":1,
@@ -187,6 +189,20 @@ TEST_F(LockResource, IsListedByPrefixInPages) {
     EXPECT_EQ(second->json()["locks"][0]["held"], true);
     EXPECT_EQ(second->json()["locks"][0]["holders"][0]["session_name"], "one");
     EXPECT_FALSE(second->json().contains("next_cursor"));
+}
+
+TEST_F(LockResource, IsListedWithTheTimeThatItsHolderHasLeft) {
+    desk.put("/v1/locks/a", s1);
+    desk.put("/v1/locks/b", s2);
+    desk.gateway.lease = std::chrono::milliseconds(500);
+
+    const auto first = desk.get("/v1/locks?limit=1")->json();
+    EXPECT_EQ(first["locks"][0]["holders"][0]["expires_in"], "500ms");
+    EXPECT_THAT(desk.gateway.leases_asked.back(), ::testing::ElementsAre(1));
+
+    desk.gateway.lease.reset();
+    const auto unknown = desk.get("/v1/locks")->json();
+    EXPECT_FALSE(unknown["locks"][0]["holders"][0].contains("expires_in"));
 }
 
 }  // namespace

@@ -82,6 +82,33 @@ TEST(SessionResource, TellsWhatItHoldsAndWaitsFor) {
     EXPECT_EQ(call->answer->applied, 5U);
 }
 
+TEST(SessionResource, TellsHowMuchTimeItsLeaderGivesIt) {
+    Desk desk;
+    const auto target = "/v1/sessions/s" + std::to_string(desk.gateway.open_session());
+    desk.gateway.open_session();
+    desk.gateway.lease = std::chrono::milliseconds(9'500);
+
+    EXPECT_EQ(desk.get(target)->json()["expires_in"], "9.5s");
+    const auto listed = desk.get("/v1/sessions?limit=1")->json();
+    EXPECT_EQ(listed["sessions"][0]["expires_in"], "9.5s");
+    EXPECT_THAT(desk.gateway.leases_asked.back(), ::testing::SizeIs(1)) << "of the page, no more";
+    EXPECT_EQ(desk.get(target)->answer->applied, 2U);
+
+    desk.gateway.lease.reset();
+    EXPECT_FALSE(desk.get(target)->json().contains("expires_in")) << "no leader has answered";
+}
+
+TEST(SessionResource, AsksNobodyForItsTimeInAStaleRead) {
+    Desk desk;
+    const auto target = "/v1/sessions/s" + std::to_string(desk.gateway.open_session());
+    desk.gateway.lease = std::chrono::milliseconds(9'500);
+
+    EXPECT_FALSE(desk.get(target + "?consistency=stale")->json().contains("expires_in"));
+    EXPECT_EQ(desk.get("/v1/sessions/s99")->status(), 404U);
+    EXPECT_EQ(desk.get("/v1/sessions?prefix=")->status(), 400U);
+    EXPECT_THAT(desk.gateway.leases_asked, ::testing::IsEmpty());
+}
+
 TEST(SessionResource, IsUnknownUnderWhatIsNoId) {
     Desk desk;
     for (const auto* target : {"/v1/sessions/1", "/v1/sessions/s0x", "/v1/sessions/s99"}) {

@@ -14,6 +14,9 @@ namespace {
 using namespace std::chrono_literals;
 using paxos::MemberId;
 using paxos::Tick;
+using testing::AllOf;
+using testing::Gt;
+using testing::Le;
 using testing::Optional;
 
 // A few cores in one thread, with a network that loses nothing and disks that are at once durable.
@@ -110,6 +113,7 @@ public:
     std::map<std::uint64_t, api::SubmitResult> submitted;
     std::map<std::uint64_t, std::optional<api::Failure>> reads;
     std::map<std::uint64_t, api::KeepAliveResult> kept;
+    std::map<std::uint64_t, api::Leases> leases;
     std::map<MemberId, std::vector<statemachine::Ptr<statemachine::Change>>> changes;
     std::map<MemberId, paxos::Slot> diverged;
 
@@ -119,9 +123,11 @@ private:
             EXPECT_TRUE(submitted.emplace(done->ticket, done->result).second) << "answered twice";
         } else if (auto* read = std::get_if<Turn::ReadReady>(&answer)) {
             reads[read->ticket] = read->failure;
+        } else if (auto* alive = std::get_if<Turn::KeptAlive>(&answer)) {
+            kept.emplace(alive->ticket, alive->result);
         } else {
-            auto& alive = std::get<Turn::KeptAlive>(answer);
-            kept.emplace(alive.ticket, alive.result);
+            auto& told = std::get<Turn::Leases>(answer);
+            EXPECT_TRUE(leases.emplace(told.ticket, told.leases).second) << "answered twice";
         }
     }
 
@@ -302,6 +308,56 @@ TEST(Core, SaysThatASessionIsGone) {
 
     ASSERT_TRUE(cluster.kept.contains(8'000));
     EXPECT_FALSE(std::get<api::KeptAlive>(cluster.kept.at(8'000)).found);
+}
+
+TEST(Core, TellsAtAnyMemberHowMuchTimeTheLeaderGivesSessions) {
+    Cluster cluster(3);
+    const auto leader = cluster.leader();
+    cluster.run_for(200);
+    const auto session = cluster.open_session(leader, 60'000);
+    cluster.run_for(5'000);
+
+    for (std::uint16_t id = 1; id <= 3; ++id) {
+        cluster.core(id).leases(id, {session, 12'345}, 1'000);
+        cluster.run_for(100);
+
+        ASSERT_TRUE(cluster.leases.contains(id));
+        const auto& leases = cluster.leases.at(id);
+        EXPECT_EQ(leases.size(), 1U) << "of an unknown session nothing is said";
+        ASSERT_TRUE(leases.contains(session));
+        EXPECT_THAT(leases.at(session), AllOf(Gt(54s), Le(55s)));
+    }
+}
+
+// A leader that was deposed without knowing must not tell what its successor may have changed.
+TEST(Core, TellsNothingOfLeasesWithoutAMajority) {
+    Cluster cluster(3);
+    const auto leader = cluster.leader();
+    const auto session = cluster.open_session(leader, 60'000);
+    for (std::uint16_t id = 1; id <= 3; ++id) {
+        if (id != leader) cluster.kill(id);
+    }
+
+    cluster.core(leader).leases(8'000, {session}, 1'000);
+    cluster.run_for(1'100);
+
+    ASSERT_TRUE(cluster.leases.contains(8'000));
+    EXPECT_TRUE(cluster.leases.at(8'000).empty());
+    cluster.core(leader).check_invariants();
+}
+
+TEST(Core, WaitsNoLongerThanItMayForALeaderThatIsGone) {
+    Cluster cluster(3);
+    const auto follower = cluster.follower();
+    const auto session = cluster.open_session(follower, 60'000);
+    cluster.kill(cluster.leader());
+
+    cluster.core(follower).leases(8'000, {session}, 200);
+    EXPECT_FALSE(cluster.leases.contains(8'000));
+    cluster.run_for(300);
+
+    ASSERT_TRUE(cluster.leases.contains(8'000));
+    EXPECT_TRUE(cluster.leases.at(8'000).empty());
 }
 
 TEST(Core, ServesALinearizableReadAtAFollowerAfterTheWriteItFollows) {

@@ -50,6 +50,8 @@ TEST(LeaseBook, RefusesToRenewWhatItLetsLapse) {
     book.due(Tick{1'000}, 10, leader_start);
 
     EXPECT_FALSE(book.renew(1, 1'000, Tick{1'001}));
+    EXPECT_EQ(book.expires_in(1, Tick{1'001}), 0);
+    EXPECT_EQ(book.expires_in(2, Tick{1'001}), std::nullopt) << "not known";
     EXPECT_THAT(book.due(Tick{9'000}, 10, leader_start), IsEmpty())
         << "an expiry is asked for once";
 }

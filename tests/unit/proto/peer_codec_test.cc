@@ -106,6 +106,8 @@ TEST(PeerCodec, RefusesWhatIsTooLong) {
                                       .reports = {{slot, paxos::KnownChosen{{command}}}}}}));
     EXPECT_TRUE(refused(MemberReport{.client_address = label}));
     EXPECT_TRUE(refused(MemberReport{.version = label}));
+    EXPECT_TRUE(refused(LeasesAsk{.sessions = std::vector<std::uint64_t>(leases_max + 1, 7)}));
+    EXPECT_TRUE(refused(LeasesAnswer{.leases = std::vector<Lease>(leases_max + 1, Lease{7, 8})}));
     Hello hello = hello_sample();
     hello.version = label;
     EXPECT_TRUE(decode_hello(encode(hello)).has_error());
@@ -114,11 +116,12 @@ TEST(PeerCodec, RefusesWhatIsTooLong) {
 TEST(PeerCodec, RefusesAnUnknownVerdictAndANegativeDuration) {
     EXPECT_TRUE(refused(KeepAliveAnswer{.verdict = static_cast<KeepAliveAnswer::Verdict>(3)}));
     EXPECT_TRUE(refused(KeepAliveAnswer{.expires_in = -1}));
+    EXPECT_TRUE(refused(LeasesAnswer{.leases = {{.session = 1, .expires_in = -1}}}));
 }
 
 TEST(PeerCodec, RefusesWhatItWouldNotHaveEncoded) {
     EXPECT_TRUE(decode_peer_message("").has_error()) << "no message";
-    EXPECT_TRUE(decode_peer_message(std::string("\x9A\x01\0", 3)).has_error()) << "an unknown one";
+    EXPECT_TRUE(decode_peer_message(std::string("\xA2\x06\0", 3)).has_error()) << "an unknown one";
     EXPECT_TRUE(decode_peer_message("\x7A\x02\x08\x01"
                                     "\x7A\x02\x08\x01")
                     .has_error())

@@ -118,7 +118,9 @@ std::vector<PeerMessage> peer_samples() {
                      .client_address = "127.0.0.1:7400",
                      .version = "0.1.0",
                      .hashes = {{2'048, 14}, {1'024, 12}},
-                     .durable = 11}};
+                     .durable = 11},
+        LeasesAsk{.number = 10, .sessions = {11, 12}},
+        LeasesAnswer{.number = 10, .leases = {{11, 9'000}, {12, 0}}}};
 }
 
 std::vector<Outcome> outcome_samples() {
@@ -289,7 +291,9 @@ PeerMessage random_peer_message(Prng& prng) {
         KeepAliveAnswer{random_number(prng), static_cast<KeepAliveAnswer::Verdict>(prng.below(3)),
                         random_duration(prng)},
         MemberReport{random_number(prng), random_text(prng, label_bytes_max),
-                     random_text(prng, label_bytes_max), std::move(hashes), random_number(prng)}};
+                     random_text(prng, label_bytes_max), std::move(hashes), random_number(prng)},
+        LeasesAsk{random_number(prng), {random_number(prng), random_number(prng)}},
+        LeasesAnswer{random_number(prng), {{random_number(prng), random_duration(prng)}}}};
     return messages[prng.below(messages.size())];
 }
 
