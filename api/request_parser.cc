@@ -71,7 +71,8 @@ Problem to_problem(error_code error, bool other_version) {
 
 class RequestParser::Impl final : public http::basic_parser<true> {
 public:
-    Impl(std::size_t header_bytes_max, std::size_t body_bytes_max) {
+    Impl(std::size_t header_bytes_max, std::size_t body_bytes_max)
+        : header_bytes_max_(header_bytes_max) {
         eager(true);
         header_limit(static_cast<std::uint32_t>(header_bytes_max));
         body_limit(body_bytes_max);
@@ -82,6 +83,11 @@ public:
         const auto taken = put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
         if (error && error != http::error::need_more) failure = error;
         if (error == http::error::bad_version) other_version = asks_other_version(bytes);
+        // What is left of a body is the header of a chunk, or a trailer, that has not ended yet:
+        // Beast would wait for its end however long it gets.
+        if (!failure && header_complete && !is_done() && bytes.size() - taken > header_bytes_max_) {
+            failure = http::error::header_limit;
+        }
         return taken;
     }
 
@@ -92,6 +98,8 @@ public:
     bool expects_continue{};
 
 private:
+    const std::size_t header_bytes_max_;
+
     void on_request_impl(http::verb verb, beast::string_view, beast::string_view target,
                          int version, error_code& error) override {
         request.method = to_method(verb);

@@ -155,6 +155,19 @@ TEST(RequestParser, BoundsHeaderAndBody) {
         State::complete);
 }
 
+TEST(RequestParser, BoundsWhatStandsBetweenAndBehindChunks) {
+    const std::string start = "PUT /a HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (const auto* begun : {"1;", "0", "0\r\nX: ", "1\r\nx\r\n0\r\nX: "}) {
+        for (const std::size_t step : {10U, 100U, 100'000U}) {
+            const auto parsed = parse(start + begun + std::string(5'000, '0'), step);
+            ASSERT_EQ(parsed.state, State::failed) << begun;
+            EXPECT_EQ(parsed.problem->code, ProblemCode::header_too_large) << begun;
+        }
+    }
+    const std::string chunk = "1;" + std::string(900, 'x') + "\r\nx\r\n";
+    EXPECT_EQ(parse(start + chunk + chunk + chunk + "0\r\n\r\n").request.body, "xxx");
+}
+
 TEST(RequestParser, SaysWhenTheClientWaitsForAWord) {
     RequestParser parser(1'024, 1'000);
     const std::string header =
