@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "api/durations.h"
 #include "api/etag.h"
 #include "api/event_text.h"
@@ -23,12 +25,35 @@ Result<statemachine::Precondition, Problem> precondition_of(const Call& call) {
     return *std::move(condition);
 }
 
+// A type and a subtype, each a token (RFC 9110, section 5.6.2), and maybe parameters, which are the
+// client's own business.
+bool is_media_type(std::string_view text) {
+    constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
+    const auto token_length = [&](std::string_view rest) {
+        const auto end = std::ranges::find_if_not(rest, [&](char c) {
+            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                   marks.find(c) != std::string_view::npos;
+        });
+        return static_cast<std::size_t>(end - rest.begin());
+    };
+    const auto type = token_length(text);
+    if (type == 0 || type == text.size() || text[type] != '/') return false;
+    text.remove_prefix(type + 1);
+    const auto subtype = token_length(text);
+    text.remove_prefix(subtype);
+    text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+    return subtype > 0 && (text.empty() || text.front() == ';');
+}
+
 Result<statemachine::PutKey, Problem> parse_put(Call& call) {
     statemachine::PutKey command;
     const auto* type = call.request.header("content-type");
     command.content_type = type != nullptr && !type->empty() ? *type : default_content_type;
     if (const auto unfit = check_label(command.content_type)) {
         return Problem{ProblemCode::bad_header, "Content-Type: " + unfit->why};
+    }
+    if (!is_media_type(command.content_type)) {
+        return Problem{ProblemCode::bad_header, "Content-Type: not TYPE/SUBTYPE"};
     }
     auto& body = call.request.body;
     if (body.size() > statemachine::value_bytes_max) {

@@ -16,9 +16,13 @@ int hex_digit(char c) {
 }
 
 bool has_control(std::string_view text) {
+    unsigned char before = 0;
     for (const char c : text) {
         const auto byte = static_cast<unsigned char>(c);
         if (byte < 0x20 || byte == 0x7F) return true;
+        if (before == 0xC2 && byte < 0xA0)
+            return true;  // U+0080 to U+009F, some of which terminals obey.
+        before = byte;
     }
     return false;
 }

@@ -110,6 +110,8 @@ private:
         if (target.empty() || target.front() != '/') {
             if (target != "*" || verb != http::verb::options) error = http::error::bad_target;
         }
+        // A fragment is the client's own; one that comes here would become part of a name.
+        if (target.find('#') != beast::string_view::npos) error = http::error::bad_target;
     }
 
     void on_field_impl(http::field field, beast::string_view name, beast::string_view value,
@@ -126,6 +128,11 @@ private:
         if (field == http::field::expect) expects_continue = true;
         for (auto& each : request.headers) {
             if (each.name != known) continue;
+            // What one of them says the other takes back; lists are another matter.
+            if (known == "content-type" || known == "idempotency-key") {
+                error = http::error::bad_field;
+                return;
+            }
             each.value.append(", ").append(value.data(), value.size());
             return;
         }

@@ -56,6 +56,17 @@ TEST(KeyResource, IsCheckedWhenItSaysItIsJson) {
               200U);
 }
 
+TEST(KeyResource, HasAMediaTypeAsItsContentType) {
+    Desk desk;
+    for (const auto* type : {"a/b", "text/plain; charset=utf-8", "application/vnd.x+json ;v=1"}) {
+        EXPECT_LT(desk.put("/v1/config/a", "1", {{"content-type", type}})->status(), 300U) << type;
+    }
+    for (const auto* type : {"x", "/", "a/", "/b", "a/b/c", "a/b c", "text/plain, a/b", "; a/b"}) {
+        EXPECT_EQ(desk.put("/v1/config/a", "1", {{"content-type", type}})->code(), "bad-header")
+            << type;
+    }
+}
+
 TEST(KeyResource, HasAtMostOneMebibyte) {
     Desk desk;
     EXPECT_EQ(desk.put("/v1/config/a", std::string(1 << 20, 'x'))->status(), 201U);

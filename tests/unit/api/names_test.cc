@@ -27,8 +27,9 @@ TEST(Name, HasNoEmptyOrDotSegments) {
 }
 
 TEST(Name, HasNoControlCharactersAndIsUtf8) {
-    for (const auto* text : {"a%00b", "a%0Ab", "a%7F", "%ff", "%C3", "%ED%A0%80", "%C0%AF",
-                             "%F4%90%80%80", "%", "%4", "%zz", "a%"}) {
+    EXPECT_EQ(decoded("a%C2%A0%E2%80%80"), "a\xC2\xA0\xE2\x80\x80");
+    for (const auto* text : {"a%00b", "a%0Ab", "a%7F", "a%C2%80", "%C2%9Bb", "%ff", "%C3",
+                             "%ED%A0%80", "%C0%AF", "%F4%90%80%80", "%", "%4", "%zz", "a%"}) {
         EXPECT_TRUE(decoded(text).starts_with("refused")) << text;
     }
 }
@@ -50,6 +51,9 @@ TEST(Label, IsBounded) {
     EXPECT_FALSE(check_label(std::string(256, 'x')));
     EXPECT_TRUE(check_label(std::string(257, 'x')));
     EXPECT_TRUE(check_label("a\x1b[31m"));
+    EXPECT_TRUE(
+        check_label("a\xC2\x9B"
+                    "31m"));
 }
 
 TEST(Number, IsBelowTwoToThe53) {

@@ -94,7 +94,9 @@ TEST(RequestParser, RefusesWhatIsNoRequest) {
           "GET /a HTTP/1.1\r\nno-colon\r\n\r\n", "GET /a HTTP/1.1\r\nA: b\rc\r\n\r\n",
           "GET /a\x01 HTTP/1.1\r\n\r\n", "GET http://other/a HTTP/1.1\r\n\r\n",
           "CONNECT h:1 HTTP/1.1\r\n\r\n", "GET * HTTP/1.1\r\n\r\n",
-          "\r\n\r\nGET /a HTTP/1.1\r\n\r\n",
+          "\r\n\r\nGET /a HTTP/1.1\r\n\r\n", "GET /a#b HTTP/1.1\r\n\r\n",
+          "GET /a HTTP/1.1\r\nContent-Type: a/b\r\ncontent-type: a/b\r\n\r\n",
+          "GET /a HTTP/1.1\r\nIdempotency-Key: a\r\nIdempotency-Key: a\r\n\r\n",
           "PUT /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
           "PUT /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n"}) {
         EXPECT_EQ(refusal(text), ProblemCode::malformed_request) << text;
