@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/complaint.h"
 #include "daemon/log.h"
 #include "daemon/options.h"
 #include "daemon/service.h"
@@ -15,12 +16,14 @@ int run(const std::vector<std::string>& arguments) {
     using namespace gavel::daemon;
     const auto invocation = parse_options(arguments, environment_of_process());
     if (!invocation) {
-        std::fprintf(stderr, "gaveld: %s\n", invocation.error().what.c_str());
+        complain(invocation.error().what);
         return exit_usage;
     }
     if (invocation->print) {
         std::fputs(invocation->print->c_str(), stdout);
-        return 0;
+        if (std::fflush(stdout) == 0) return 0;
+        complain("cannot write to standard output");
+        return 1;
     }
     return run_service(invocation->options,
                        [&] { return parse_options(arguments, environment_of_process()); });
@@ -33,7 +36,7 @@ int main(int argc, char** argv) {
         return run({argv + 1, argv + argc});
     } catch (const std::exception& error) {
         gavel::daemon::log::stop();
-        std::fprintf(stderr, "gaveld: %s\n", error.what());
+        gavel::daemon::complain(error.what());
         return 1;
     }
 }

@@ -37,10 +37,6 @@ const Setting* find_setting(std::string_view name) {
     return found == settings().end() ? nullptr : &*found;
 }
 
-std::string first_line(std::string_view text) {
-    return std::string(text.substr(0, text.find('\n')));
-}
-
 struct CommandLine {
     GivenTexts given{};
     std::string config{};
@@ -78,7 +74,7 @@ Result<CommandLine, ConfigError> parse_arguments(std::span<const std::string> ar
     } catch (const CLI::CallForVersion&) {
         line.print = app.version() + '\n';
     } catch (const CLI::ParseError& error) {
-        return ConfigError{first_line(error.what()) + " (see gaveld --help)"};
+        return ConfigError{std::string(error.what()) + " (see gaveld --help)"};
     }
     for (const auto& setting : settings()) {
         const std::string flag = "--" + setting.name;
@@ -119,12 +115,14 @@ std::optional<std::string> text_of(const toml::node& node) {
 
 Result<GivenTexts, ConfigError> read_file(const std::string& path) {
     toml::table table;
+    std::error_code unknown;
+    if (std::filesystem::is_directory(path, unknown)) return ConfigError{path + ": is a directory"};
     try {
         table = toml::parse_file(path);
     } catch (const toml::parse_error& error) {
         const auto at = error.source().begin;
         return ConfigError{path + (at ? ":" + std::to_string(at.line) : "") + ": " +
-                           first_line(error.description())};
+                           std::string(error.description())};
     }
     GivenTexts given;
     for (const auto& [key, node] : table) {
@@ -237,11 +235,17 @@ Result<Invocation, ConfigError> parse_options(std::span<const std::string> argum
         config = named->second;
     }
     GivenTexts given = line->given;  // What is there already stays: insert() replaces nothing.
-    given.insert(from_environment->begin(), from_environment->end());
+    // What is given elsewhere, too, and so does not count, is checked all the same.
+    const auto add = [&given](const GivenTexts& weaker) {
+        Options unused;
+        given.insert(weaker.begin(), weaker.end());
+        return set_all(weaker, unused);
+    };
+    if (const auto added = add(*from_environment); added.has_error()) return added.error();
     if (!config.text.empty()) {
         const auto from_file = read_file(config.text);
         if (from_file.has_error()) return from_file.error();
-        given.insert(from_file->begin(), from_file->end());
+        if (const auto added = add(*from_file); added.has_error()) return added.error();
     }
 
     Invocation invocation;

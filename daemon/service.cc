@@ -2,11 +2,11 @@
 
 #include <pthread.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <csignal>
-#include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,12 +14,14 @@
 
 #include "api/server.h"
 #include "daemon/bootstrap.h"
+#include "daemon/complaint.h"
 #include "daemon/log.h"
 #include "daemon/node.h"
 #include "daemon/notify.h"
 #include "daemon/peers.h"
 #include "daemon/startup_patience.h"
 #include "daemon/version.h"
+#include "persistence/failure.h"
 
 namespace gavel::daemon {
 namespace {
@@ -32,8 +34,20 @@ constexpr milliseconds drain_bound{5'000};
 constexpr std::size_t own_descriptors = 128;  // Peers, the two environments, the log.
 
 int refuse(const std::string& what) {
-    std::fprintf(stderr, "gaveld: %s\n", what.c_str());
+    complain(what);
     return exit_failure;
+}
+
+// The stores are mapped files, so a page that the disk does not give, or that a damaged one takes
+// to lie behind the end of its file, shows itself as SIGBUS, in the middle of anything.
+extern "C" void end_for_want_of_a_page(int) {
+    constexpr std::string_view line =
+        "gaveld: a page of the data directory cannot be read. Its disk fails, or a file is "
+        "damaged: "
+        "remove this member and let it join anew, empty.\n";
+    if (::write(STDERR_FILENO, line.data(), line.size()) < 0)
+        ::_exit(persistence::storage_exit_code);
+    ::_exit(persistence::storage_exit_code);
 }
 
 // As many descriptors as the system allows; fewer clients when that is too little for all.
@@ -173,6 +187,7 @@ int run_service(Options options, const ReadOptionsAgain& read_again) {
     const sigset_t set = handled_signals();
     pthread_sigmask(SIG_BLOCK, &set, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGBUS, end_for_want_of_a_page);
     make_room_for_connections(options.http);
     options.http.access_log = log_access;
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <fstream>
 
 #include "tests/cluster/cluster.h"
 
@@ -100,6 +101,34 @@ TEST(Startup, RefusesAnUnknownOption) {
     const Refusal refusal = refused(cluster, arguments);
     expect_one_line(refusal, "no-such-option");
     EXPECT_EQ(refusal.code, 2);
+}
+
+TEST(Startup, SaysInOneLineWhatIsWrongWhateverItWasGiven) {
+    Cluster cluster(1);
+    auto arguments = cluster.arguments(0);
+    arguments.emplace_back("--cluster-token=a");
+    expect_one_line(refused(cluster, with(arguments, "--name", "n\n1")), "'n\\n1'");
+    expect_one_line(refused(cluster, with(arguments, "--data-dir", "/dev/null/a\nb")), "a\\nb");
+    arguments.emplace_back("--no\nsuch");
+    expect_one_line(refused(cluster, arguments), "--no\\nsuch");
+    EXPECT_FALSE(std::filesystem::exists(cluster.folder() / "n1")) << "nothing was made";
+}
+
+TEST(Startup, EndsInOneLineWhenPagesAreDamaged) {
+    Cluster cluster(1);
+    cluster.start_all();
+    cluster.leader();
+    ASSERT_TRUE(cluster.client(0).call("PUT", "/v1/config/a", "1").ok());
+    cluster.signal(0, SIGTERM);
+    ASSERT_EQ(cluster.wait(0, 10s), 0);
+
+    // The first two pages tell where all others are.
+    const auto file = cluster.folder() / "n1/state/data.mdb";
+    const auto size = std::filesystem::file_size(file);
+    std::filesystem::resize_file(file, 2 * 4'096);
+    std::ofstream(file, std::ios::app) << std::string(size - 2 * 4'096, '\xFF');
+
+    expect_one_line(refused(cluster, cluster.arguments(0)), "remove this member");
 }
 
 TEST(Startup, RefusesAMemberWhoseDirectoryWasWiped) {

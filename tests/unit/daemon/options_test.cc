@@ -170,7 +170,16 @@ TEST(Options, NameTheLineOfTheFileThatIsWrong) {
     EXPECT_THAT(error_in("name = \"n1\"\nname = \"n2\"\n"), HasSubstr("toml:2: "));
     EXPECT_THAT(error_in("name = \n"), HasSubstr("toml:1: "));
     EXPECT_THAT(error_in("alpha = 0\n"), HasSubstr("toml:1: alpha: '0' is not right"));
+    EXPECT_THAT(error_of({"--config", testing::TempDir()}), HasSubstr("is a directory"));
     EXPECT_EQ(error_in("insecure-listen = true\nhosts = [\"a\", \"b\"]\n"), "no error");
+}
+
+TEST(Options, AreCheckedThoughOthersComeBeforeThem) {
+    const ConfigFile file("listen = true\n");
+    EXPECT_THAT(error_of({"--listen", "127.0.0.1:1", "--config", file.path()}),
+                HasSubstr("toml:1: listen: 'true' is not right"));
+    EXPECT_THAT(error_of({"--alpha", "8"}, {{"HOME", "/"}, {"GAVELD_ALPHA", "x"}}),
+                StartsWith("GAVELD_ALPHA: 'x' is not right"));
 }
 
 TEST(Options, OnlyPrintHelpAndVersion) {
