@@ -117,7 +117,11 @@ int run_gavel(const std::vector<std::string>& arguments, const Surroundings& sur
         std::vector<std::string> reversed(split.own.rbegin(), split.own.rend());
         app.parse(reversed);
     } catch (const CLI::CallForHelp& help) {
-        return app.exit(help, surroundings.out, surroundings.err);
+        app.exit(help, surroundings.out, surroundings.err);
+        surroundings.out.flush();
+        if (surroundings.out) return exit_success;
+        surroundings.err << "gavel: cannot write to standard output" << std::endl;
+        return exit_error;
     } catch (const CLI::ParseError& error) {
         return usage_error(surroundings, error.what());
     }
@@ -135,7 +139,9 @@ int run_gavel(const std::vector<std::string>& arguments, const Surroundings& sur
     const int code = action(context);
     // Output that never arrived (a full disk) is not a success.
     context.out.flush();
-    return context.out || code != exit_success ? code : exit_error;
+    if (context.out || code != exit_success) return code;
+    context.say("cannot write to standard output");
+    return exit_error;
 }
 
 }  // namespace gavel::cli

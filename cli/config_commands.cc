@@ -1,26 +1,33 @@
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
-#include <fstream>
-#include <iostream>
-#include <iterator>
+#include <array>
+#include <cerrno>
+#include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
 #include "cli/api_call.h"
 #include "cli/commands.h"
+#include "cli/complaint.h"
 #include "cli/exit_code.h"
+#include "cli/options.h"
 #include "cli/render.h"
+#include "cli/text.h"
 
 namespace gavel::cli {
 
 namespace {
 
 constexpr std::size_t value_columns = 40;
+constexpr std::size_t value_bytes_max = 16 << 20;  // Far more than any cluster takes.
 
 struct GetOptions {
     std::string key{};
     bool stale = false;
-    std::uint64_t min_revision = 0;
+    std::optional<std::uint64_t> min_revision{};
 };
 
 std::string key_target(const std::string& key) { return "/v1/config/" + encode_path(key); }
@@ -30,7 +37,7 @@ int get(const Context& context, const GetOptions& options) {
     const bool bytes = context.format == Format::table || context.format == Format::value;
     std::string query = bytes ? "" : "&meta=true";
     if (options.stale) query += "&consistency=stale";
-    if (options.min_revision > 0) query += "&min_revision=" + std::to_string(options.min_revision);
+    if (options.min_revision) query += "&min_revision=" + std::to_string(*options.min_revision);
     if (!query.empty()) query.front() = '?';
 
     const Call call{.target = key_target(options.key) + query};
@@ -65,16 +72,37 @@ void add_conditions(Call& call, const std::optional<std::uint64_t>& if_revision,
     if (if_absent) call.headers.emplace_back("If-None-Match", "*");
 }
 
-// The value from the command line, a file, or standard input; nothing when it cannot be read.
-std::optional<std::string> read_value(const PutOptions& options) {
+// Everything there is to read; none when it cannot be read, which is not the same as empty.
+std::optional<std::string> read_all(int descriptor) {
+    std::string all;
+    for (std::array<char, 65'536> piece{};;) {
+        const auto count = ::read(descriptor, piece.data(), piece.size());
+        if (count == 0) return all;
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return std::nullopt;
+        all.append(piece.data(), static_cast<std::size_t>(count));
+        if (all.size() > value_bytes_max) {
+            errno = EFBIG;
+            return std::nullopt;
+        }
+    }
+}
+
+// The value from the command line, a file, or standard input; none, and the complaint, when it
+// cannot be read.
+std::optional<std::string> read_value(const PutOptions& options, Complaint& complaint) {
     if (options.value && *options.value != "-") return options.value;
-    const auto slurp = [](std::istream& in) {
-        return std::string(std::istreambuf_iterator<char>(in), {});
-    };
-    if (options.file.empty()) return slurp(std::cin);
-    std::ifstream file(options.file, std::ios::binary);
-    if (!file) return std::nullopt;
-    return slurp(file);
+    const bool from_input = options.file.empty();
+    const int descriptor =
+        from_input ? STDIN_FILENO : ::open(options.file.c_str(), O_RDONLY | O_CLOEXEC);
+    const auto value = descriptor < 0 ? std::nullopt : read_all(descriptor);
+    const int error = errno;
+    if (!from_input && descriptor >= 0) ::close(descriptor);
+    if (!value) {
+        complaint.text = "cannot read " + (from_input ? "standard input" : options.file) + ": " +
+                         ::strerror(error);
+    }
+    return value;
 }
 
 // JSON and text are shown as such in lists; what is not UTF-8 is neither, nor is what has a NUL.
@@ -105,9 +133,10 @@ int print_change(const Context& context, const nlohmann::json& answer, const std
 }
 
 int put(const Context& context, const PutOptions& options) {
-    const auto value = read_value(options);
+    Complaint complaint;
+    const auto value = read_value(options, complaint);
     if (!value) {
-        context.say("cannot read " + options.file);
+        context.say(complaint.text);
         return exit_error;
     }
     Client client(context.endpoints);
@@ -163,8 +192,8 @@ void add_get(CLI::App& app, Action& action) {
     auto* command = app.add_subcommand("get", "Print the value of a key");
     command->add_option("KEY", options->key, "The key")->required();
     command->add_flag("--stale", options->stale, "Answer from one member's state at once");
-    command->add_option("--min-revision", options->min_revision,
-                        "Wait until the member has applied this revision");
+    add_number(*command, "--min-revision", options->min_revision,
+               "Wait until the member has applied this revision");
     command->callback([&action, options] {
         action = [options](Context& context) { return get(context, *options); };
     });
@@ -177,10 +206,14 @@ void add_put(CLI::App& app, Action& action) {
     auto* value = command->add_option("VALUE", options->value,
                                       "The value; without it, or as '-', from standard input");
     command->add_option("--file", options->file, "Take the value from this file")->excludes(value);
-    command->add_option("--content-type", options->content_type,
-                        "Default: found from the value (JSON, text or bytes)");
-    auto* revision = command->add_option("--if-revision", options->if_revision,
-                                         "Only if the key was last changed at this revision");
+    command
+        ->add_option("--content-type", options->content_type,
+                     "Default: found from the value (JSON, text or bytes)")
+        ->check([](const std::string& text) {
+            return text == printable(text) ? std::string() : "it has a control character";
+        });
+    auto* revision = add_number(*command, "--if-revision", options->if_revision,
+                                "Only if the key was last changed at this revision");
     command->add_flag("--if-absent", options->if_absent, "Only if there is no such key")
         ->excludes(revision);
     command->callback([&action, options] {
@@ -192,8 +225,8 @@ void add_remove(CLI::App& app, Action& action) {
     auto options = std::make_shared<RemoveOptions>();
     auto* command = app.add_subcommand("rm", "Remove a key");
     command->add_option("KEY", options->key, "The key")->required();
-    command->add_option("--if-revision", options->if_revision,
-                        "Only if the key was last changed at this revision");
+    add_number(*command, "--if-revision", options->if_revision,
+               "Only if the key was last changed at this revision");
     command->callback([&action, options] {
         action = [options](Context& context) { return remove(context, *options); };
     });

@@ -16,7 +16,9 @@ bool is_unreserved(char c) {
 bool is_port(std::string_view text) {
     const bool digits =
         std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-    return digits && !text.empty() && text.size() <= 5 && std::stoi(std::string(text)) <= 65535;
+    if (!digits || text.empty() || text.size() > 5) return false;
+    const int number = std::stoi(std::string(text));
+    return number >= 1 && number <= 65535;
 }
 
 std::string encode(std::string_view text, std::string_view kept) {

@@ -7,6 +7,7 @@
 #include "cli/api_call.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/options.h"
 #include "cli/render.h"
 
 namespace gavel::cli {
@@ -120,7 +121,7 @@ void add_release(CLI::App& group, Action& action) {
     auto* command = group.add_subcommand("release", "Release a lock, or leave its queue");
     command->add_option("NAME", options->name, "The lock")->required();
     command->add_option("--session", options->session, "The session that holds it or waits");
-    command->add_option("--token", options->token, "The fencing token it was granted with");
+    add_number(*command, "--token", options->token, "The fencing token it was granted with");
     command->callback([&action, options] {
         if (options->session.empty() && !options->token) {
             throw CLI::RequiredError("--session or --token");

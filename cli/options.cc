@@ -2,10 +2,17 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 
 #include "cli/duration.h"
 
 namespace gavel::cli {
+
+namespace {
+
+constexpr std::uint64_t number_max = (1ULL << 53U) - 1;  // What JSON carries exactly.
+
+}  // namespace
 
 CLI::Option* add_duration(CLI::App& app, const std::string& flags,
                           std::optional<std::chrono::milliseconds>& duration,
@@ -22,6 +29,22 @@ CLI::Option* add_duration(CLI::App& app, const std::string& flags,
         duration = *parsed;
     };
     return app.add_option_function<std::string>(flags, read, help)->type_name("DURATION");
+}
+
+CLI::Option* add_number(CLI::App& app, const std::string& flags,
+                        std::optional<std::uint64_t>& number, const std::string& help,
+                        std::uint64_t at_least) {
+    const auto read = [&number, flags, at_least](const std::string& text) {
+        std::uint64_t value = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        const bool whole = error == std::errc{} && end == text.data() + text.size();
+        if (!whole || value < at_least || value > number_max) {
+            throw CLI::ValidationError(flags, "'" + text + "' is not a whole number from " +
+                                                  std::to_string(at_least) + " on, below 2^53");
+        }
+        number = value;
+    };
+    return app.add_option_function<std::string>(flags, read, help)->type_name("NUMBER");
 }
 
 CLI::Option* add_choice(CLI::App& app, const std::string& flags,

@@ -14,6 +14,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/options.h"
 #include "cli/render.h"
 #include "cli/signals.h"
 #include "cli/sse.h"
@@ -37,7 +38,7 @@ struct WatchOptions {
     std::vector<std::string> keys{};
     std::vector<std::string> locks{};
     std::optional<std::uint64_t> since{};
-    std::uint64_t count = 0;  // Stop after so many events; 0: never.
+    std::optional<std::uint64_t> count{};  // Stop after so many events.
 };
 
 std::optional<std::uint64_t> to_revision(const std::string& text) {
@@ -123,7 +124,7 @@ private:
         if (!revision || !position_.is_new(*revision, id.has_value())) return true;
         show(event.type, *revision, data);
         if (!context_.command.empty() && !run_command(event.type, *revision, data)) return false;
-        if (options_.count > 0 && ++shown_ == options_.count) exit_code_ = exit_success;
+        if (options_.count && ++shown_ == *options_.count) exit_code_ = exit_success;
         return !exit_code_;
     }
 
@@ -199,8 +200,8 @@ void add_watch_command(CLI::App& app, Action& action) {
     command->add_option("--key", options->keys, "One key, repeatable")->allow_extra_args(false);
     command->add_option("--locks", options->locks, "Locks that begin with this, repeatable")
         ->allow_extra_args(false);
-    command->add_option("--since", options->since, "Begin after this revision; default: now");
-    command->add_option("--count", options->count, "Stop after so many events");
+    add_number(*command, "--since", options->since, "Begin after this revision; default: now");
+    add_number(*command, "--count", options->count, "Stop after so many events", 1);
     command->callback([&action, options] {
         if (!options->prefix && options->keys.empty() && options->locks.empty()) {
             throw CLI::RequiredError("PREFIX, --key or --locks");

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "cli/exit_code.h"
 #include "tests/unit/cli/fake_server.h"
@@ -35,6 +36,13 @@ TEST(Gavel, AnswersBadUsageWithOneLineAndExitCode2) {
                                                {"get"},
                                                {"get", "a", "b"},
                                                {"put", "a", "b", "--if-revision", "x"},
+                                               {"put", "a", "b", "--if-revision", "-1"},
+                                               {"put", "a", "b", "--content-type", "a/b\r\nX: y"},
+                                               {"get", "a", "--min-revision", "9007199254740992"},
+                                               {"locks", "release", "a", "--token", "-1"},
+                                               {"watch", "a", "--since", "-1"},
+                                               {"watch", "a", "--count", "0"},
+                                               {"--endpoint", "http://a:0", "status"},
                                                {"lock", "a"},
                                                {"lock", "a", "--"},
                                                {"lock", "a", "--ttl", "15", "--", "true"},
@@ -147,6 +155,23 @@ TEST(Put, TellsTextFromBytesAndTakesAnEmptyValueAndOneThatLooksLikeAnOption) {
     EXPECT_EQ(requests[4].body, "-5");
 }
 
+TEST(Put, TakesTheBytesOfAFileOrSaysWhyItCannot) {
+    auto server = answering("{\"revision\":17}");
+    const std::string file = testing::TempDir() + "gavel-put-test";
+    std::ofstream(file) << std::string("a\0b\n", 4);
+
+    EXPECT_EQ(run({"put", "a", "--file", file}, {server.endpoint()}).code, exit_success);
+    EXPECT_EQ(server.requests()[0].body, std::string("a\0b\n", 4));
+    std::remove(file.c_str());
+    EXPECT_EQ(run({"put", "a", "--file", file}, {server.endpoint()}).err,
+              "gavel: cannot read " + file + ": No such file or directory\n");
+    EXPECT_THAT(run({"put", "a", "--file", testing::TempDir()}, {server.endpoint()}).err,
+                HasSubstr("Is a directory"));
+    EXPECT_THAT(run({"put", "a", "--file", "/dev/zero"}, {server.endpoint()}).err,
+                HasSubstr("File too large"));
+    EXPECT_EQ(server.requests().size(), 1U);
+}
+
 TEST(Rm, SaysTheRevisionOfTheDeletion) {
     auto server = answering("{\"key\":\"a\",\"revision\":18}");
 
@@ -170,6 +195,17 @@ TEST(Ls, ReadsAllPagesIntoOneTable) {
               "bb   (2 bytes)  9         2\n");
     EXPECT_EQ(run({"-o", "value", "ls"}, {server.endpoint()}).out, "a\nbb\n");
     EXPECT_THAT(server.requests()[0].target, StartsWith("/v1/config?prefix=p/&"));
+}
+
+TEST(Output, ThatCannotBeWrittenIsAnError) {
+    auto server = answering("{\"revision\":17,\"version\":1}");
+    std::ofstream full("/dev/full");
+    std::ostringstream err;
+
+    EXPECT_EQ(run_gavel({"put", "a", "b"},
+                        {.out = full, .err = err, .endpoints = server.endpoint().url()}),
+              exit_error);
+    EXPECT_EQ(err.str(), "gavel: cannot write to standard output\n");
 }
 
 TEST(Output, IsBoldOnlyOnATerminalWithoutNoColor) {
