@@ -1,9 +1,10 @@
 #pragma once
 
-#include <nlohmann/json.hpp>
+#include <gtest/gtest.h>
 
 #include <deque>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "api/router.h"
 #include "api/timers.h"
 #include "api/watch_hub.h"
+#include "tests/unit/api/contract.h"
 #include "tests/unit/api/fake_gateway.h"
 
 namespace gavel::api::testing {
@@ -23,9 +25,11 @@ public:
 
     void respond(Response response) override {
         if (answer) ++answers_too_many;
+        hold_to_contract(response, request.method != Method::head);
         answer = std::move(response);
     }
     void start_stream(Response head, StreamEvents given) override {
+        hold_to_contract(head, false);
         answer = std::move(head);
         streaming = true;
         events = std::move(given);
@@ -36,6 +40,14 @@ public:
         return true;
     }
     void end_stream() override { ended = true; }
+
+    // Every answer of every test is one that docs/openapi.yaml allows.
+    void hold_to_contract(const Response& response, bool with_body) const {
+        if (route >= routes().size()) return;
+        for (const auto& fault : Contract::faults(routes()[route], response, with_body)) {
+            ADD_FAILURE() << to_string(request.method) << ' ' << request.target << ": " << fault;
+        }
+    }
 
     nlohmann::json json() const { return nlohmann::json::parse(answer.value().body); }
     unsigned status() const { return answer ? answer->status : 0; }

@@ -2,18 +2,18 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
+#include <string>
+#include <utility>
 
 #include "tests/unit/api/desk.h"
 
 namespace gavel::api {
-
-// Made from docs/openapi.yaml.
-extern const std::string_view openapi_json;
-
 namespace {
 
 using nlohmann::json;
+using testing::Contract;
 using testing::Desk;
 
 TEST(Router, KnowsWhatThereIs) {
@@ -52,7 +52,7 @@ TEST(Router, RefusesABodyWhereNoneIsTaken) {
 }
 
 TEST(OpenApi, HasEachRouteAndNoOther) {
-    const auto document = json::parse(openapi_json);
+    const auto& document = Contract::document();
     std::set<std::string> documented, served;
     for (const auto& [path, item] : document.at("paths").items()) {
         for (const auto& [method, operation] : item.items()) {
@@ -68,7 +68,7 @@ TEST(OpenApi, HasEachRouteAndNoOther) {
 }
 
 TEST(OpenApi, HasEachQueryParameterAndNoOther) {
-    const auto document = json::parse(openapi_json);
+    const auto& document = Contract::document();
     const auto resolve = [&](json value) {
         if (!value.contains("$ref")) return value;
         return document.at(json::json_pointer(std::string(value["$ref"]).substr(1)));
@@ -85,6 +85,174 @@ TEST(OpenApi, HasEachQueryParameterAndNoOther) {
         const std::set<std::string> served(route.parameters.begin(), route.parameters.end());
         EXPECT_EQ(documented, served) << method << ' ' << route.template_text();
         EXPECT_EQ(operation.contains("requestBody"), route.takes_body) << route.template_text();
+    }
+}
+
+// Asks for everything that can become of each route, and notes what did.
+class Rounds {
+public:
+    void see(Desk& desk, Method method, const std::string& target, const std::string& body = "",
+             Desk::Headers headers = {}) {
+        const auto call = desk.ask(method, target, body, std::move(headers));
+        ASSERT_LT(call->route, routes().size()) << target;
+        ASSERT_NE(call->status(), 0U) << target;
+        seen[call->route].insert(std::to_string(call->status()));
+    }
+    // Those that any request meets which asks the state.
+    void see_failures(Desk& desk, Method method, const std::string& target,
+                      const std::string& body = "") {
+        see(desk, method, target + "?nonsense=1", body);
+        desk.gateway.failure = Failure{Failure::Kind::no_leader};
+        see(desk, method, target, body);
+        desk.gateway.failure = Failure{Failure::Kind::timed_out};
+        see(desk, method, target, body);
+        desk.gateway.failure.reset();
+    }
+    // Those that any write meets, by its Idempotency-Key.
+    void see_keys(Method method, const std::string& target, const std::string& body = "") {
+        Desk desk({}, {.idempotency_keys = 1});
+        desk.ask(Method::put, "/v1/config/other", "1", {{"idempotency-key", "k"}});
+        see(desk, method, target, body, {{"idempotency-key", "k"}});
+        see(desk, method, target, body, {{"idempotency-key", "another"}});
+    }
+
+    std::map<std::size_t, std::set<std::string>> seen{};
+};
+
+void see_sessions_and_locks(Rounds& rounds) {
+    using M = Method;
+    Desk desk({}, {.sessions = 2, .locks_held = 1});
+    rounds.see(desk, M::post, "/v1/sessions");
+    rounds.see(desk, M::post, "/v1/sessions");
+    rounds.see(desk, M::post, "/v1/sessions");
+    rounds.see(desk, M::get, "/v1/sessions");
+    rounds.see(desk, M::get, "/v1/sessions/s1");
+    rounds.see(desk, M::get, "/v1/sessions/s9");
+    rounds.see(desk, M::post, "/v1/sessions/s1/keepalive");
+    rounds.see(desk, M::post, "/v1/sessions/s9/keepalive");
+    const std::string one = R"({"session":"s1"})", two = R"({"session":"s2"})";
+    rounds.see(desk, M::put, "/v1/locks/a", one);
+    rounds.see(desk, M::put, "/v1/locks/a", one);
+    rounds.see(desk, M::put, "/v1/locks/a", two);
+    rounds.see(desk, M::put, "/v1/locks/a", R"({"session":"s9"})");
+    rounds.see(desk, M::put, "/v1/locks/b", two);
+    rounds.see(desk, M::get, "/v1/locks/a");
+    rounds.see(desk, M::get, "/v1/locks/a?token=1");
+    rounds.see(desk, M::get, "/v1/locks");
+    rounds.see(desk, M::remove, "/v1/locks/a?session=s1");
+    rounds.see(desk, M::remove, "/v1/locks/a?session=s1");
+    rounds.see(desk, M::remove, "/v1/sessions/s1");
+    rounds.see(desk, M::remove, "/v1/sessions/s1");
+
+    rounds.see_failures(desk, M::post, "/v1/sessions");
+    rounds.see_failures(desk, M::get, "/v1/sessions");
+    rounds.see_failures(desk, M::get, "/v1/sessions/s1");
+    rounds.see_failures(desk, M::remove, "/v1/sessions/s1");
+    rounds.see_failures(desk, M::post, "/v1/sessions/s1/keepalive");
+    rounds.see_failures(desk, M::get, "/v1/locks");
+    rounds.see_failures(desk, M::get, "/v1/locks/a");
+    rounds.see_failures(desk, M::put, "/v1/locks/a", one);
+    desk.gateway.failure = Failure{Failure::Kind::outcome_unknown};
+    rounds.see(desk, M::remove, "/v1/locks/a?session=s1");
+    desk.gateway.failure = Failure{Failure::Kind::no_leader};
+    rounds.see(desk, M::remove, "/v1/locks/a?session=s1");
+    rounds.see(desk, M::remove, "/v1/locks/a");
+    rounds.see_keys(M::post, "/v1/sessions");
+    rounds.see_keys(M::remove, "/v1/sessions/s1");
+    rounds.see_keys(M::put, "/v1/locks/a", one);
+    rounds.see_keys(M::remove, "/v1/locks/a?session=s1");
+}
+
+void see_keys_and_watches(Rounds& rounds) {
+    using M = Method;
+    Desk desk({}, {.keys = 1, .history_changes = 2});
+    rounds.see(desk, M::put, "/v1/config/a", "1");
+    rounds.see(desk, M::put, "/v1/config/a", "2");
+    rounds.see(desk, M::put, "/v1/config/b", "1");
+    rounds.see(desk, M::put, "/v1/config/a", "3", {{"if-match", "\"9\""}});
+    rounds.see(desk, M::put, "/v1/config/a", std::string((1 << 20) + 1, 'x'));
+    rounds.see(desk, M::get, "/v1/config/a");
+    rounds.see(desk, M::get, "/v1/config/a", "", {{"if-none-match", "*"}});
+    rounds.see(desk, M::get, "/v1/config/a", "", {{"if-match", "\"9\""}});
+    rounds.see(desk, M::get, "/v1/config/b");
+    rounds.see(desk, M::get, "/v1/config");
+    rounds.see(desk, M::remove, "/v1/config/a", "", {{"if-match", "\"9\""}});
+    rounds.see(desk, M::remove, "/v1/config/a");
+    rounds.see(desk, M::remove, "/v1/config/a");
+    rounds.see(desk, M::get, "/v1/watch?prefix=");
+    rounds.see(desk, M::get, "/v1/watch");
+    rounds.see(desk, M::get, "/v1/watch?prefix=&since=99");
+    for (int i = 0; i < 3; ++i) desk.gateway.put("a", "v");
+    rounds.see(desk, M::get, "/v1/watch?prefix=&since=1");
+    desk.gateway.failure = Failure{Failure::Kind::overloaded};
+    rounds.see(desk, M::get, "/v1/watch?prefix=");
+    desk.gateway.failure.reset();
+
+    rounds.see_failures(desk, M::get, "/v1/config");
+    rounds.see_failures(desk, M::get, "/v1/config/a");
+    rounds.see_failures(desk, M::put, "/v1/config/a", "1");
+    rounds.see_failures(desk, M::remove, "/v1/config/a");
+    rounds.see_keys(M::put, "/v1/config/a", "1");
+    rounds.see_keys(M::remove, "/v1/config/a");
+}
+
+void see_operations(Rounds& rounds) {
+    Desk desk;
+    for (const auto* target : {"/v1/members", "/v1/status", "/livez", "/readyz", "/metrics",
+                               "/openapi.yaml", "/openapi.json"}) {
+        rounds.see(desk, Method::get, target);
+        rounds.see(desk, Method::get, std::string(target) + "?nonsense=1");
+    }
+    desk.gateway.edit_status().ready = false;
+    rounds.see(desk, Method::get, "/readyz");
+}
+
+TEST(OpenApi, HasEachStatusThatComesUpAndNoOther) {
+    Rounds rounds;
+
+    see_sessions_and_locks(rounds);
+    see_keys_and_watches(rounds);
+    see_operations(rounds);
+
+    for (std::size_t i = 0; i < routes().size(); ++i) {
+        const auto& route = routes()[i];
+        std::set<std::string> documented;
+        for (const auto& [status, response] : Contract::operation(route).at("responses").items()) {
+            if (status != "default") documented.insert(status);
+        }
+        EXPECT_EQ(documented, rounds.seen[i]) << to_string(route.method) << route.template_text();
+        EXPECT_TRUE(Contract::operation(route).at("responses").contains("default"));
+    }
+}
+
+// Each of these values is wrong, so who looks at the field refuses the request.
+TEST(OpenApi, HasEachHeaderFieldThatIsLookedAtAndNoOther) {
+    const std::pair<std::string, std::string> wrong[] = {{"Idempotency-Key", std::string(256, 'x')},
+                                                         {"If-Match", "x"},
+                                                         {"If-None-Match", "x"},
+                                                         {"Last-Event-ID", "x"}};
+    for (const auto& route : routes()) {
+        std::set<std::string> documented, looked_at;
+        for (const auto& given : Contract::operation(route).value("parameters", json::array())) {
+            const auto& parameter = Contract::resolve(given);
+            if (parameter["in"] == "header") documented.insert(parameter["name"]);
+        }
+        Desk desk;
+        const std::string path = route.template_text();
+        auto target = path.substr(0, path.find('{'));
+        if (target != path) target += "s1" + std::string(route.tail);
+        if (path == "/v1/watch") target += "?prefix=";
+        if (route.method == Method::remove)
+            target += path.starts_with("/v1/locks") ? "?token=1" : "";
+        const std::string body = path.starts_with("/v1/locks") ? R"({"session":"s1"})" : "";
+        for (const auto& [name, value] : wrong) {
+            std::string lower = name;
+            for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+            const auto call =
+                desk.ask(route.method, target, route.takes_body ? body : "", {{lower, value}});
+            if (call->status() == 400 && call->code() == "bad-header") looked_at.insert(name);
+        }
+        EXPECT_EQ(documented, looked_at) << to_string(route.method) << path;
     }
 }
 
