@@ -65,6 +65,7 @@ public:
 
     Client client(std::size_t member) const { return Client(members_.at(member).port); }
     int port(std::size_t member) const { return members_.at(member).port; }
+    int peer_port(std::size_t member) const { return members_.at(member).peer_port; }
     std::vector<std::string> arguments(std::size_t member) const;
     std::filesystem::path folder() const { return folder_; }
     std::string log(std::size_t member) const;
