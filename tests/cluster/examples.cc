@@ -81,6 +81,16 @@ std::optional<std::string> at(std::string_view text, std::size_t position, const
     return found.str();
 }
 
+// A client's name: its host, here "web-1" and the like, and its process.
+const std::regex& shown_client() {
+    static const std::regex form(R"(^web-\d:\d+)");
+    return form;
+}
+const std::regex& client() {
+    static const std::regex form(R"(^[\w.-]+:\d+)");
+    return form;
+}
+
 bool starts_word(std::string_view text, std::size_t position) {
     if (position == 0) return true;
     const char before = text[position - 1];
@@ -117,6 +127,9 @@ std::vector<Part> parts_of(std::string_view shown) {
         if (form != forms().end()) {
             i += at(shown, i, *form)->size();
             parts.emplace_back(Like{&*form});
+        } else if (const auto name = at(shown, i, shown_client()); fresh && name) {
+            i += name->size();
+            parts.emplace_back(Like{&client()});
         } else if (const auto time = at(shown, i, inexact_duration()); fresh && time) {
             i += time->size();
             parts.emplace_back(Like{&duration()});

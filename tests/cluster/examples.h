@@ -20,7 +20,8 @@ std::vector<Example> examples(const std::string& page, const std::string& headin
 
 // Compares what is shown with what is printed. In a page
 //   …                     is anything,
-//   a time, a request id, a duration with a fraction or in milliseconds is any such,
+//   a time, a request id, a client of host "web-1" (or -2, …), a duration with a fraction or in
+//   milliseconds is any such,
 //   a whole number from 2 on is one whose value may differ, but where the page has the same number
 //   again it is the same one, and where the page has a larger one it is larger (versions, positions
 //   and α are themselves; who leads is anybody),

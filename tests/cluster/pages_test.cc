@@ -22,7 +22,13 @@ public:
         // What the examples run or read, and is the reader's own.
         script(bin() / "systemctl", "echo \"$@\" >>reloads");
         script(cluster_.folder() / "deploy.sh", "test -n \"$GAVEL_LOCK_TOKEN\"");
-        std::ofstream(cluster_.folder() / "limits.json") << R"({"n":1})";
+        std::ofstream(cluster_.folder() / "limits.json") << R"({"open":true})";
+        exports_ = "export GAVEL_ENDPOINTS=" +
+                   with_ports(
+                       "http://127.0.0.1:7400,"
+                       "http://127.0.0.1:7401,"
+                       "http://127.0.0.1:7402") +
+                   '\n';
     }
 
     void read(const std::string& page, const std::string& heading) {
@@ -158,6 +164,16 @@ TEST(Readme, PrintsInTwoMinutesWhatItShows) {
 TEST(HttpApiPage, ShowsWhatItsCommandsPrint) {
     Reader reader;
     reader.read("docs/http-api.md", "");
+}
+
+// But for the members and their states: who leads, and who is away, is not up to the reader.
+TEST(CliPage, ShowsWhatItsCommandsPrint) {
+    for (const auto* heading :
+         {"## What it prints", "## `gavel lock NAME [OPTIONS] -- COMMAND…`", "## `gavel locks`",
+          "## `gavel session`", "## `gavel get`, `put`, `rm`, `ls`", "## `gavel watch PREFIX`"}) {
+        Reader reader;
+        reader.read("docs/cli.md", heading);
+    }
 }
 
 }  // namespace
