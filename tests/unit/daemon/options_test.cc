@@ -190,8 +190,7 @@ TEST(Options, OnlyPrintHelpAndVersion) {
 }
 
 TEST(Options, AreAllInTheOperatorsTable) {
-    const auto root = std::filesystem::path(__FILE__).parent_path() / "../../..";
-    std::ifstream file(root / "docs/operating.md");
+    std::ifstream file(std::string(SOURCE_FOLDER) + "/docs/operating.md");
     const std::string page{std::istreambuf_iterator<char>(file), {}};
 
     for (const auto& setting : settings()) {
