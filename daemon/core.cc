@@ -393,7 +393,8 @@ void Core::check_invariants() const {
     invariant(machine_.applied() == replica_.membership().executed().number,
               "replica and state machine agree on what is executed");
     invariant(pending_.size() <= config_.limits.submissions, "submissions are bounded");
-    invariant(replica_.reads_waiting() <= config_.limits.reads + config_.limits.keep_alives,
+    invariant(replica_.reads_waiting() <= config_.limits.reads + config_.limits.keep_alives +
+                                              config_.limits.lease_questions,
               "reads are bounded");
     invariant(queue_.size() <= config_.limits.queued_commands + config_.limits.expiries_per_tick,
               "queued commands are bounded");

@@ -19,6 +19,7 @@ void Core::on_role(const paxos::RoleReport& role) {
         for (const auto& [read, confirming] : confirming_) step(paxos::ReadGivenUp{read});
         confirming_.clear();
         for (const auto& [read, asked] : std::exchange(leases_asked_, {})) {
+            step(paxos::ReadGivenUp{read});
             answer_leases(asked, false);
         }
         // What waits here for the window was sent by origins that will send it again, elsewhere.
