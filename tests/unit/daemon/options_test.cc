@@ -1,6 +1,7 @@
 #include "daemon/options.h"
 
 #include <gmock/gmock.h>
+#include <unistd.h>
 
 #include <fstream>
 
@@ -32,7 +33,9 @@ public:
     const std::string& path() const { return path_; }
 
 private:
-    std::string path_ = testing::TempDir() + "gaveld-options-test.toml";
+    // Tests run beside each other, each in a process of its own.
+    std::string path_ =
+        testing::TempDir() + "gaveld-options-test-" + std::to_string(::getpid()) + ".toml";
 };
 
 TEST(Options, AreASingleMemberOnLoopbackWhenNoneIsGiven) {
