@@ -99,7 +99,10 @@ struct Status {
     std::uint64_t proposals{};         // Commands proposed here since it started.
     std::uint64_t reads{};
     std::vector<std::string> alarms{};
-    std::vector<MemberView> members{};
+    std::vector<statemachine::Epoch> epochs{};  // Of the window: the first governs, others will.
+    std::string initial_cluster{};              // As the cluster was made: name=host:port,…
+    std::uint64_t format_level{};
+    std::vector<MemberView> members{};  // Of any of these epochs, ordered by id.
 };
 
 // The door from HTTP to the member. Calls may come from any thread; every callback runs on the core

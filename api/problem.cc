@@ -24,11 +24,15 @@ constexpr std::array kinds{
     ProblemKind{Code::not_found, 404, "not-found", "There is no such resource", false},
     ProblemKind{Code::session_not_found, 404, "session-not-found", "No such session", false},
     ProblemKind{Code::key_not_found, 404, "key-not-found", "No such key", false},
+    ProblemKind{Code::member_not_found, 404, "member-not-found", "No such member", false},
     ProblemKind{Code::method_not_allowed, 405, "method-not-allowed", "Method not allowed", false},
     ProblemKind{Code::request_timeout, 408, "request-timeout", "The request came too slowly", true},
     ProblemKind{Code::lock_held, 409, "lock-held", "The lock is held", true},
     ProblemKind{Code::not_holder, 409, "not-holder", "Not the holder of the lock", false},
     ProblemKind{Code::stale_token, 409, "stale-token", "The token is not live", false},
+    ProblemKind{Code::epoch_mismatch, 409, "epoch-mismatch", "The members changed meanwhile", true},
+    ProblemKind{Code::members_refused, 409, "members-refused", "Not a possible set of members",
+                false},
     ProblemKind{Code::compacted, 410, "compacted", "That history is forgotten", false},
     ProblemKind{Code::precondition_failed, 412, "precondition-failed", "Precondition failed",
                 false},
@@ -77,6 +81,35 @@ Problem held(const statemachine::LockHeld& outcome) {
             outcome.holder != 0 ? "held by session " + session_id(outcome.holder)
                                 : "under the lock-delay of a lapsed session",
             ",\"holders\":" + holders.take() + ",\"position\":" + std::to_string(outcome.position)};
+}
+
+Problem refused(const statemachine::MembersRefused& outcome) {
+    using Reason = statemachine::MembersRefused::Reason;
+    const auto problem = [](std::string_view reason, std::string detail) {
+        return Problem{Code::members_refused, std::move(detail),
+                       ",\"reason\":\"" + std::string(reason) + '"'};
+    };
+    const std::string member = "member " + std::to_string(outcome.member);
+    switch (outcome.reason) {
+        case Reason::no_such_member:
+            return {Code::member_not_found, "there is no " + member};
+        case Reason::name_taken:
+            return problem("name-taken", member + " has that name");
+        case Reason::address_taken:
+            return problem("address-taken", member + " has that peer address");
+        case Reason::no_voter_left:
+            return problem("no-voter-left", "no voter would be left");
+        case Reason::too_many_voters:
+            return problem("too-many-voters", "there would be more voters than a cluster may have");
+        case Reason::too_many_members:
+            return problem("too-many-members",
+                           "there would be more members than a cluster may have");
+        case Reason::too_many_pending:
+            return problem("too-many-pending", "too many changes do not govern yet");
+        case Reason::ids_used_up:
+            break;
+    }
+    return problem("ids-used-up", "every member number was given out once");
 }
 
 Problem limit(statemachine::LimitReached::What what) {
@@ -187,6 +220,13 @@ Problem to_problem(const statemachine::Outcome& outcome) {
                        return Problem{Code::idempotency_key_reused,
                                       "method, target or body differ from the first use"};
                    },
+                   [](const EpochMismatch& no) {
+                       return Problem{Code::epoch_mismatch,
+                                      "the members changed meanwhile: the newest epoch is " +
+                                          std::to_string(no.present),
+                                      ",\"epoch\":" + std::to_string(no.present)};
+                   },
+                   [](const MembersRefused& no) { return refused(no); },
                    [](const RequestTooOld&) {
                        return Problem{Code::request_too_old, "nothing was done; send it again"};
                    },

@@ -24,6 +24,17 @@ paxos::Epoch to_paxos(const statemachine::Epoch& epoch) {
     return result;
 }
 
+// Each once, as the first epoch that has it says.
+std::vector<statemachine::Member> members_of_window(const statemachine::Globals& globals) {
+    std::map<statemachine::MemberNumber, statemachine::Member> members;
+    for (const auto& epoch : globals.epochs) {
+        for (const auto& member : epoch.members) members.emplace(member.id, member);
+    }
+    std::vector<statemachine::Member> ordered;
+    for (auto& [id, member] : members) ordered.push_back(std::move(member));
+    return ordered;
+}
+
 paxos::Replica::Restored restored_for(const statemachine::Machine& machine,
                                       const paxos::Durable& durable) {
     paxos::Replica::Restored restored{
@@ -362,8 +373,10 @@ api::Status Core::status() const {
                        .elections = replica_.ballots_tried(),
                        .proposals = proposals_,
                        .reads = reads_served_,
-                       .alarms = alarms()};
-    for (const auto& member : globals.epochs.front().members) {
+                       .alarms = alarms(),
+                       .epochs = globals.epochs,
+                       .format_level = proto::format_level};
+    for (const auto& member : members_of_window(globals)) {
         api::MemberView view{.member = member};
         if (member.id == config_.self.number) {
             if (member.role == statemachine::Role::learner) status.role = "learner";

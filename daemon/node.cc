@@ -173,6 +173,7 @@ public:
         }
         status.name = identity_.name;
         status.cluster_id = identity_.cluster_id;
+        status.initial_cluster = identity_.initial_cluster;
         status.durable_applied = disk_.durable_applied();
         status.log_bytes = disk_.log().bytes_used();
         status.state_bytes = disk_.state().bytes_used();

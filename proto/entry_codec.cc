@@ -86,6 +86,41 @@ void put(const DeleteKey& from, schema::Entry& to) {
     put_precondition(from.precondition, command);
 }
 
+void put(const AddMember& from, schema::MemberChange& to) {
+    auto& change = *to.mutable_add();
+    change.set_name(from.name);
+    change.set_peer_address(from.peer_address);
+    change.set_incarnation(from.incarnation);
+    change.set_wants_vote(from.wants_vote);
+}
+
+void put(const SetRole& from, schema::MemberChange& to) {
+    auto& change = *to.mutable_set_role();
+    change.set_member(from.member);
+    change.set_role(static_cast<schema::MemberChange::SetRole::Role>(from.role));
+}
+
+void put(const RemoveMember& from, schema::MemberChange& to) {
+    to.mutable_remove()->set_member(from.member);
+}
+
+void put(const ChangeMembers& from, schema::Entry& to) {
+    auto& command = *to.mutable_change_members();
+    command.set_based_on(from.based_on);
+    for (const MemberChange& change : from.changes) {
+        std::visit([&](const auto& one) { put(one, *command.add_changes()); }, change);
+    }
+}
+
+void put(const PinMembers& from, schema::Entry& to) {
+    auto& command = *to.mutable_pin_members();
+    for (const auto& pin : from.pins) {
+        auto& listed = *command.add_pins();
+        listed.set_member(pin.member);
+        listed.set_incarnation(pin.incarnation);
+    }
+}
+
 LeaderStart take(schema::LeaderStart& from, Check& check) {
     return {.leader = check.member(from.leader())};
 }
@@ -155,8 +190,63 @@ DeleteKey take(schema::DeleteKey& from, Check& check) {
             .precondition = take_precondition(from, check)};
 }
 
+AddMember take(schema::MemberChange::Add& from, Check& check) {
+    return {.name = check.text(from.mutable_name(), label_bytes_max),
+            .peer_address = check.text(from.mutable_peer_address(), label_bytes_max),
+            .incarnation = from.incarnation(),
+            .wants_vote = from.wants_vote()};
+}
+
+SetRole take(schema::MemberChange::SetRole& from, Check& check) {
+    return {.member = check.member(from.member()),
+            .role = check.alternative(from.role(), Role::learner)};
+}
+
+RemoveMember take(schema::MemberChange::Remove& from, Check& check) {
+    return {.member = check.member(from.member())};
+}
+
+MemberChange take(schema::MemberChange& from, Check& check) {
+    const auto taken = [&check](auto* change) -> MemberChange {
+        return take(check.known(*change), check);
+    };
+    switch (from.change_case()) {
+        case schema::MemberChange::kAdd:
+            return taken(from.mutable_add());
+        case schema::MemberChange::kSetRole:
+            return taken(from.mutable_set_role());
+        case schema::MemberChange::kRemove:
+            return taken(from.mutable_remove());
+        case schema::MemberChange::CHANGE_NOT_SET:
+            break;
+    }
+    check.that(false);
+    return {};
+}
+
+ChangeMembers take(schema::ChangeMembers& from, Check& check) {
+    ChangeMembers command{.based_on = from.based_on()};
+    check.that(static_cast<std::size_t>(from.changes_size()) <= member_changes_max);
+    for (auto& change : *from.mutable_changes()) {
+        command.changes.push_back(take(check.known(change), check));
+    }
+    return command;
+}
+
+PinMembers take(schema::PinMembers& from, Check& check) {
+    PinMembers command;
+    check.that(static_cast<std::size_t>(from.pins_size()) <= member_changes_max);
+    for (auto& pin : *from.mutable_pins()) {
+        command.pins.push_back(
+            {.member = check.member(check.known(pin).member()), .incarnation = pin.incarnation()});
+    }
+    return command;
+}
+
 Command take_command(schema::Entry& from, Check& check) {
-    const auto taken = [&check](auto* command) { return take(check.known(*command), check); };
+    const auto taken = [&check](auto* command) -> Command {
+        return take(check.known(*command), check);
+    };
     switch (from.command_case()) {
         case schema::Entry::kLeaderStart:
             return taken(from.mutable_leader_start());
@@ -178,6 +268,10 @@ Command take_command(schema::Entry& from, Check& check) {
             return taken(from.mutable_put_key());
         case schema::Entry::kDeleteKey:
             return taken(from.mutable_delete_key());
+        case schema::Entry::kChangeMembers:
+            return taken(from.mutable_change_members());
+        case schema::Entry::kPinMembers:
+            return taken(from.mutable_pin_members());
         case schema::Entry::COMMAND_NOT_SET:
             break;
     }

@@ -15,6 +15,8 @@ void put_into(const Member& from, schema::Member& to) {
     to.set_name(from.name);
     to.set_peer_address(from.peer_address);
     to.set_role(static_cast<schema::Member::Role>(from.role));
+    to.set_incarnation(from.incarnation);
+    to.set_wants_vote(from.wants_vote);
 }
 
 void put_into(const Epoch& from, schema::Epoch& to) {
@@ -27,7 +29,9 @@ Member take(schema::Member& from, Check& check) {
     return {.id = check.member(from.id()),
             .name = check.text(from.mutable_name(), label_bytes_max),
             .peer_address = check.text(from.mutable_peer_address(), label_bytes_max),
-            .role = check.alternative(from.role(), Role::learner)};
+            .role = check.alternative(from.role(), Role::learner),
+            .incarnation = from.incarnation(),
+            .wants_vote = from.wants_vote()};
 }
 
 Epoch take(schema::Epoch& from, Check& check) {
@@ -50,6 +54,12 @@ Globals take(schema::Globals& from, Check& check) {
     }
     globals.history_floor = from.history_floor();
     globals.rows_hash = from.rows_hash();
+    globals.next_member = check.member(from.next_member());
+    for (auto& removed : *from.mutable_removed()) {
+        globals.removed.push_back({.id = check.member(check.known(removed).id()),
+                                   .name = check.text(removed.mutable_name(), label_bytes_max),
+                                   .first_slot = removed.first_slot()});
+    }
     return globals;
 }
 
@@ -64,6 +74,13 @@ std::string encode(const Globals& globals) {
     for (const auto& epoch : globals.epochs) put_into(epoch, *message->add_epochs());
     message->set_history_floor(globals.history_floor);
     message->set_rows_hash(globals.rows_hash);
+    message->set_next_member(globals.next_member);
+    for (const auto& removed : globals.removed) {
+        auto& listed = *message->add_removed();
+        listed.set_id(removed.id);
+        listed.set_name(removed.name);
+        listed.set_first_slot(removed.first_slot);
+    }
     return serialized(*message);
 }
 

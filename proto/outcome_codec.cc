@@ -71,6 +71,23 @@ void put_one(const IdempotencyKeyReused&, schema::Outcome& to) {
 
 void put_one(const RequestTooOld&, schema::Outcome& to) { to.mutable_request_too_old(); }
 
+void put_one(const MembersChanged& from, schema::Outcome& to) {
+    auto& outcome = *to.mutable_members_changed();
+    outcome.set_epoch(from.epoch);
+    outcome.set_first_slot(from.first_slot);
+    for (const MemberNumber member : from.added) outcome.add_added(member);
+}
+
+void put_one(const EpochMismatch& from, schema::Outcome& to) {
+    to.mutable_epoch_mismatch()->set_present(from.present);
+}
+
+void put_one(const MembersRefused& from, schema::Outcome& to) {
+    auto& outcome = *to.mutable_members_refused();
+    outcome.set_reason(static_cast<schema::MembersRefused::Reason>(from.reason));
+    outcome.set_member(from.member);
+}
+
 Done take_one(schema::Done&, Check&) { return {}; }
 
 SessionOpened take_one(schema::SessionOpened& from, Check&) { return {.session = from.session()}; }
@@ -119,6 +136,19 @@ IdempotencyKeyReused take_one(schema::IdempotencyKeyReused&, Check&) { return {}
 
 RequestTooOld take_one(schema::RequestTooOld&, Check&) { return {}; }
 
+MembersChanged take_one(schema::MembersChanged& from, Check& check) {
+    MembersChanged outcome{.epoch = from.epoch(), .first_slot = from.first_slot()};
+    for (const std::uint32_t member : from.added()) outcome.added.push_back(check.member(member));
+    return outcome;
+}
+
+EpochMismatch take_one(schema::EpochMismatch& from, Check&) { return {.present = from.present()}; }
+
+MembersRefused take_one(schema::MembersRefused& from, Check& check) {
+    return {.reason = check.alternative(from.reason(), MembersRefused::Reason::ids_used_up),
+            .member = check.member(from.member())};
+}
+
 }  // namespace
 
 void put(const Outcome& from, schema::Outcome& to) {
@@ -165,6 +195,12 @@ Outcome take(schema::Outcome& from, Check& check) {
             return taken(from.mutable_idempotency_key_reused());
         case Case::kRequestTooOld:
             return taken(from.mutable_request_too_old());
+        case Case::kMembersChanged:
+            return taken(from.mutable_members_changed());
+        case Case::kEpochMismatch:
+            return taken(from.mutable_epoch_mismatch());
+        case Case::kMembersRefused:
+            return taken(from.mutable_members_refused());
         case Case::OUTCOME_NOT_SET:
             break;
     }

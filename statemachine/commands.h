@@ -102,8 +102,52 @@ struct DeleteKey {
     bool operator==(const DeleteKey&) const = default;
 };
 
-using Command = std::variant<LeaderStart, OpenSession, EndSession, ExpireSession, AcquireLock,
-                             ReleaseLock, LeaveQueue, EndLockDelay, PutKey, DeleteKey>;
+// A newcomer, which is a learner first and gets an id that was never used before. Its directory
+// names it: a repeat finds the member there is. One that was registered ahead of its first start
+// (incarnation 0) is claimed by whoever has its name and address.
+struct AddMember {
+    std::string name{};
+    std::string peer_address{};
+    std::uint64_t incarnation{};
+    bool wants_vote{};
+    bool operator==(const AddMember&) const = default;
+};
+struct SetRole {
+    MemberNumber member{};
+    Role role{};
+    bool operator==(const SetRole&) const = default;
+};
+struct RemoveMember {
+    MemberNumber member{};
+    bool operator==(const RemoveMember&) const = default;
+};
+using MemberChange = std::variant<AddMember, SetRole, RemoveMember>;
+
+// Changes the member set, all or nothing; what it leaves in slot i governs from slot i+alpha on
+// (S34; Paxos Made Simple, section 3). Any set with a voter may follow any set (S35).
+struct ChangeMembers {
+    // The number of the newest epoch, pending or not, that the sender knew: another one refuses.
+    // 0: whatever it is; only where nothing but newcomers are added.
+    std::uint64_t based_on{};
+    std::vector<MemberChange> changes{};
+    bool operator==(const ChangeMembers&) const = default;
+};
+
+// Data directories as the members met them: from here on a member is known by its own and no other.
+// The first one named counts.
+struct PinMembers {
+    struct Pin {
+        MemberNumber member{};
+        std::uint64_t incarnation{};
+        bool operator==(const Pin&) const = default;
+    };
+    std::vector<Pin> pins{};
+    bool operator==(const PinMembers&) const = default;
+};
+
+using Command =
+    std::variant<LeaderStart, OpenSession, EndSession, ExpireSession, AcquireLock, ReleaseLock,
+                 LeaveQueue, EndLockDelay, PutKey, DeleteKey, ChangeMembers, PinMembers>;
 
 // A client's Idempotency-Key and what it was used for: the same key with another fingerprint is
 // refused.

@@ -18,6 +18,10 @@ struct Limits {
     std::size_t history_changes = 16'384;  // Revisions kept for watches that resume.
     std::uint64_t history_bytes = 16ULL << 20;
     std::size_t request_window = 4'096;  // Numbers remembered per member, W of docs/paxos.md.
+    std::size_t voters = 7;
+    std::size_t members = 32;          // Voters and learners of one epoch.
+    std::size_t pending_epochs = 16;   // Decided, and not governing yet.
+    std::size_t removed_members = 64;  // Whose names are remembered.
     std::size_t idempotency_keys = 100'000;
     std::int64_t idempotency_ms = 24LL * 3600 * 1000;
 };
@@ -28,5 +32,6 @@ inline constexpr std::size_t label_bytes_max = 256;  // Session names, authors, 
 inline constexpr std::size_t metadata_bytes_max = 4'096;
 inline constexpr std::size_t value_bytes_max = 1 << 20;
 inline constexpr std::size_t idempotency_key_bytes_max = 255;
+inline constexpr std::size_t member_changes_max = 64;  // In one command.
 
 }  // namespace gavel::statemachine

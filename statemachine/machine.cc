@@ -9,6 +9,7 @@
 #include "statemachine/idempotency.h"
 #include "statemachine/keys.h"
 #include "statemachine/locks.h"
+#include "statemachine/members.h"
 #include "statemachine/requests.h"
 #include "statemachine/row_hash.h"
 #include "statemachine/rows.h"
@@ -32,10 +33,8 @@ struct Answer {
 class Machine::Impl {
 public:
     Impl(Limits limits, std::uint64_t alpha, std::vector<Member> members) : limits_(limits) {
-        std::sort(members.begin(), members.end(),
-                  [](const Member& a, const Member& b) { return a.id < b.id; });
         globals_.alpha = alpha;
-        globals_.epochs.push_back({.number = 1, .first_slot = 1, .members = std::move(members)});
+        members_.found(std::move(members));
     }
     Impl(const Impl&) = delete;  // The tables refer to the limits and to each other.
     Impl& operator=(const Impl&) = delete;
@@ -64,6 +63,7 @@ public:
     void advance(Revision slot) {
         invariant(slot == globals_.applied + 1, "slots are applied one after the other");
         globals_.applied = slot;
+        members_.forget_the_past();
     }
 
     void load(Row row) {
@@ -80,6 +80,7 @@ public:
 
     Limits limits_;
     Globals globals_;
+    Members members_{limits_, globals_};
     Rows rows_;
     Requests requests_{limits_};
     Idempotency idempotency_{limits_};
@@ -161,6 +162,13 @@ private:
         locks_.end_delay(step, command);
         return Done{};
     }
+    Outcome on(Step& step, const ChangeMembers& command) {
+        return members_.change(step.revision, command);
+    }
+    Outcome on(Step&, const PinMembers& command) {
+        members_.pin(command);
+        return Done{};
+    }
     Outcome on(Step& step, const PutKey& command) { return keys_.put(step, command); }
     Outcome on(Step& step, const DeleteKey& command) { return keys_.remove(step, command); }
 
@@ -206,6 +214,7 @@ void Machine::check_invariants() const {
     invariant(impl_->globals_.leader_start <= applied(), "the leader started in the past");
     invariant(impl_->sessions_.all().size() <= impl_->limits_.sessions,
               "there are no more sessions than allowed");
+    impl_->members_.check_invariants();
     impl_->locks_.check_invariants();
     impl_->keys_.check_invariants();
     impl_->requests_.check_invariants();

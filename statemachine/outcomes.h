@@ -73,6 +73,35 @@ struct PreconditionFailed {
     bool operator==(const PreconditionFailed&) const = default;
 };
 
+// The member set that governs from `first_slot` on. Nothing had to change: the present one.
+struct MembersChanged {
+    std::uint64_t epoch{};
+    Revision first_slot{};
+    std::vector<MemberNumber> added{};  // One for each AddMember, in order.
+    bool operator==(const MembersChanged&) const = default;
+};
+// The set was changed since the epoch that the command names. Changes nothing.
+struct EpochMismatch {
+    std::uint64_t present{};
+    bool operator==(const EpochMismatch&) const = default;
+};
+// Such a set there cannot be. Changes nothing.
+struct MembersRefused {
+    enum class Reason : std::uint8_t {
+        no_such_member,
+        name_taken,
+        address_taken,
+        no_voter_left,
+        too_many_voters,
+        too_many_members,
+        too_many_pending,
+        ids_used_up
+    };
+    Reason reason{};
+    MemberNumber member{};  // Whom it is about; 0: nobody in particular.
+    bool operator==(const MembersRefused&) const = default;
+};
+
 // A bound of Limits would be passed. Changes nothing.
 struct LimitReached {
     enum class What : std::uint8_t {
@@ -101,6 +130,7 @@ struct RequestTooOld {
 using Outcome =
     std::variant<Done, SessionOpened, SessionEnded, SessionNotFound, LockGranted, LockQueued,
                  LockHeld, LockReleased, LeftQueue, NotHolder, KeyPut, KeyDeleted, KeyNotFound,
-                 PreconditionFailed, LimitReached, IdempotencyKeyReused, RequestTooOld>;
+                 PreconditionFailed, LimitReached, IdempotencyKeyReused, RequestTooOld,
+                 MembersChanged, EpochMismatch, MembersRefused>;
 
 }  // namespace gavel::statemachine

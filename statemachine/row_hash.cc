@@ -107,6 +107,14 @@ struct Fields {
     void add(const LimitReached& outcome) { digest.number(ordinal(outcome.what)); }
     void add(const IdempotencyKeyReused&) {}
     void add(const RequestTooOld&) {}
+    void add(const MembersChanged& outcome) {
+        digest.number(outcome.epoch).number(outcome.first_slot).number(outcome.added.size());
+        for (const MemberNumber member : outcome.added) digest.number(member);
+    }
+    void add(const EpochMismatch& outcome) { digest.number(outcome.present); }
+    void add(const MembersRefused& outcome) {
+        digest.number(ordinal(outcome.reason)).number(outcome.member);
+    }
 
     template <class T>
     void add(const std::optional<T>& value) {
@@ -144,8 +152,13 @@ std::uint64_t state_hash(const Globals& globals) {
         digest.number(epoch.number).number(epoch.first_slot).number(epoch.members.size());
         for (const Member& member : epoch.members) {
             digest.number(member.id).text(member.name).text(member.peer_address);
-            digest.number(ordinal(member.role));
+            digest.number(ordinal(member.role)).number(member.incarnation);
+            digest.number(member.wants_vote ? 1 : 0);
         }
+    }
+    digest.number(globals.next_member).number(globals.removed.size());
+    for (const RemovedMember& removed : globals.removed) {
+        digest.number(removed.id).text(removed.name).number(removed.first_slot);
     }
     return digest.value();
 }

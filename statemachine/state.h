@@ -121,6 +121,14 @@ struct IdempotencyRecord {
     Outcome outcome{};
 };
 
+// A member that left: its id is never used again.
+struct RemovedMember {
+    MemberNumber id{};
+    std::string name{};
+    Revision first_slot{};  // From here on it was no member.
+    bool operator==(const RemovedMember&) const = default;
+};
+
 // What belongs to no row: written with every commit of rows, in the same transaction.
 struct Globals {
     Revision applied{};
@@ -128,8 +136,10 @@ struct Globals {
     Revision leader_start{};
     std::uint64_t alpha{};
     std::vector<Epoch> epochs{};  // Those that govern slots above `applied`, pending ones included.
-    Revision history_floor{};     // Every change above it is in the history.
-    std::uint64_t rows_hash{};    // Sum over all rows of their hashes: equal on equal states.
+    MemberNumber next_member{};   // Every id below it was given out.
+    std::vector<RemovedMember> removed{};  // The latest Limits::removed_members, oldest first.
+    Revision history_floor{};              // Every change above it is in the history.
+    std::uint64_t rows_hash{};  // Sum over all rows of their hashes: equal on equal states.
     bool operator==(const Globals&) const = default;
 };
 

@@ -47,6 +47,8 @@ struct Member {
     std::string name{};
     std::string peer_address{};
     Role role{Role::voter};
+    std::uint64_t incarnation{};  // Of its data directory; 0: nobody has said yet.
+    bool wants_vote{};            // A learner that is to vote once it has caught up.
 
     bool operator==(const Member&) const = default;
 };

@@ -64,7 +64,18 @@ std::vector<Command> command_samples() {
         DeleteKey{
             .key = "k", .author = "me", .precondition = {Precondition::Kind::none_matches, {0}}},
         DeleteKey{.key = "k", .author = {}, .precondition = {Precondition::Kind::absent, {}}},
-        DeleteKey{.key = "k", .author = {}, .precondition = {Precondition::Kind::present, {}}}};
+        DeleteKey{.key = "k", .author = {}, .precondition = {Precondition::Kind::present, {}}},
+        ChangeMembers{
+            .based_on = 4,
+            .changes = {AddMember{.name = "n4",
+                                  .peer_address = "127.0.0.1:7504",
+                                  .incarnation = ~1ULL,
+                                  .wants_vote = true},
+                        SetRole{.member = 2, .role = Role::learner},
+                        SetRole{.member = 3, .role = Role::voter}, RemoveMember{.member = 1}}},
+        ChangeMembers{},
+        PinMembers{.pins = {{.member = 1, .incarnation = ~0ULL}, {.member = 2, .incarnation = 7}}},
+        PinMembers{}};
 }
 
 Entry entry_sample(Command command) {
@@ -139,7 +150,14 @@ std::vector<Outcome> outcome_samples() {
                                   KeyNotFound{},
                                   PreconditionFailed{.present = 13},
                                   IdempotencyKeyReused{},
-                                  RequestTooOld{}};
+                                  RequestTooOld{},
+                                  MembersChanged{.epoch = 2, .first_slot = 90, .added = {4, 5}},
+                                  MembersChanged{},
+                                  EpochMismatch{.present = 9}};
+    for (int reason = 0; reason <= static_cast<int>(MembersRefused::Reason::ids_used_up);
+         ++reason) {
+        outcomes.emplace_back(MembersRefused{static_cast<MembersRefused::Reason>(reason), 3});
+    }
     for (int what = 0; what <= static_cast<int>(LimitReached::What::idempotency_keys); ++what) {
         outcomes.emplace_back(LimitReached{static_cast<LimitReached::What>(what)});
     }
@@ -225,8 +243,10 @@ Globals globals_sample() {
             .epochs = {{.number = 1,
                         .first_slot = 1,
                         .members = {{1, "a", "127.0.0.1:7401", Role::voter},
-                                    {2, "b", "127.0.0.1:7402", Role::learner}}},
+                                    {2, "b", "127.0.0.1:7402", Role::learner, 7, true}}},
                        {.number = 2, .first_slot = 9, .members = {}}},
+            .next_member = 4,
+            .removed = {{.id = 3, .name = "c", .first_slot = 8}},
             .history_floor = 5,
             .rows_hash = 6};
 }

@@ -57,10 +57,34 @@ Precondition Chance::precondition(const Machine& machine, const std::string& key
             {value ? value->modified : 1, prng_.below(20)}};
 }
 
+Command Chance::member_change(const Machine& machine) {
+    const Epoch& newest = machine.globals().epochs.back();
+    const auto someone = static_cast<MemberNumber>(1 + prng_.below(newest.members.size() + 2));
+    ChangeMembers change{.based_on = newest.number - prng_.below(2)};
+    switch (prng_.below(3)) {
+        case 0: {
+            const std::string who = name("n", 9);
+            change.changes.emplace_back(AddMember{who, who, prng_.below(3), prng_.chance(50)});
+            break;
+        }
+        case 1:
+            change.changes.emplace_back(RemoveMember{someone});
+            break;
+        default:
+            change.changes.emplace_back(
+                SetRole{someone, prng_.chance(70) ? Role::voter : Role::learner});
+    }
+    return change;
+}
+
 Command Chance::command(const Machine& machine) {
     const SessionId who = session(machine);
     const std::string lock = name("lock/", 5), key = name("key/", 8);
-    switch (prng_.below(16)) {
+    switch (prng_.below(18)) {
+        case 16:
+            return PinMembers{{{static_cast<MemberNumber>(1 + prng_.below(4)), prng_.below(9)}}};
+        case 17:
+            return member_change(machine);
         case 0:
             return LeaderStart{static_cast<MemberNumber>(1 + prng_.below(3))};
         case 1:

@@ -42,6 +42,7 @@ private:
     Revision attempt(const Machine& machine, const std::string& lock, SessionId session);
     Precondition precondition(const Machine& machine, const std::string& key);
     Command command(const Machine& machine);
+    Command member_change(const Machine& machine);
 
     Prng prng_;
     std::deque<Entry> sent_;

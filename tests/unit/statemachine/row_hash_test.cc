@@ -99,42 +99,52 @@ TEST(RowHash, DependsOnEachFieldOfARequestAndItsOutcome) {
         return [changed](RequestRecord& r) { r.outcome = changed; };
     };
     using What = LimitReached::What;
-    expect_told_apart<RequestRecord>({}, {[](RequestRecord& r) { r.request.member = 1; },
-                                          [](RequestRecord& r) { r.request.boot = 1; },
-                                          [](RequestRecord& r) { r.request.number = 1; },
-                                          [](RequestRecord& r) { r.revision = 1; },
-                                          outcome(SessionOpened{0}),
-                                          outcome(SessionOpened{1}),
-                                          outcome(SessionEnded{}),
-                                          outcome(SessionNotFound{0}),
-                                          outcome(SessionNotFound{1}),
-                                          outcome(LockGranted{0, 0, false}),
-                                          outcome(LockGranted{1, 0, false}),
-                                          outcome(LockGranted{0, 1, false}),
-                                          outcome(LockGranted{0, 0, true}),
-                                          outcome(LockQueued{0, 0}),
-                                          outcome(LockQueued{1, 0}),
-                                          outcome(LockQueued{0, 1}),
-                                          outcome(LockHeld{0, 0, 0}),
-                                          outcome(LockHeld{1, 0, 0}),
-                                          outcome(LockHeld{0, 1, 0}),
-                                          outcome(LockHeld{0, 0, 1}),
-                                          outcome(LockReleased{0}),
-                                          outcome(LockReleased{1}),
-                                          outcome(LeftQueue{}),
-                                          outcome(NotHolder{0}),
-                                          outcome(NotHolder{1}),
-                                          outcome(KeyPut{0, false}),
-                                          outcome(KeyPut{1, false}),
-                                          outcome(KeyPut{0, true}),
-                                          outcome(KeyDeleted{}),
-                                          outcome(KeyNotFound{}),
-                                          outcome(PreconditionFailed{0}),
-                                          outcome(PreconditionFailed{1}),
-                                          outcome(LimitReached{What::sessions}),
-                                          outcome(LimitReached{What::keys}),
-                                          outcome(IdempotencyKeyReused{}),
-                                          outcome(RequestTooOld{})});
+    expect_told_apart<RequestRecord>(
+        {}, {[](RequestRecord& r) { r.request.member = 1; },
+             [](RequestRecord& r) { r.request.boot = 1; },
+             [](RequestRecord& r) { r.request.number = 1; },
+             [](RequestRecord& r) { r.revision = 1; },
+             outcome(SessionOpened{0}),
+             outcome(SessionOpened{1}),
+             outcome(SessionEnded{}),
+             outcome(SessionNotFound{0}),
+             outcome(SessionNotFound{1}),
+             outcome(LockGranted{0, 0, false}),
+             outcome(LockGranted{1, 0, false}),
+             outcome(LockGranted{0, 1, false}),
+             outcome(LockGranted{0, 0, true}),
+             outcome(LockQueued{0, 0}),
+             outcome(LockQueued{1, 0}),
+             outcome(LockQueued{0, 1}),
+             outcome(LockHeld{0, 0, 0}),
+             outcome(LockHeld{1, 0, 0}),
+             outcome(LockHeld{0, 1, 0}),
+             outcome(LockHeld{0, 0, 1}),
+             outcome(LockReleased{0}),
+             outcome(LockReleased{1}),
+             outcome(LeftQueue{}),
+             outcome(NotHolder{0}),
+             outcome(NotHolder{1}),
+             outcome(KeyPut{0, false}),
+             outcome(KeyPut{1, false}),
+             outcome(KeyPut{0, true}),
+             outcome(KeyDeleted{}),
+             outcome(KeyNotFound{}),
+             outcome(PreconditionFailed{0}),
+             outcome(PreconditionFailed{1}),
+             outcome(LimitReached{What::sessions}),
+             outcome(LimitReached{What::keys}),
+             outcome(IdempotencyKeyReused{}),
+             outcome(RequestTooOld{}),
+             outcome(MembersChanged{0, 0, {}}),
+             outcome(MembersChanged{1, 0, {}}),
+             outcome(MembersChanged{0, 1, {}}),
+             outcome(MembersChanged{0, 0, {1}}),
+             outcome(EpochMismatch{0}),
+             outcome(EpochMismatch{1}),
+             outcome(MembersRefused{}),
+             outcome(MembersRefused{.member = 1}),
+             outcome(MembersRefused{MembersRefused::Reason::name_taken, 0})});
 }
 
 TEST(RowHash, DependsOnEachFieldOfAnIdempotencyRecord) {
@@ -146,7 +156,7 @@ TEST(RowHash, DependsOnEachFieldOfAnIdempotencyRecord) {
 }
 
 TEST(StateHash, DependsOnEverythingThatBelongsToNoRow) {
-    const Globals base{.epochs = {{.members = {{.id = 1}}}}};
+    const Globals base{.epochs = {{.members = {{.id = 1}}}}, .removed = {{.id = 1}}};
     const std::vector<std::function<void(Globals&)>> variations = {
         [](Globals& g) { g.applied = 1; },
         [](Globals& g) { g.time = 1; },
@@ -161,7 +171,14 @@ TEST(StateHash, DependsOnEverythingThatBelongsToNoRow) {
         [](Globals& g) { g.epochs[0].members[0].id = 2; },
         [](Globals& g) { g.epochs[0].members[0].name = "x"; },
         [](Globals& g) { g.epochs[0].members[0].peer_address = "x"; },
-        [](Globals& g) { g.epochs[0].members[0].role = Role::learner; }};
+        [](Globals& g) { g.epochs[0].members[0].role = Role::learner; },
+        [](Globals& g) { g.epochs[0].members[0].incarnation = 1; },
+        [](Globals& g) { g.epochs[0].members[0].wants_vote = true; },
+        [](Globals& g) { g.next_member = 1; },
+        [](Globals& g) { g.removed.clear(); },
+        [](Globals& g) { g.removed[0].id = 2; },
+        [](Globals& g) { g.removed[0].name = "x"; },
+        [](Globals& g) { g.removed[0].first_slot = 1; }};
 
     std::set<std::uint64_t> hashes{state_hash(base)};
     for (const auto& vary : variations) {

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "statemachine/commands.h"
+#include "statemachine/limits.h"
+#include "statemachine/outcomes.h"
+#include "statemachine/state.h"
+
+namespace gavel::statemachine {
+
+// The server set as a part of the state (Paxos Made Simple, section 3): what the command in slot i
+// leaves governs from slot i+alpha on. It lives in the globals, with the epochs of the window.
+class Members {
+public:
+    Members(const Limits& limits, Globals& globals) : limits_(limits), globals_(globals) {}
+
+    // The first epoch, which governs from slot 1 on.
+    void found(std::vector<Member> members);
+
+    Outcome change(Revision slot, const ChangeMembers& command);
+    void pin(const PinMembers& command);
+    // Epochs that govern no slot after the applied one are forgotten.
+    void forget_the_past();
+
+    void check_invariants() const;
+
+private:
+    const Limits& limits_;
+    Globals& globals_;
+};
+
+}  // namespace gavel::statemachine
