@@ -47,7 +47,13 @@ void Membership::forget_the_past() {
 }
 
 bool Membership::may_stand(MemberId member) const {
-    return std::any_of(epochs_.begin(), epochs_.end(),
+    return may_lead(member, epochs_.begin()->first);
+}
+
+bool Membership::may_lead(MemberId member, Slot slot) const {
+    auto from = epochs_.upper_bound(slot);
+    if (from != epochs_.begin()) --from;
+    return std::any_of(from, epochs_.end(),
                        [&](const auto& entry) { return entry.second.has_voter(member); });
 }
 

@@ -41,6 +41,11 @@ public:
 
     // A voter of some slot in the window.
     bool may_stand(MemberId member) const;
+    // A voter of that slot, or of a later one in the window: who leads need not vote everywhere,
+    // but one that no later set has as a voter leaves the rest to others.
+    bool may_lead(MemberId member, Slot slot) const;
+    // The first slot that the newest known epoch governs.
+    Slot newest_from() const { return epochs_.rbegin()->first; }
     // Everyone who is told what goes on: voters and learners of the window. Ordered.
     std::vector<MemberId> everyone() const;
 

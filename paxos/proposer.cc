@@ -115,7 +115,8 @@ Effects Proposer::advance(Tick now) {
         Standing standing = standing_of(next_);
         switch (standing.kind) {
             case Standing::Kind::unknown:
-                prepare_missing(next_, now, effects);
+                // A leader that is removed from here on leaves its successors' acceptors alone.
+                if (may_lead_on()) prepare_missing(next_, now, effects);
                 return effects;
             case Standing::Kind::to_learn:
                 if (waits_to_learn_at_ != next_) waits_to_learn_since_ = now;
@@ -134,6 +135,7 @@ Effects Proposer::advance(Tick now) {
                     send_accepts(next_, Value{}, now, effects);
                     break;
                 }
+                if (!may_lead_on()) return effects;
                 next_is_free_ = true;
                 // Later parts of the promises may still be missing.
                 settled_epoch_ = standing.open_ended ? membership_.epoch_of(next_).number : 0;
@@ -175,6 +177,13 @@ void Proposer::send_accepts(Slot slot, Value value, Tick now, Effects& effects) 
 bool Proposer::can_propose() const {
     // What was learned meanwhile is not proposed in: the next commit notice would make a lie of it.
     return phase_ == Phase::leading && next_is_free_ && !learner_.knows(next_);
+}
+
+bool Proposer::may_lead_on() const { return membership_.may_lead(self_, next_); }
+
+bool Proposer::is_done() const {
+    return phase_ != Phase::idle && flights_.empty() && membership_.executed().next() >= next_ &&
+           !may_lead_on();
 }
 
 bool Proposer::next_needs_no_look() const {

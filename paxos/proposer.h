@@ -43,6 +43,10 @@ public:
 
     // The next command may be proposed now: within the window, at a settled slot.
     bool can_propose() const;
+    Slot next() const { return next_; }
+    // No epoch from the next slot on has it as a voter, and all before is chosen and executed:
+    // what follows is for its successors.
+    bool is_done() const;
     Effects propose(Value value, Tick now);
 
     // Sends again what seems lost; sets aside promises whose sender cannot be learned from.
@@ -104,6 +108,7 @@ private:
     Standing standing_of(Slot slot) const;
     // The last slot of the reported range that holds `slot`; none: not reported on.
     std::optional<Slot> covered_to(const Promised& promised, Slot slot) const;
+    bool may_lead_on() const;
     void prepare_missing(Slot slot, Tick now, Effects& effects);
     bool next_needs_no_look() const;
     void send_accepts(Slot slot, Value value, Tick now, Effects& effects);

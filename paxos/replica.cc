@@ -147,9 +147,13 @@ Effects Replica::on(const ReadGivenUp& given_up) {
 }
 
 Effects Replica::on(const Flush&) {
-    if (proposer_.leads()) {
-        Effects effects = confirm_reads();
-        if (learner_.chosen_prefix() > notified_prefix_) append(effects, heartbeat(0));
+    if (proposer_.phase() != Proposer::Phase::idle) {
+        Effects effects = fill_window();
+        append(effects, confirm_reads());
+        if (proposer_.leads() && learner_.chosen_prefix() > notified_prefix_) {
+            append(effects, heartbeat(0));
+        }
+        append(effects, leave_to_successors());
         return effects;
     }
     if (!leader_ || leader_ == config_.self) return {};
@@ -230,9 +234,46 @@ Effects Replica::heartbeat(std::uint64_t round) {
     return effects;
 }
 
+// An epoch that is decided governs once the slots before it are chosen. In a quiet cluster nothing
+// else would fill them; one no-op in its first slot shows that it works (pitfall 11).
+Effects Replica::fill_window() {
+    Effects effects;
+    while (proposer_.can_propose() && proposer_.next() <= membership_.newest_from() &&
+           membership_.newest_from() > membership_.executed().next()) {
+        append(effects, proposer_.propose(Value{}, now_));
+    }
+    return effects;
+}
+
+// A leader that is removed leads up to the last slot that it may; then those who follow are asked
+// to stand, the best informed first, so that nobody has to wait for a timeout (pitfall 13).
+Effects Replica::leave_to_successors() {
+    if (!proposer_.is_done()) {
+        asked_to_stand_.clear();
+        return {};
+    }
+    if (!proposer_.leads()) {
+        step_down();
+        elector_.on_defeat(now_);
+        return {};
+    }
+    if (!asked_to_stand_.empty() && now_ - handed_over_ < config_.heartbeat_ms) return {};
+    handed_over_ = now_;
+    const auto& voters = governing().voters;
+    if (asked_to_stand_.size() == voters.size()) asked_to_stand_.clear();
+    std::optional<MemberId> successor;
+    for (const MemberId voter : voters) {
+        if (asked_to_stand_.contains(voter)) continue;
+        if (!successor || executed_by(voter) > executed_by(*successor)) successor = voter;
+    }
+    asked_to_stand_.insert(*successor);
+    return {.at_once = {{*successor, HandOver{proposer_.ballot()}}}};
+}
+
 Effects Replica::confirm_reads() {
     // Never below what recovery settled. C(e+1) must be known and have promised: until then another
     // leader's value may be chosen there and executed elsewhere.
+    if (!proposer_.leads()) return {};
     const Slot index = std::max(learner_.chosen_prefix(), proposer_.recovered());
     if (!membership_.knows(index.next()) || !proposer_.is_settled(index.next())) return {};
     auto [begin, effects] = reader_.begin_round(index);
@@ -281,12 +322,13 @@ void Replica::follow(MemberId leader, Ballot ballot) {
 
 // ---- Election -----------------------------------------------------------------------------------
 
+// Who may not stand asks all the same: so it finds out what it missed, its own removal perhaps, and
+// tells a set of newcomers that they are one (pitfalls 12 and 14).
 Effects Replica::canvass() {
     elector_.on_defeat(now_);  // Unless a majority says yes before this runs out.
-    if (!membership_.may_stand(config_.self)) return {};
-
     ++canvass_number_;
-    canvass_.emplace();
+    canvass_.reset();
+    if (membership_.may_stand(config_.self)) canvass_.emplace();
     ahead_.reset();
     ahead_prefix_ = learner_.chosen_prefix();
     Effects effects;
@@ -297,6 +339,7 @@ Effects Replica::canvass() {
 }
 
 Effects Replica::on_message(MemberId from, const Canvass& canvass) {
+    hear_of(from, canvass.chosen_prefix);
     const bool leads = proposer_.leads() && from != config_.self;
     const bool would = !leads && elector_.would_promise(now_);
     return {.at_once = {{from, CanvassAnswer{canvass.number, would, acceptor_.promised(),
@@ -305,6 +348,7 @@ Effects Replica::on_message(MemberId from, const Canvass& canvass) {
 
 Effects Replica::on_message(MemberId from, const CanvassAnswer& answer) {
     highest_seen_ = std::max(highest_seen_, answer.promised);
+    hear_of(from, answer.chosen_prefix);
     if (!canvass_ || answer.number != canvass_number_) return {};
     if (proposer_.phase() != Proposer::Phase::idle) return {};
     if (answer.chosen_prefix > ahead_prefix_) {
@@ -362,8 +406,7 @@ Effects Replica::on_message(MemberId from, const Prepare& prepare) {
 
 Effects Replica::on_message(MemberId from, const Promise& promise) {
     Effects effects;
-    if (promise.chosen_prefix > learner_.heard_of()) informant_ = from;
-    learner_.hear_of(promise.chosen_prefix);
+    hear_of(from, promise.chosen_prefix);
     for (const auto& [slot, report] : promise.reports) {
         if (const auto* chosen = std::get_if<KnownChosen>(&report)) {
             append(effects, learn_value(slot, chosen->value));
@@ -434,8 +477,7 @@ Effects Replica::on_message(MemberId from, const Learn& learn) {
 
 Effects Replica::on_message(MemberId from, const LearnAnswer& answer) {
     Effects effects;
-    if (answer.chosen_prefix > learner_.heard_of()) informant_ = from;
-    learner_.hear_of(answer.chosen_prefix);
+    hear_of(from, answer.chosen_prefix);
     const Slot before = learner_.chosen_prefix();
     Slot slot = answer.from;
     for (const Value& value : answer.values) {
@@ -448,6 +490,11 @@ Effects Replica::on_message(MemberId from, const LearnAnswer& answer) {
     append(effects, lead());
     append(effects, ask_to_learn(false));
     return effects;
+}
+
+void Replica::hear_of(MemberId from, Slot chosen_prefix) {
+    if (chosen_prefix > learner_.heard_of()) informant_ = from;
+    learner_.hear_of(chosen_prefix);
 }
 
 // A value that another member knows chosen. A leader with another proposal of its own under way in

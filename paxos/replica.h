@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <variant>
 
 #include "paxos/acceptor.h"
@@ -139,6 +140,7 @@ private:
     const Epoch& governing() const;
     void follow(MemberId leader, Ballot ballot);
     void step_down();
+    void hear_of(MemberId from, Slot chosen_prefix);
     Effects learn_value(Slot slot, const Value& value);
     Effects learned(Slot slot, const Value& value);
     Effects ask_to_learn(bool again);
@@ -148,6 +150,8 @@ private:
     bool has_lost_touch() const;
     Effects heartbeat(std::uint64_t round);
     Effects confirm_reads();
+    Effects fill_window();
+    Effects leave_to_successors();
     void finish(Effects& effects);
 
     const Config config_;
@@ -179,6 +183,8 @@ private:
     Slot notified_prefix_{};
     std::map<MemberId, Tick> contact_;
     std::map<MemberId, Slot> executed_by_;
+    std::set<MemberId> asked_to_stand_;  // By a leader that no later epoch has as a voter.
+    Tick handed_over_{};
 
     // Learning.
     std::optional<MemberId> informant_;  // Who told of chosen slots that are missing here.

@@ -183,16 +183,17 @@ TEST(Proposer, ProposesUpToAlphaAheadOfWhatIsExecuted) {
 
 TEST(Proposer, CountsEachSlotByTheEpochThatGovernsIt) {
     for (const std::uint64_t alpha : {1U, 2U, 3U}) {
-        // The command in slot 1 replaces everybody: {4, 5, 6} govern from 1 + alpha on.
+        // The command in slot 1 replaces all but the leader: {1, 4, 5, 6, 7} govern from 1 + alpha.
+        constexpr MemberId m7{7};
         Stage stage{alpha};
         stage.lead();
         for (std::uint64_t slot = 1; slot <= alpha; ++slot) {
             stage.proposer.propose({"v"}, stage.now);
         }
-        stage.membership.on_executed({1}, epoch_of_members(2, {m4, m5, m6}));
+        stage.membership.on_executed({1}, epoch_of_members(2, {m1, m4, m5, m6, m7}));
 
         const Effects revealed = stage.proposer.advance(stage.now);
-        EXPECT_THAT(prepared(revealed), UnorderedElementsAre(m4, m5, m6));
+        EXPECT_THAT(prepared(revealed), UnorderedElementsAre(m4, m5, m6, m7));
         EXPECT_FALSE(stage.proposer.can_propose()) << "nobody there has promised";
         stage.promised(m4);
         stage.promised(m3);
@@ -203,8 +204,9 @@ TEST(Proposer, CountsEachSlotByTheEpochThatGovernsIt) {
         const Slot first_of_new{1 + alpha};
         stage.proposer.propose({"w"}, stage.now);
         stage.proposer.on_accepted(m4, {ballot, first_of_new});
-        EXPECT_FALSE(stage.proposer.on_accepted(m1, {ballot, first_of_new}));
         EXPECT_FALSE(stage.proposer.on_accepted(m2, {ballot, first_of_new}));
+        EXPECT_FALSE(stage.proposer.on_accepted(m3, {ballot, first_of_new}));
+        EXPECT_FALSE(stage.proposer.on_accepted(m1, {ballot, first_of_new}));
         EXPECT_TRUE(stage.proposer.on_accepted(m5, {ballot, first_of_new}));
         if (alpha > 1) {
             stage.proposer.on_accepted(m5, {ballot, {alpha}});

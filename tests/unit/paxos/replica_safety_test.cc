@@ -98,9 +98,9 @@ TEST(Replica, ServesNoReadAtTheEdgeOfAnEpochBeforeItsMembersHavePromised) {
     Driven driven{{.alpha = 1}};
     driven.execute_by_hand();
     const Ballot ballot = driven.lead();
-    driven.propose("replace everyone");
+    driven.propose("replace the others");
     driven.hears(m2, Accepted{ballot, {1}});
-    driven.executes({1}, epoch_of_members(2, {m4, m5, m6}));
+    driven.executes({1}, epoch_of_members(2, {m1, m4, m5, m6}));
 
     driven.step(ReadRequest{77});
     const auto before = sent<Heartbeat>(driven.step(Flush{}));

@@ -173,12 +173,102 @@ TEST(Replica, StepsDownWhenItsOwnDiskStalls) {
     EXPECT_EQ(driven.replica().role(), Role::follower);
 }
 
+// It asks, for the answers tell it what it missed; but whatever they are it does not prepare.
 TEST(Replica, NeverStandsWithoutAVoteInTheWindow) {
     Driven driven{{.self = m4}};
+    int asked = 0;
 
     for (int tick = 0; tick < 50; ++tick) {
-        EXPECT_THAT(sent<Canvass>(driven.pass(100)), IsEmpty());
+        for (const auto& [to, canvass] : sent<Canvass>(driven.pass(100))) {
+            ++asked;
+            const Effects effects =
+                driven.hears(to, CanvassAnswer{canvass.number, true, theirs, {}});
+            EXPECT_THAT(sent<Prepare>(effects), IsEmpty());
+        }
     }
+
+    EXPECT_GT(asked, 0);
+    EXPECT_EQ(driven.replica().ballots_tried(), 0U);
+}
+
+TEST(Replica, FindsOutWhatItMissedFromACanvassAndFromItsAnswer) {
+    Driven driven{{.self = m4}};
+
+    driven.hears(m2, Canvass{7, {3}});
+    EXPECT_THAT(sent<Learn>(driven.pass(1)), ElementsAre(std::pair(m2, Learn{{1}})));
+
+    driven.hears(m3, CanvassAnswer{1, false, {}, {5}});
+    EXPECT_THAT(sent<Learn>(driven.pass(200)), ElementsAre(std::pair(m3, Learn{{1}})));
+}
+
+// ---- Epochs -------------------------------------------------------------------------------------
+
+// Nobody proposes anything: the epoch that slot 1 decided would wait for ever.
+TEST(Replica, FillsTheWindowUpToAnEpochThatIsDecided) {
+    Driven driven{{.alpha = 4}};
+    const Ballot ballot = driven.lead();
+    driven.execute_by_hand();
+    driven.propose("remove m3");
+    driven.hears(m2, Accepted{ballot, {1}});
+
+    driven.executes({1}, epoch_of_members(2, {m1, m2}));
+    const auto accepts = sent<Accept>(driven.step(Flush{}));
+
+    std::map<Slot, std::vector<MemberId>> asked;
+    for (const auto& [to, accept] : accepts) {
+        EXPECT_TRUE(accept.value.is_noop());
+        asked[accept.slot].push_back(to);
+    }
+    EXPECT_THAT(asked, ElementsAre(std::pair(Slot{2}, std::vector{m2, m3}),
+                                   std::pair(Slot{3}, std::vector{m2, m3}),
+                                   std::pair(Slot{4}, std::vector{m2, m3}),
+                                   std::pair(Slot{5}, std::vector{m2})));
+    EXPECT_THAT(sent<Accept>(driven.step(Flush{})), IsEmpty());
+}
+
+TEST(Replica, LeadsUpToItsLastSlotAndHandsOver) {
+    Driven driven{{.alpha = 3}};
+    const Ballot ballot = driven.lead();
+    driven.execute_by_hand();
+    driven.propose("remove m1");
+    driven.hears(m2, Accepted{ballot, {1}});
+
+    driven.executes({1}, epoch_of_members(2, {m2, m3, m4}));
+    const Effects filled = driven.step(Flush{});
+    EXPECT_EQ(sent<Accept>(filled).back().second.slot, Slot{3}) << "never in slot 4";
+    EXPECT_THAT(sent<HandOver>(filled), IsEmpty()) << "not before they are chosen";
+
+    driven.hears(m3, Accepted{ballot, {2}});
+    driven.hears(m3, Accepted{ballot, {3}});
+    driven.executes({2});
+    driven.executes({3});
+    EXPECT_FALSE(driven.replica().can_propose());
+    const Effects done = driven.step(Flush{});
+    EXPECT_THAT(sent<HandOver>(done), SizeIs(1));
+    EXPECT_THAT(sent<Prepare>(done), IsEmpty());
+
+    // Whoever is asked may be gone: the next one is asked.
+    std::set<MemberId> asked{sent<HandOver>(done).front().first};
+    for (int i = 0; i < 2; ++i) {
+        driven.pass(100);
+        for (const auto& [to, hand_over] : sent<HandOver>(driven.step(Flush{}))) asked.insert(to);
+    }
+    EXPECT_THAT(asked, ElementsAre(m2, m3, m4));
+}
+
+// A member that is on its way out recovers what the old set left, and leaves the rest to the new.
+TEST(Replica, DoesNotBecomeLeaderOfASetThatItIsNotIn) {
+    Driven driven{{.alpha = 1}};
+    driven.execute_by_hand();
+    const Ballot ballot = driven.stand();
+    driven.hears(m2, promise(ballot, {1}, {{{1}, Proposal{{0, m2}, {"replace everyone"}}}}));
+    driven.hears(m2, Accepted{ballot, {1}});
+
+    const Effects effects = driven.executes({1}, epoch_of_members(2, {m4, m5, m6}));
+    driven.step(Flush{});
+
+    EXPECT_THAT(sent<Prepare>(effects), IsEmpty());
+    EXPECT_EQ(driven.replica().role(), Role::follower);
 }
 
 TEST(Replica, ServesAloneWithoutWaitingForATimeout) {
@@ -277,10 +367,10 @@ TEST(Replica, PreparesTheMembersOfAnEpochThatRecoveryReveals) {
     Driven driven{{.alpha = 1}};
     driven.execute_by_hand();
     const Ballot ballot = driven.stand();
-    driven.hears(m2, promise(ballot, {1}, {{{1}, Proposal{{0, m2}, {"replace everyone"}}}}));
+    driven.hears(m2, promise(ballot, {1}, {{{1}, Proposal{{0, m2}, {"replace the others"}}}}));
     driven.hears(m2, Accepted{ballot, {1}});
 
-    const Effects effects = driven.executes({1}, epoch_of_members(2, {m4, m5, m6}));
+    const Effects effects = driven.executes({1}, epoch_of_members(2, {m1, m4, m5, m6}));
 
     EXPECT_THAT(sent<Prepare>(effects), ElementsAre(std::pair(m4, Prepare{ballot, {2}}),
                                                     std::pair(m5, Prepare{ballot, {2}}),
