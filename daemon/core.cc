@@ -123,6 +123,7 @@ Turn Core::end_turn() {
     pump();
     step(paxos::Flush{});
     serve_ready_reads();
+    turn_.retired = may_retire();
     return std::exchange(turn_, {});
 }
 
@@ -314,20 +315,27 @@ Slot Core::cut_point(std::uint64_t keep) const {
 void Core::report_to_others() {
     if (now_ - reported_at_ < report_every_ms) return;
     reported_at_ = now_;
-    proto::MemberReport report{.applied = machine_.applied(),
-                               .client_address = config_.client_address,
-                               .version = config_.version,
-                               .hashes = hashes_.latest(),
-                               .durable = durable_applied_};
+    const proto::MemberReport report = own_report();
     for (const MemberId member : replica_.membership().everyone()) {
         if (member != config_.self) turn_.at_once.push_back({member, report});
     }
+}
+
+proto::MemberReport Core::own_report() const {
+    return {.applied = machine_.applied(),
+            .client_address = config_.client_address,
+            .version = config_.version,
+            .hashes = hashes_.latest(),
+            .durable = durable_applied_};
 }
 
 void Core::on(MemberId from, proto::MemberReport report) {
     hashes_.note(from, report.hashes);
     check_for_divergence();
     reports_[from] = {std::move(report), now_};
+    // One that was removed waits to hear that it is needed no more; nobody tells it by himself.
+    const auto everyone = replica_.membership().everyone();
+    if (!std::ranges::binary_search(everyone, from)) send(from, own_report());
 }
 
 void Core::check_for_divergence() {

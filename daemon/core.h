@@ -54,6 +54,8 @@ struct Turn {
     std::vector<statemachine::Ptr<statemachine::Change>> changes{};
     std::vector<Answer> answers{};
     std::vector<paxos::LogRead> log_reads{};
+    // This member was removed, and nobody needs it any more: it may end.
+    bool retired{};
     std::vector<paxos::RoleReport> roles{};  // For the journal.
     // A majority agrees on another state at that slot: nothing of this turn may be spent, and the
     // member must end.
@@ -88,6 +90,7 @@ public:
     struct Config {
         paxos::MemberId self{};
         std::uint64_t boot{};
+        std::uint64_t incarnation{};  // Of the data directory.
         std::uint64_t seed{};
         std::uint64_t heartbeat_ms = 100;
         std::uint64_t election_timeout_ms = 500;
@@ -104,6 +107,8 @@ public:
     void tick(paxos::Tick now, statemachine::TimeMs wall);
     void receive(paxos::MemberId from, proto::PeerMessage message);
     void peer_died(paxos::MemberId peer);
+    // The handshake with a member told which data directory it has.
+    void met(paxos::MemberId peer, std::uint64_t incarnation);
 
     // `ticket` names the request in the answer; the caller never uses one twice.
     void submit(std::uint64_t ticket, api::Submission submission);
@@ -130,6 +135,9 @@ public:
     // The log may be cut up to here, when so many entries are to be kept: never beyond what is in
     // the durable state of every member, or one that lost its latest commits could not catch up.
     paxos::Slot cut_point(std::uint64_t keep) const;
+
+    // It was a member, and is one in no slot that is still open.
+    bool is_removed() const;
 
     const statemachine::Machine& machine() const { return machine_; }
     const paxos::Replica& replica() const { return replica_; }
@@ -213,10 +221,15 @@ private:
     void answer_keep_alive(const Confirming& confirming, proto::KeepAliveAnswer answer);
     void answer_leases(const LeasesAsked& asked, bool confirmed);
     void run_leader_timers();
+    void tend_members();
+    void pin_directories();
+    void promote_who_caught_up();
+    bool may_retire() const;
     void expire_requests();
     void resend();
     void serve_ready_reads();
     void report_to_others();
+    proto::MemberReport own_report() const;
     void check_for_divergence();
     std::vector<std::string> alarms() const;
     std::uint64_t next_read_id() { return ++last_read_; }
@@ -255,6 +268,9 @@ private:
     LeaseBook leases_;
     std::map<std::uint64_t, Confirming> confirming_;     // By read id.
     std::map<std::uint64_t, LeasesAsked> leases_asked_;  // By read id.
+    std::optional<paxos::Tick> pinned_at_;
+    std::optional<paxos::Tick> promoted_at_;
+    std::uint64_t promoted_from_epoch_ = 0;
 
     // State on its way to the disk.
     statemachine::Revision durable_applied_;
@@ -268,6 +284,7 @@ private:
     // Others.
     std::map<paxos::MemberId, Report> reports_;
     std::map<paxos::MemberId, paxos::Tick> contact_;
+    std::map<paxos::MemberId, std::uint64_t> incarnations_;
     paxos::Tick reported_at_{};
     HashBook hashes_;
     std::uint64_t proposals_ = 0;

@@ -88,6 +88,7 @@ void Core::pump() {
 
 void Core::run_leader_timers() {
     if (!leader_started_) return;
+    tend_members();
     leases_.on_tick(now_);
     // A timer gives its command out once: only what finds room is taken now.
     const std::size_t most = config_.limits.queued_commands + config_.limits.expiries_per_tick;

@@ -403,7 +403,8 @@ private:
     // ---- State to the disk, and the end ---------------------------------------------------------
 
     void hand_state_over(bool now) {
-        if (!disk_.state_is_idle() || core_->dirty_rows() == 0) return;
+        const bool nothing_new = core_->machine().applied() == disk_.durable_applied();
+        if (!disk_.state_is_idle() || nothing_new) return;
         const auto since = Clock::now() - state_handed_at_;
         if (!now && since < std::chrono::milliseconds(options_.state_commit_ms)) return;
         state_handed_at_ = Clock::now();

@@ -46,6 +46,9 @@ public:
 
         Step step{.revision = slot, .time = globals_.time, .rows = rows_};
         idempotency_.expire(step);
+        if (!globals_.removed.empty()) {
+            requests_.forget(step, [this](MemberNumber id) { return members_.is_gone(id); });
+        }
         Answer answer = answer_once(step, entry);
         for (const SettledWait& wait : step.settled) idempotency_.settle(step, wait);
 
@@ -92,7 +95,9 @@ public:
 private:
     // A request id is executed once; whatever it was answered is its answer for ever.
     Answer answer_once(Step& step, const Entry& entry) {
-        if (requests_.too_old(entry.request)) return {RequestTooOld{}, step.revision, false};
+        if (requests_.too_old(entry.request) || members_.is_gone(entry.request.member)) {
+            return {RequestTooOld{}, step.revision, false};
+        }
         if (const auto seen = requests_.find(entry.request)) {
             return {seen->outcome, seen->revision, true};
         }

@@ -173,6 +173,13 @@ void Members::forget_the_past() {
     while (epochs.size() > 1 && governs_next(epochs[1])) epochs.erase(epochs.begin());
 }
 
+bool Members::is_gone(MemberNumber member) const {
+    if (member == 0 || member >= globals_.next_member) return false;
+    return std::ranges::none_of(globals_.epochs, [member](const Epoch& epoch) {
+        return std::ranges::find(epoch.members, member, &Member::id) != epoch.members.end();
+    });
+}
+
 void Members::check_invariants() const {
     const auto& epochs = globals_.epochs;
     invariant(!epochs.empty() && epochs.front().first_slot <= globals_.applied + 1,

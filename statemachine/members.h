@@ -21,6 +21,10 @@ public:
     // Epochs that govern no slot after the applied one are forgotten.
     void forget_the_past();
 
+    // It was a member, and is one in no slot after the applied one: its commands are executed no
+    // more, for what is remembered of them is forgotten.
+    bool is_gone(MemberNumber member) const;
+
     void check_invariants() const;
 
 private:

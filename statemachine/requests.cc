@@ -43,6 +43,13 @@ void Requests::record(Step& step, const RequestId& request, Revision revision, O
     place.hash = step.rows.put(request_row(request, size_), place.record, place.hash);
 }
 
+Requests::Windows::iterator Requests::forget(Step& step, Windows::iterator gone) {
+    for (const Place& place : gone->second.places) {
+        if (place.record) step.rows.erase(request_row(place.record->request, size_), place.hash);
+    }
+    return windows_.erase(gone);
+}
+
 void Requests::load(Ptr<RequestRecord> record, std::uint64_t hash) {
     Window& window = window_of(record->request.member);
     note_newest(window, record->request);

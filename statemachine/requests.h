@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <vector>
 
@@ -24,6 +25,14 @@ public:
     Ptr<RequestRecord> find(const RequestId& request) const;
     void record(Step& step, const RequestId& request, Revision revision, Outcome outcome);
 
+    // A member that is gone for good sends nothing more that would be executed.
+    template <class IsGone>
+    void forget(Step& step, IsGone is_gone) {
+        for (auto it = windows_.begin(); it != windows_.end();) {
+            it = is_gone(it->first) ? forget(step, it) : std::next(it);
+        }
+    }
+
     void load(Ptr<RequestRecord> record, std::uint64_t hash);
     void append_rows(std::vector<Row>& rows) const;
     void check_invariants() const;
@@ -39,11 +48,14 @@ private:
         std::vector<Place> places{};
     };
 
+    using Windows = std::map<MemberNumber, Window>;
+
+    Windows::iterator forget(Step& step, Windows::iterator gone);
     Window& window_of(MemberNumber member);
     void note_newest(Window& window, const RequestId& request) const;
 
     const std::uint64_t size_;  // W
-    std::map<MemberNumber, Window> windows_;
+    Windows windows_;
 };
 
 }  // namespace gavel::statemachine

@@ -37,12 +37,31 @@ public:
 
     Core& core(std::uint16_t id) { return *cores_.at({id}); }
     void kill(std::uint16_t id) { cores_.erase({id}); }
+    // A newcomer with an empty directory.
+    void start(std::uint16_t id) {
+        Core::Config config{.self = {id}, .boot = 1, .seed = id};
+        cores_[{id}] = std::make_unique<Core>(config, statemachine::Machine({}, 8, members_),
+                                              paxos::Durable{}, now_, wall_);
+    }
+    const statemachine::Globals& globals(std::uint16_t id) { return core(id).machine().globals(); }
+    bool is_voter(std::uint16_t of, std::uint16_t id) {
+        const auto& membership = core(of).replica().membership();
+        return membership.epoch_of(membership.executed().next()).has_voter({id});
+    }
+    std::optional<statemachine::MembersChanged> change(
+        std::uint16_t at, std::vector<statemachine::MemberChange> wanted) {
+        return outcome<statemachine::MembersChanged>(submit(
+            at, statemachine::ChangeMembers{globals(at).epochs.back().number, std::move(wanted)}));
+    }
 
     void run_for(std::uint64_t duration_ms) {
         for (std::uint64_t passed = 0; passed < duration_ms; passed += 10) {
             now_ = now_ + 10;
             wall_ += 10;
-            for (auto& [id, core] : cores_) core->tick(now_, wall_);
+            for (auto& [id, core] : cores_) {
+                core->tick(now_, wall_);
+                core->on_state_durable(core->machine().applied());
+            }
             settle();
         }
     }
@@ -53,6 +72,7 @@ public:
             for (auto& [id, core] : cores_) {
                 Turn turn = core->end_turn();
                 if (turn.diverged) diverged[id] = *turn.diverged;
+                if (turn.retired) retired.insert(id);
                 for (auto& messages : {&turn.once_durable, &turn.at_once}) {
                     for (auto& outgoing : *messages) {
                         bag_.push_back({id, std::move(outgoing)});
@@ -116,6 +136,7 @@ public:
     std::map<std::uint64_t, api::Leases> leases;
     std::map<MemberId, std::vector<statemachine::Ptr<statemachine::Change>>> changes;
     std::map<MemberId, paxos::Slot> diverged;
+    std::set<MemberId> retired;
 
 private:
     void take(Turn::Answer& answer) {
@@ -460,6 +481,88 @@ TEST(Core, SaysThatItMustEndWhenAMajorityAgreesOnAnotherState) {
 
     EXPECT_THAT(cluster.diverged, testing::ElementsAre(testing::Pair(
                                       MemberId{1}, paxos::Slot{HashBook::every_slots})));
+}
+
+// ---- Members ------------------------------------------------------------------------------------
+
+TEST(Core, PinsTheDirectoriesThatItsLeaderMet) {
+    Cluster cluster(3);
+    const auto leader = cluster.leader();
+    for (std::uint16_t id = 1; id <= 3; ++id) {
+        if (id != leader) cluster.core(leader).met({id}, 100 + id);
+    }
+
+    cluster.run_for(1'000);
+
+    for (const auto& member : cluster.globals(cluster.follower()).epochs.back().members) {
+        EXPECT_EQ(member.incarnation, member.id == leader ? 0U : 100U + member.id);
+    }
+}
+
+TEST(Core, MakesANewcomerAVoterOnceItHasCaughtUp) {
+    Cluster cluster(3);
+    const auto leader = cluster.leader();
+    for (int i = 0; i < 20; ++i) {
+        cluster.submit(leader, statemachine::PutKey{.key = "k" + std::to_string(i)});
+    }
+    const auto added = cluster.change(
+        leader,
+        {statemachine::AddMember{.name = "n4", .peer_address = "n4:1", .wants_vote = true}});
+    ASSERT_TRUE(added);
+    cluster.run_for(1'000);
+    EXPECT_FALSE(cluster.is_voter(leader, 4)) << "nobody has heard of it yet";
+
+    cluster.start(4);
+    cluster.run_for(1'000);
+
+    EXPECT_TRUE(cluster.is_voter(leader, 4));
+    EXPECT_TRUE(cluster.is_voter(4, 4));
+    EXPECT_EQ(cluster.core(4).machine().hash(), cluster.core(leader).machine().hash());
+}
+
+TEST(Core, LetsAMemberThatWasRemovedGoWhenTheOthersHaveWhatItHas) {
+    for (const bool removes_leader : {true, false}) {
+        Cluster cluster(3);
+        const auto leader = cluster.leader();
+        const auto gone = removes_leader ? leader : cluster.follower();
+        const auto asked = static_cast<std::uint16_t>(gone % 3 + 1);
+
+        ASSERT_TRUE(cluster.change(asked, {statemachine::RemoveMember{gone}}));
+        cluster.run_for(3'000);
+
+        EXPECT_EQ(cluster.retired, std::set<MemberId>{{gone}});
+        EXPECT_TRUE(cluster.core(gone).is_removed());
+        EXPECT_FALSE(cluster.core(asked).is_removed());
+        cluster.kill(gone);
+        EXPECT_TRUE(cluster.outcome<statemachine::KeyPut>(
+            cluster.submit(asked, statemachine::PutKey{.key = "after"})));
+    }
+}
+
+TEST(Core, ServesOnWhenAllMembersAreReplacedAtOnce) {
+    Cluster cluster(3);
+    const auto leader = cluster.leader();
+    const std::vector<std::uint16_t> old_set{1, 2, 3}, new_set{4, 5, 6};
+    std::vector<statemachine::MemberChange> adds;
+    for (const std::string name : {"a", "b", "c"}) {
+        adds.emplace_back(statemachine::AddMember{.name = name, .peer_address = name + ":1"});
+    }
+    ASSERT_TRUE(cluster.change(leader, adds));
+    for (const std::uint16_t id : new_set) cluster.start(id);
+    cluster.run_for(1'000);
+
+    std::vector<statemachine::MemberChange> swap;
+    for (const std::uint16_t id : new_set) {
+        swap.emplace_back(statemachine::SetRole{id, statemachine::Role::voter});
+    }
+    for (const std::uint16_t id : old_set) swap.emplace_back(statemachine::RemoveMember{id});
+    ASSERT_TRUE(cluster.change(leader, swap));
+    cluster.run_for(5'000);
+
+    EXPECT_EQ(cluster.retired, (std::set<MemberId>{{1}, {2}, {3}}));
+    for (const std::uint16_t id : old_set) cluster.kill(id);
+    EXPECT_TRUE(cluster.outcome<statemachine::KeyPut>(
+        cluster.submit(5, statemachine::PutKey{.key = "after"})));
 }
 
 TEST(Core, TellsWatchersEachChangeOnceAndInOrder) {

@@ -213,6 +213,20 @@ TEST(Members, AreRememberedWhenTheyLeftWithinABound) {
     EXPECT_EQ(removed[1].name, "m2");
 }
 
+// What is remembered of its requests goes with it; so nothing of it may be executed afterwards.
+TEST_F(MembersTest, ExecuteNothingOnceTheyAreGone) {
+    const Entry entry{.request = {.member = 2, .boot = 1, .number = 1},
+                      .command = PutKey{.key = "k", .value = "v"}};
+    driver.run(entry);
+    change({RemoveMember{2}});
+    EXPECT_TRUE(driver.run(entry).repeated) << "it is a member still";
+    pass_window();
+
+    EXPECT_EQ(driver.run(entry).outcome, Outcome(RequestTooOld{}));
+
+    for (const auto& [key, value] : driver.stored()) EXPECT_NE(key.table, Table::requests);
+}
+
 TEST_F(MembersTest, AreRestoredWithWhatIsPending) {
     add("n3", 33);
     change({RemoveMember{2}});

@@ -1,0 +1,97 @@
+// Core: the member set, as its leader tends it and as one sees it that leaves it.
+
+#include <algorithm>
+
+#include "daemon/core.h"
+
+namespace gavel::daemon {
+namespace {
+
+using paxos::MemberId;
+using statemachine::Member;
+using statemachine::Role;
+
+constexpr std::uint64_t tend_again_ms = 500;  // What was proposed may be lost with a ballot.
+constexpr std::uint64_t promote_within_slots = 1'024;
+constexpr std::uint64_t in_touch_ms = 1'000;
+
+const statemachine::Epoch& newest(const statemachine::Machine& machine) {
+    return machine.globals().epochs.back();
+}
+
+}  // namespace
+
+void Core::met(MemberId peer, std::uint64_t incarnation) {
+    // The first one counts: whoever comes with another was refused.
+    incarnations_.emplace(peer, incarnation);
+}
+
+void Core::tend_members() {
+    pin_directories();
+    promote_who_caught_up();
+}
+
+// From here on a member that lost its directory cannot come back as one that never promised.
+void Core::pin_directories() {
+    if (pinned_at_ && now_ - *pinned_at_ < tend_again_ms) return;
+    statemachine::PinMembers command;
+    for (const Member& member : newest(machine_).members) {
+        if (member.incarnation != 0) continue;
+        const auto known = incarnations_.find({member.id});
+        if (member.id == config_.self.number) {
+            if (config_.incarnation != 0) command.pins.push_back({member.id, config_.incarnation});
+        } else if (known != incarnations_.end()) {
+            command.pins.push_back({member.id, known->second});
+        }
+    }
+    if (command.pins.empty()) return;
+    pinned_at_ = now_;
+    propose_own(std::move(command));
+}
+
+// A newcomer that is to vote does so once it has nearly everything: then a set with it has a live
+// majority whenever the one without it has (pitfall 16).
+void Core::promote_who_caught_up() {
+    const bool lately = promoted_at_ && now_ - *promoted_at_ < tend_again_ms;
+    if (lately && promoted_from_epoch_ == newest(machine_).number) return;
+    for (const Member& member : newest(machine_).members) {
+        if (member.role != Role::learner || !member.wants_vote) continue;
+        const auto executed = replica_.executed_by({member.id});
+        const auto contact = contact_.find({member.id});
+        const bool in_touch = contact != contact_.end() && now_ - contact->second <= in_touch_ms;
+        if (!in_touch || !executed || replica_.chosen_prefix() - *executed > promote_within_slots) {
+            continue;
+        }
+        promoted_at_ = now_;
+        promoted_from_epoch_ = newest(machine_).number;
+        propose_own(statemachine::ChangeMembers{newest(machine_).number,
+                                                {statemachine::SetRole{member.id, Role::voter}}});
+        return;
+    }
+}
+
+bool Core::is_removed() const {
+    const auto& globals = machine_.globals();
+    if (config_.self.number >= globals.next_member) return false;
+    return std::ranges::none_of(globals.epochs, [this](const statemachine::Epoch& epoch) {
+        return std::ranges::count(epoch.members, config_.self.number, &Member::id) > 0;
+    });
+}
+
+// What was chosen before the new set governs stands with the old one's quorum: a member of that
+// goes when a majority of the new set has it all on its disks (pitfall 12).
+bool Core::may_retire() const {
+    if (!is_removed()) return false;
+    const auto& globals = machine_.globals();
+    const auto left =
+        std::ranges::find(globals.removed, config_.self.number, &statemachine::RemovedMember::id);
+    if (left == globals.removed.end()) return true;  // Long ago.
+    paxos::Votes have_it;
+    for (const auto& [member, report] : reports_) {
+        if (report.report.durable + 1 >= left->first_slot) have_it.add(member);
+    }
+    const auto& membership = replica_.membership();
+    return have_it.is_quorum(membership.epoch_of(membership.executed().next()));
+}
+
+}  // namespace gavel::daemon
