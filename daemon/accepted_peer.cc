@@ -50,6 +50,7 @@ void AcceptedPeer::on_frame(const Frame& frame) {
         case FrameKind::batch:
             if (member_) return on_batch(frame);
             return refuse("a batch before the hello");
+        case FrameKind::farewell:
         case FrameKind::refusal:
             handshake_.complain(who_, "refused by a member", std::string(frame.payload));
             return gone();
@@ -65,7 +66,7 @@ void AcceptedPeer::on_hello(const Frame& frame) {
     member_ = {hello->member};
     connection_->set_payload_max(frame_payload_max);
     connection_->write(FrameKind::hello, {proto::encode(handshake_.self())});
-    events_.on_welcome(*this);
+    events_.on_welcome(*this, *hello);
 }
 
 void AcceptedPeer::on_batch(const Frame& frame) {
@@ -81,9 +82,10 @@ void AcceptedPeer::on_batch(const Frame& frame) {
     }
 }
 
-void AcceptedPeer::refuse(const std::string& reason) {
-    handshake_.complain(who_, "refused a connection", reason);
-    if (connection_) connection_->close_with(reason);
+void AcceptedPeer::refuse(const Peers::Refusal& refusal) {
+    handshake_.complain(who_, "refused a connection", refusal.reason);
+    const auto kind = refusal.removed ? FrameKind::farewell : FrameKind::refusal;
+    if (connection_) connection_->close_with(kind, refusal.reason);
     gone();
 }
 

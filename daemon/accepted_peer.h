@@ -16,8 +16,9 @@ namespace gavel::daemon {
 class AcceptedPeer : public std::enable_shared_from_this<AcceptedPeer> {
 public:
     struct Events {
-        std::function<void(AcceptedPeer&)> on_welcome{};  // It is a member; member() says which.
-        std::function<void(AcceptedPeer&)> on_gone{};     // Closed, and not by close().
+        // It is a member; the Hello says which.
+        std::function<void(AcceptedPeer&, const proto::Hello&)> on_welcome{};
+        std::function<void(AcceptedPeer&)> on_gone{};  // Closed, and not by close().
     };
 
     AcceptedPeer(boost::asio::io_context& io, const Peers::Options& options, Handshake& handshake,
@@ -32,7 +33,8 @@ private:
     void on_frame(const Frame& frame);
     void on_hello(const Frame& frame);
     void on_batch(const Frame& frame);
-    void refuse(const std::string& reason);
+    void refuse(const std::string& reason) { refuse(Peers::Refusal{reason}); }
+    void refuse(const Peers::Refusal& refusal);
     void gone();
 
     const Peers::Options& options_;

@@ -34,6 +34,8 @@ public:
     // enough: it may know another directory under this member's name, and refuse this one.
     bool is_mutual(std::uint16_t member) const;
 
+    const std::map<std::uint16_t, persistence::Acquaintance>& known() const { return known_; }
+
 private:
     void change(std::uint16_t member, const persistence::Acquaintance& to);
 

@@ -122,7 +122,8 @@ Result<persistence::Identity, ConfigError> new_identity(const Options& options,
         .incarnation = incarnation,
         .alpha = alpha,
         .format_level = proto::format_level,
-        .initial_cluster = to_string(*members)};
+        .initial_cluster = to_string(*members),
+        .peer_address = to_string(own->peer_address)};
 }
 
 std::uint64_t random_number() {

@@ -12,7 +12,7 @@
 namespace gavel::daemon {
 namespace {
 
-constexpr std::size_t farewell_bytes_max = 512;
+constexpr std::size_t last_words_bytes_max = 512;
 
 void set_option(int socket, int level, int name, int value) {
     // A socket whose peer is gone refuses some; the first read says so.
@@ -81,8 +81,8 @@ void Connection::written() {
     header_.clear();
     pieces_.clear();
     if (!leaving_) return events_.on_written();
-    if (farewell_.empty()) return close();
-    write(FrameKind::refusal, {std::exchange(farewell_, {})});
+    if (last_words_.empty()) return close();
+    write(last_kind_, {std::exchange(last_words_, {})});
 }
 
 void Connection::close() {
@@ -92,10 +92,11 @@ void Connection::close() {
     socket_.close(ignored);
 }
 
-void Connection::close_with(std::string reason) {
+void Connection::close_with(FrameKind kind, std::string reason) {
     if (closed_ || std::exchange(leaving_, true)) return;
-    reason.resize(std::min(reason.size(), farewell_bytes_max));
-    farewell_ = std::move(reason);
+    reason.resize(std::min(reason.size(), last_words_bytes_max));
+    last_kind_ = kind;
+    last_words_ = std::move(reason);
     if (!writing()) written();
 }
 

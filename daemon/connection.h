@@ -36,7 +36,7 @@ public:
     // No event follows.
     void close();
     // Tells the other side why, then closes.
-    void close_with(std::string reason);
+    void close_with(FrameKind kind, std::string reason);
 
 private:
     void read();
@@ -49,7 +49,8 @@ private:
     Events events_{};
     std::string header_{};
     std::vector<std::string> pieces_{};
-    std::string farewell_{};
+    FrameKind last_kind_{};
+    std::string last_words_{};
     bool closed_ = false;
     bool leaving_ = false;
 };

@@ -123,7 +123,7 @@ Turn Core::end_turn() {
     pump();
     step(paxos::Flush{});
     serve_ready_reads();
-    turn_.retired = may_retire();
+    turn_.retired = is_dismissed(config_.self.number);
     return std::exchange(turn_, {});
 }
 

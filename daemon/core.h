@@ -136,8 +136,9 @@ public:
     // the durable state of every member, or one that lost its latest commits could not catch up.
     paxos::Slot cut_point(std::uint64_t keep) const;
 
-    // It was a member, and is one in no slot that is still open.
-    bool is_removed() const;
+    // That member was removed, and nobody needs it any more: a majority of those who follow have on
+    // their disks what the set that it was in held.
+    bool is_dismissed(statemachine::MemberNumber member) const;
 
     const statemachine::Machine& machine() const { return machine_; }
     const paxos::Replica& replica() const { return replica_; }
@@ -224,7 +225,6 @@ private:
     void tend_members();
     void pin_directories();
     void promote_who_caught_up();
-    bool may_retire() const;
     void expire_requests();
     void resend();
     void serve_ready_reads();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "daemon/core.h"
+#include "daemon/roster.h"
 
 namespace gavel::daemon {
 namespace {
@@ -70,25 +71,17 @@ void Core::promote_who_caught_up() {
     }
 }
 
-bool Core::is_removed() const {
-    const auto& globals = machine_.globals();
-    if (config_.self.number >= globals.next_member) return false;
-    return std::ranges::none_of(globals.epochs, [this](const statemachine::Epoch& epoch) {
-        return std::ranges::count(epoch.members, config_.self.number, &Member::id) > 0;
-    });
-}
-
 // What was chosen before the new set governs stands with the old one's quorum: a member of that
 // goes when a majority of the new set has it all on its disks (pitfall 12).
-bool Core::may_retire() const {
-    if (!is_removed()) return false;
+bool Core::is_dismissed(statemachine::MemberNumber member) const {
     const auto& globals = machine_.globals();
-    const auto left =
-        std::ranges::find(globals.removed, config_.self.number, &statemachine::RemovedMember::id);
+    if (!is_gone(globals, member)) return false;
+    const auto left = std::ranges::find(globals.removed, member, &statemachine::RemovedMember::id);
     if (left == globals.removed.end()) return true;  // Long ago.
     paxos::Votes have_it;
-    for (const auto& [member, report] : reports_) {
-        if (report.report.durable + 1 >= left->first_slot) have_it.add(member);
+    if (durable_applied_ + 1 >= left->first_slot) have_it.add(config_.self);
+    for (const auto& [other, report] : reports_) {
+        if (report.report.durable + 1 >= left->first_slot) have_it.add(other);
     }
     const auto& membership = replica_.membership();
     return have_it.is_quorum(membership.epoch_of(membership.executed().next()));

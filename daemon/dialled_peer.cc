@@ -11,12 +11,12 @@ namespace gavel::daemon {
 using boost::asio::ip::tcp;
 
 DialledPeer::DialledPeer(boost::asio::io_context& io, const Peers::Options& options,
-                         paxos::MemberId member, Handshake& handshake,
+                         paxos::MemberId member, Address address, Handshake& handshake,
                          const Peers::Callbacks& callbacks)
     : io_(io),
       options_(options),
       member_(member),
-      address_(options.others.at(member)),
+      address_(std::move(address)),
       who_("member " + std::to_string(member.number) + " at " + to_string(address_)),
       handshake_(handshake),
       callbacks_(callbacks),
@@ -80,23 +80,28 @@ void DialledPeer::shake_hands(tcp::socket socket) {
 
 void DialledPeer::on_frame(const Frame& frame) {
     switch (frame.kind) {
+        case FrameKind::farewell: {
+            const std::string reason(frame.payload);
+            on_broken("removed");
+            return callbacks_.on_removed(reason);
+        }
         case FrameKind::refusal:
             handshake_.complain(who_, "refused by a member", std::string(frame.payload));
             return on_broken("refused");
         case FrameKind::hello:
             if (!up_) return on_hello(frame);
-            return refuse("a second hello");
+            return refuse({"a second hello"});
         case FrameKind::batch:
-            return refuse("a batch on a connection that only the other uses");
+            return refuse({"a batch on a connection that only the other uses"});
     }
 }
 
 void DialledPeer::on_hello(const Frame& frame) {
     const auto hello = proto::decode_hello(frame.payload);
-    if (hello.has_error()) return refuse("a malformed hello");
+    if (hello.has_error()) return refuse({"a malformed hello"});
     if (const auto reason = handshake_.refuse(*hello)) return refuse(*reason);
     if (hello->member != member_.number) {
-        return refuse("member " + std::to_string(hello->member) + " answers there");
+        return refuse({"member " + std::to_string(hello->member) + " answers there"});
     }
     ++turn_;
     timer_.cancel();
@@ -114,6 +119,7 @@ void DialledPeer::on_broken(const std::string& why) {
     if (connection_) std::exchange(connection_, nullptr)->close();
     queue_.clear();
     if (!was_up) return retry();
+    if (retired_) return close();
 
     log::debug("lost the connection to a member", {{"peer", who_}, {"reason", why}});
     broke_ = true;
@@ -126,14 +132,21 @@ void DialledPeer::on_broken(const std::string& why) {
     callbacks_.on_down(member_, false);
 }
 
-void DialledPeer::refuse(const std::string& reason) {
-    handshake_.complain(who_, "refused a member", reason);
+void DialledPeer::refuse(const Peers::Refusal& refusal) {
+    handshake_.complain(who_, "refused a member", refusal.reason);
     const auto connection = std::exchange(connection_, nullptr);
-    connection->close_with(reason);
-    on_broken("refused: " + reason);
+    connection->close_with(refusal.removed ? FrameKind::farewell : FrameKind::refusal,
+                           refusal.reason);
+    on_broken("refused: " + refusal.reason);
+}
+
+void DialledPeer::set_retired(bool retired) {
+    retired_ = retired;
+    if (retired_ && !up_) close();
 }
 
 void DialledPeer::retry() {
+    if (retired_) return close();
     if (!closed_) await(backoff_.next(), &DialledPeer::dial);
 }
 

@@ -16,10 +16,13 @@ namespace gavel::daemon {
 class DialledPeer : public std::enable_shared_from_this<DialledPeer> {
 public:
     DialledPeer(boost::asio::io_context& io, const Peers::Options& options, paxos::MemberId member,
-                Handshake& handshake, const Peers::Callbacks& callbacks);
+                Address address, Handshake& handshake, const Peers::Callbacks& callbacks);
 
     void dial();
     void close();
+    // Whether it is left alone once its connection breaks.
+    void set_retired(bool retired);
+    bool gone() const { return closed_; }
 
     void send(Urgency urgency, std::string_view message);
     void flush();
@@ -37,7 +40,7 @@ private:
     void on_frame(const Frame& frame);
     void on_hello(const Frame& frame);
     void on_broken(const std::string& why);
-    void refuse(const std::string& reason);
+    void refuse(const Peers::Refusal& refusal);
     void retry();
     void await(std::chrono::milliseconds delay, void (DialledPeer::*then)());
     void give_up_attempt();
@@ -60,6 +63,7 @@ private:
     std::chrono::steady_clock::time_point up_since_{};
     bool up_ = false;
     bool broke_ = false;  // And nobody was told yet whether the process is dead.
+    bool retired_ = false;
     bool closed_ = false;
 };
 

@@ -27,7 +27,7 @@ std::uint32_t get32(const char* from) {
 
 bool is_kind(std::uint8_t kind) {
     return kind >= static_cast<std::uint8_t>(FrameKind::hello) &&
-           kind <= static_cast<std::uint8_t>(FrameKind::batch);
+           kind <= static_cast<std::uint8_t>(FrameKind::farewell);
 }
 
 }  // namespace

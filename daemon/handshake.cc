@@ -7,13 +7,14 @@ namespace {
 
 constexpr std::size_t complaints_max = 256;
 
-std::string differs(const std::string& what, const std::string& theirs, const std::string& ours) {
-    return "its " + what + " is " + theirs + ", here it is " + ours;
+Peers::Refusal differs(const std::string& what, const std::string& theirs,
+                       const std::string& ours) {
+    return {.reason = "its " + what + " is " + theirs + ", here it is " + ours};
 }
 
 }  // namespace
 
-std::optional<std::string> Handshake::refuse(const proto::Hello& hello) const {
+std::optional<Peers::Refusal> Handshake::refuse(const proto::Hello& hello) const {
     // The format level first: it says what the other fields mean.
     if (hello.format_level != self_.format_level) {
         return differs("format level", std::to_string(hello.format_level),
@@ -26,10 +27,8 @@ std::optional<std::string> Handshake::refuse(const proto::Hello& hello) const {
         return differs("alpha", std::to_string(hello.alpha), std::to_string(self_.alpha));
     }
     if (hello.member == self_.member) {
-        return "it calls itself member " + std::to_string(hello.member) + ", as this one does";
-    }
-    if (!others_.contains({hello.member})) {
-        return "member " + std::to_string(hello.member) + " is not of this cluster";
+        return Peers::Refusal{"it calls itself member " + std::to_string(hello.member) +
+                              ", as this one does"};
     }
     return admit_ ? admit_(hello) : std::nullopt;
 }

@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "paxos/types.h"
+#include "daemon/peers.h"
 #include "proto/peer_message.h"
 
 namespace gavel::daemon {
@@ -15,15 +15,14 @@ namespace gavel::daemon {
 // touched by the core thread.
 class Handshake {
 public:
-    using Admit = std::function<std::optional<std::string>(const proto::Hello&)>;
+    using Admit = std::function<std::optional<Peers::Refusal>(const proto::Hello&)>;
 
-    Handshake(proto::Hello self, std::set<paxos::MemberId> others, Admit admit)
-        : self_(std::move(self)), others_(std::move(others)), admit_(std::move(admit)) {}
+    Handshake(proto::Hello self, Admit admit) : self_(std::move(self)), admit_(std::move(admit)) {}
 
     const proto::Hello& self() const { return self_; }
 
     // Why the sender of this Hello is refused; nothing: it is welcome.
-    std::optional<std::string> refuse(const proto::Hello& hello) const;
+    std::optional<Peers::Refusal> refuse(const proto::Hello& hello) const;
 
     // Logs what stands between this member and another one, unless it said the same before.
     void complain(const std::string& who, const std::string& what, const std::string& why);
@@ -32,7 +31,6 @@ public:
 
 private:
     proto::Hello self_;
-    std::set<paxos::MemberId> others_;
     Admit admit_;
     std::set<std::pair<std::string, std::string>> complaints_{};
 };

@@ -19,6 +19,7 @@
 #include "daemon/disk.h"
 #include "daemon/log.h"
 #include "daemon/peers.h"
+#include "daemon/roster.h"
 #include "proto/codec.h"
 
 namespace gavel::daemon {
@@ -78,7 +79,6 @@ public:
           timer_(io_) {
         disk_.released = [this](std::vector<Outgoing> messages) { release(std::move(messages)); };
         applied_ = machine_->applied();
-        members_ = machine_->globals().epochs.back().members;
         make_peers();
     }
 
@@ -169,7 +169,11 @@ public:
             status.boot = boot_;
             status.not_ready_reason =
                 leaving_ ? "shutting down" : "waiting to meet every initial member";
-            for (const auto& member : members_) status.members.push_back({.member = member});
+            status.epochs = machine_->globals().epochs;
+            status.format_level = proto::format_level;
+            for (const auto& member : status.epochs.back().members) {
+                status.members.push_back({.member = member});
+            }
         }
         status.name = identity_.name;
         status.cluster_id = identity_.cluster_id;
@@ -201,17 +205,14 @@ private:
                                         .incarnation = identity_.incarnation,
                                         .boot = boot_,
                                         .alpha = identity_.alpha,
-                                        .version = options_.version},
+                                        .version = options_.version,
+                                        .peer_address = identity_.peer_address},
                                .seed = random_seed()};
         options.budget.bulk_bytes = options_.peer_queue_bytes;
-        for (const auto& member : members_) {
-            if (member.id == identity_.member) continue;
-            if (auto address = parse_address(member.peer_address)) {
-                options.others[{member.id}] = *address;
-            }
-        }
+        options.others = addresses();
+        options.others.erase({identity_.member});
         Peers::Callbacks callbacks{
-            .admit = [this](const proto::Hello& hello) { return others_.admit(hello); },
+            .admit = [this](const proto::Hello& hello) { return admit(hello); },
             .on_connected = [this](paxos::MemberId,
                                    const proto::Hello& hello) { on_connected(hello); },
             .on_message =
@@ -219,8 +220,33 @@ private:
                     if (core_) core_->receive(from, std::move(message));
                 },
             .on_read = [this] { schedule_turn(); },
-            .on_down = [this](paxos::MemberId member, bool refused) { on_down(member, refused); }};
+            .on_down = [this](paxos::MemberId member, bool refused) { on_down(member, refused); },
+            .on_removed = [this](const std::string& reason) { retire(reason); }};
         peers_ = std::make_unique<Peers>(io_, std::move(options), std::move(callbacks));
+    }
+
+    const statemachine::Globals& globals() const {
+        return core_ ? core_->machine().globals() : machine_->globals();
+    }
+
+    // One that joined has to find the others before the state can tell where they are.
+    std::map<paxos::MemberId, Address> addresses() const {
+        auto found = addresses_of(globals());
+        if (identity_.member < globals().next_member) return found;
+        auto contacts = parse_contacts(identity_.contacts);
+        if (contacts) found.merge(*contacts);
+        return found;
+    }
+
+    std::optional<Peers::Refusal> admit(const proto::Hello& hello) {
+        if (auto refusal = refusal_of(globals(), hello)) {
+            // One that was removed may have what others need still, and has to find out by itself.
+            const bool dismissed = core_ && core_->is_dismissed(hello.member);
+            if (!refusal->removed || dismissed) return refusal;
+        }
+        if (const auto reason = others_.admit(hello)) return Peers::Refusal{*reason};
+        if (core_) core_->met({hello.member}, hello.incarnation);
+        return std::nullopt;
     }
 
     // The other one has admitted this member, durably, before it answered.
@@ -233,8 +259,12 @@ private:
         schedule_turn();
     }
 
+    // The number of one that joined was never used before, so nobody can have forgotten anything
+    // under it; nor has one that has a state, which it got as a member that had met all.
     bool may_vote() const {
-        return std::all_of(members_.begin(), members_.end(), [&](const auto& member) {
+        if (!identity_.contacts.empty() || globals().applied > 0) return true;
+        const auto& founders = globals().epochs.front().members;
+        return std::all_of(founders.begin(), founders.end(), [&](const auto& member) {
             return member.id == identity_.member || others_.is_mutual(member.id);
         });
     }
@@ -242,6 +272,7 @@ private:
     void make_core() {
         Core::Config config{.self = {identity_.member},
                             .boot = boot_,
+                            .incarnation = identity_.incarnation,
                             .seed = random_seed(),
                             .heartbeat_ms = options_.heartbeat_ms,
                             .election_timeout_ms = options_.election_timeout_ms,
@@ -252,6 +283,23 @@ private:
                       wall_now());
         machine_.reset();
         durable_ = {};
+        for (const auto& [member, known] : others_.known()) core_->met({member}, known.incarnation);
+    }
+
+    // Who is dialled follows the state.
+    void follow_members() {
+        const auto& epochs = globals().epochs;
+        const std::pair window{epochs.front().number, epochs.back().number};
+        if (std::exchange(followed_epochs_, window) != window) peers_->set_others(addresses());
+    }
+
+    // Nobody needs it any more. It ends for good, and a later start says why it does not serve.
+    void retire(const std::string& reason) {
+        if (leaving_ || std::exchange(retired_, true)) return;
+        disk_.log().retire({globals().applied});
+        log::info("this member was removed from the cluster: it ends and does not come back",
+                  {{"member", identity_.member}, {"reason", reason}});
+        if (options_.on_removed) options_.on_removed();
     }
 
     api::Failure::Kind unavailable() const {
@@ -312,6 +360,8 @@ private:
         if (!core_) return;
         Turn turn = core_->end_turn();
         if (turn.diverged) end_diverged(*turn.diverged);
+        if (turn.retired) retire("a majority of the members has what it had");
+        follow_members();
         applied_.store(core_->machine().applied(), std::memory_order_relaxed);
         leader_.store(core_->replica().leader().number, std::memory_order_relaxed);
 
@@ -414,7 +464,7 @@ private:
     void wait_until_followed(const std::shared_ptr<std::promise<void>>& done,
                              Clock::time_point deadline) {
         const bool leads = core_ && core_->replica().role() == paxos::Role::leader;
-        const bool alone = members_.size() == 1;
+        const bool alone = globals().epochs.back().members.size() == 1;
         if (!leads || alone || Clock::now() >= deadline) {
             done->set_value();
             return;
@@ -467,8 +517,6 @@ private:
     persistence::Identity identity_;
     std::optional<statemachine::Machine> machine_;  // Until the core has it.
     paxos::Durable durable_;
-    std::vector<statemachine::Member> members_;
-
     boost::asio::io_context io_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
         io_.get_executor()};
@@ -477,6 +525,8 @@ private:
     Disk disk_;
     Acquaintances others_;
     boost::asio::steady_timer timer_;
+    std::pair<std::uint64_t, std::uint64_t> followed_epochs_{1, 1};
+    bool retired_ = false;
     bool turn_scheduled_ = false;
     bool leaving_ = false;  // Takes no new commands, and makes no core that would.
     bool stopping_ = false;

@@ -39,6 +39,8 @@ public:
         std::size_t state_commit_rows = 32 * 1024;
         Core::Limits limits{};
         statemachine::Limits state_limits{};
+        // Called once, on the core thread: this member was removed from the cluster and has to end.
+        std::function<void()> on_removed{};
         // Called on the core thread, a few times per second for as long as the loop turns.
         std::function<void(const api::Status&)> alive{};
     };

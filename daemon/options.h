@@ -25,6 +25,8 @@ struct Options {
     std::optional<std::string> cluster_token{};
     std::optional<std::uint64_t> alpha{};
     std::optional<Address> peer_advertise{};
+    std::optional<std::string> join{};  // A member of a running cluster: http://HOST:PORT
+    std::string join_as = "voter";
 
     std::filesystem::path data_dir{};
     Address listen{"127.0.0.1", 7400};
@@ -45,6 +47,7 @@ struct Options {
     api::ServerOptions http{};
 };
 
+inline constexpr std::string_view join_scheme = "http://";
 inline constexpr std::uint64_t alpha_default = 512;
 inline constexpr std::string_view name_default = "default";
 

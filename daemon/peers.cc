@@ -18,12 +18,7 @@ namespace {
 
 constexpr std::size_t strangers_max = 64;  // Connections that have not said hello yet.
 constexpr std::chrono::milliseconds accept_pause{100};
-
-std::set<paxos::MemberId> ids(const std::map<paxos::MemberId, Address>& members) {
-    std::set<paxos::MemberId> found;
-    for (const auto& [member, address] : members) found.insert(member);
-    return found;
-}
+constexpr std::size_t dialled_max = 256;  // Members, and some that are unknown here yet.
 
 Result<std::uint16_t, ConfigError> bind_and_listen(tcp::acceptor& acceptor,
                                                    const Address& address) {
@@ -54,6 +49,7 @@ public:
     Result<std::uint16_t, ConfigError> listen(const Address& address);
     void start();
     void stop();
+    void set_others(const std::map<paxos::MemberId, Address>& others);
     void send(paxos::MemberId to, const proto::PeerMessage& message);
     void flush();
     bool connected(paxos::MemberId member) const;
@@ -62,7 +58,8 @@ public:
 private:
     void accept();
     void take(tcp::socket socket);
-    void on_welcome(AcceptedPeer& peer);
+    void dial(paxos::MemberId member, const Address& address);
+    void on_welcome(AcceptedPeer& peer, const proto::Hello& hello);
     void on_gone(AcceptedPeer& peer);
     const std::string& encoded(const proto::PeerMessage& message);
 
@@ -91,7 +88,7 @@ Peers::Impl::Impl(boost::asio::io_context& io, Options options, Callbacks callba
     : io_(io),
       options_(std::move(options)),
       callbacks_(std::move(callbacks)),
-      handshake_(options_.self, ids(options_.others), callbacks_.admit),
+      handshake_(options_.self, callbacks_.admit),
       acceptor_(io),
       accept_timer_(io) {}
 
@@ -101,11 +98,24 @@ Result<std::uint16_t, ConfigError> Peers::Impl::listen(const Address& address) {
 
 void Peers::Impl::start() {
     if (acceptor_.is_open()) accept();
-    for (const auto& [member, address] : options_.others) {
-        auto& peer = dialled_[member];
-        peer = std::make_shared<DialledPeer>(io_, options_, member, handshake_, callbacks_);
-        peer->dial();
+    for (const auto& [member, address] : options_.others) dial(member, address);
+}
+
+void Peers::Impl::dial(paxos::MemberId member, const Address& address) {
+    auto& peer = dialled_[member];
+    if (peer && !peer->gone()) return;
+    peer = std::make_shared<DialledPeer>(io_, options_, member, address, handshake_, callbacks_);
+    peer->dial();
+}
+
+void Peers::Impl::set_others(const std::map<paxos::MemberId, Address>& others) {
+    for (const auto& [member, address] : others) {
+        if (member.number != options_.self.member) dial(member, address);
     }
+    for (const auto& [member, peer] : dialled_) {
+        peer->set_retired(!others.contains(member));
+    }
+    std::erase_if(dialled_, [](const auto& entry) { return entry.second->gone(); });
 }
 
 void Peers::Impl::accept() {
@@ -132,18 +142,23 @@ void Peers::Impl::take(tcp::socket socket) {
     }
     const auto peer = std::make_shared<AcceptedPeer>(
         io_, options_, handshake_, callbacks_,
-        AcceptedPeer::Events{.on_welcome = [this](AcceptedPeer& it) { on_welcome(it); },
-                             .on_gone = [this](AcceptedPeer& it) { on_gone(it); }});
+        AcceptedPeer::Events{
+            .on_welcome = [this](AcceptedPeer& it,
+                                 const proto::Hello& hello) { on_welcome(it, hello); },
+            .on_gone = [this](AcceptedPeer& it) { on_gone(it); }});
     strangers_.insert(peer);
     peer->start(std::move(socket));
 }
 
-void Peers::Impl::on_welcome(AcceptedPeer& peer) {
+void Peers::Impl::on_welcome(AcceptedPeer& peer, const proto::Hello& hello) {
     strangers_.erase(peer.shared_from_this());
     // The newest wins: an older connection is one whose end has not been noticed yet.
     auto& place = accepted_[peer.member()];
     if (place) place->close();
     place = peer.shared_from_this();
+    // A member that this one, having been away, does not know yet: it has to be asked, too.
+    const auto address = parse_address(hello.peer_address);
+    if (address && dialled_.size() < dialled_max) dial(peer.member(), *address);
 }
 
 void Peers::Impl::on_gone(AcceptedPeer& peer) {
@@ -205,6 +220,9 @@ Result<std::uint16_t, ConfigError> Peers::listen(const Address& address) {
 }
 void Peers::start() { impl_->start(); }
 void Peers::stop() { impl_->stop(); }
+void Peers::set_others(const std::map<paxos::MemberId, Address>& others) {
+    impl_->set_others(others);
+}
 void Peers::send(paxos::MemberId to, const proto::PeerMessage& message) {
     impl_->send(to, message);
 }

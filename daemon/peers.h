@@ -31,6 +31,12 @@ namespace gavel::daemon {
 // Owned by the core thread: every call and every callback is on the thread that runs `io`.
 class Peers {
 public:
+    // Why the sender of a Hello may not talk to this member.
+    struct Refusal {
+        std::string reason{};
+        bool removed{};  // For good: it was removed from the cluster, and is needed no more.
+    };
+
     struct Options {
         proto::Hello self{};
         std::map<paxos::MemberId, Address> others{};
@@ -47,9 +53,9 @@ public:
     };
 
     struct Callbacks {
-        // A text refuses the member, for that reason. Cluster, format level, alpha and member id
-        // were found right. Called for both directions.
-        std::function<std::optional<std::string>(const proto::Hello&)> admit{};
+        // Whether it is a member, and the one that it says. Cluster, format level and alpha were
+        // found right. Called for both directions.
+        std::function<std::optional<Refusal>(const proto::Hello&)> admit{};
         // From now on messages to it leave.
         std::function<void(paxos::MemberId, const proto::Hello&)> on_connected{};
         std::function<void(paxos::MemberId, proto::PeerMessage)> on_message{};
@@ -58,6 +64,8 @@ public:
         // The connection broke. `refused`: a second call, when the attempt to reconnect that
         // follows at once was refused: the process is dead, not slow.
         std::function<void(paxos::MemberId, bool refused)> on_down{};
+        // Another member says that this one was removed, and is needed no more.
+        std::function<void(const std::string& reason)> on_removed{};
     };
 
     Peers(boost::asio::io_context& io, Options options, Callbacks callbacks);
@@ -71,6 +79,10 @@ public:
     void start();
     // Closes everything; no callback follows.
     void stop();
+
+    // The members now. A new one is dialled, for as long as it takes; one that is missing is left
+    // alone once its connection breaks, for it may have something to hand on still.
+    void set_others(const std::map<paxos::MemberId, Address>& others);
 
     // Queued until flush(). To a member without a connection: dropped.
     void send(paxos::MemberId to, const proto::PeerMessage& message);

@@ -15,6 +15,7 @@
 #include "api/server.h"
 #include "daemon/bootstrap.h"
 #include "daemon/complaint.h"
+#include "daemon/join.h"
 #include "daemon/log.h"
 #include "daemon/node.h"
 #include "daemon/notify.h"
@@ -98,7 +99,8 @@ using StorageResult = Result<persistence::LogStore, persistence::StorageError>;
 // A directory remembers who it is, and what the options say must agree with it; one without a
 // member becomes the one that the options name.
 StorageResult open_log(const Options& options) {
-    const auto fresh = new_identity(options, random_number());
+    const bool joins = options.join && !persistence::LogStore::exists(options.data_dir);
+    const auto fresh = joins ? join_cluster(options) : new_identity(options, random_number());
     auto log = persistence::LogStore::open(
         {.folder = options.data_dir,
          .map_bytes = options.log_map_bytes,
@@ -119,6 +121,8 @@ Node::Options node_options(const Options& options, const persistence::Identity& 
         .election_timeout_ms = static_cast<std::uint64_t>(options.election_timeout.count()),
         .log_retain = options.log_retention,
         .peer_queue_bytes = options.peer_queue_bytes,
+        // The main thread waits for signals; this is one more reason to stop.
+        .on_removed = [] { ::kill(::getpid(), SIGTERM); },
         .alive = Pulse()};
     const auto members = parse_initial_cluster(identity.initial_cluster);
     for (const auto& member : *members) {
@@ -133,6 +137,11 @@ using NodeResult = Result<std::unique_ptr<Node>, persistence::StorageError>;
 
 // Recovery: from nothing to a member that listens for its peers.
 NodeResult open_node(const Options& options) {
+    if (options.join && (options.initial_cluster || options.alpha || options.cluster_token)) {
+        return persistence::StorageError{
+            "--join goes without --initial-cluster, --alpha and --cluster-token: a cluster that "
+            "runs has them already"};
+    }
     const StartupPatience patience;
     auto log = open_log(options);
     if (!log) return log.error();

@@ -149,6 +149,22 @@ Error set_initial_cluster(Options& options, const std::string& text) {
     return std::nullopt;
 }
 
+Error set_join(Options& options, const std::string& text) {
+    const std::string_view rest =
+        std::string_view(text).substr(std::min(join_scheme.size(), text.size()));
+    if (!text.starts_with(join_scheme) || parse_address(rest).has_error()) {
+        return "http://HOST:PORT";
+    }
+    options.join = text;
+    return std::nullopt;
+}
+
+Error set_join_as(Options& options, const std::string& text) {
+    if (text != "voter" && text != "learner") return "voter or learner";
+    options.join_as = text;
+    return std::nullopt;
+}
+
 Error set_cluster_token(Options& options, const std::string& text) {
     if (text.size() > 256) return "a text of at most 256 bytes";
     options.cluster_token = text;
@@ -226,6 +242,10 @@ std::vector<Setting> identity_settings() {
         {"initial-cluster", "NAME=HOST:PORT,…",
          "every member's name and peer address; without it this is a cluster of one",
          set_initial_cluster, [](const Options& o) { return o.initial_cluster.value_or(""); }},
+        {"join", "URL", "a member of a running cluster, which this one joins when it starts empty",
+         set_join, [](const Options& o) { return o.join.value_or(""); }},
+        {"join-as", "voter|learner", "what a member that joins is to become", set_join_as,
+         [](const Options& o) { return o.join_as; }},
         {"cluster-token", "TEXT", "tells clusters with equal initial members apart",
          set_cluster_token, [](const Options& o) { return o.cluster_token.value_or(""); }},
         {"alpha", "N", "commands that may be open at once, the same on all members", set_alpha,

@@ -79,6 +79,12 @@ std::string explain_diverged(Slot slot) {
            "examination and let the member join anew, empty";
 }
 
+std::string explain_retired(const Identity& identity, Slot slot) {
+    return "member " + std::to_string(identity.member) + ", '" + identity.name +
+           "', was removed from its cluster at slot " + std::to_string(slot.number) +
+           " and cannot come back; let it join anew, with an empty directory";
+}
+
 // What is wrong with opening `there` as `wanted`; nothing, when they are the same member.
 std::optional<StorageError> mismatch(const Identity& there, const Identity& wanted) {
     const auto belongs = [](const std::string& there_text, const std::string& wanted_text) {
@@ -194,6 +200,10 @@ struct LogStore::Impl {
 
 // Opening.
 
+bool LogStore::exists(const fs::path& folder) {
+    return has_environment(plain(folder), environment_name);
+}
+
 Result<LogStore, StorageError> LogStore::open(Options options, std::optional<Identity> fresh) {
     const fs::path folder = plain(options.folder);
     const bool made = has_environment(folder, environment_name);
@@ -233,6 +243,7 @@ Result<LogStore, StorageError> LogStore::open(Options options, std::optional<Ide
         auto marks = table.read(transaction);
         if (!marks) return in(folder, marks.error());
         if (marks->diverged) return in(folder, {explain_diverged(*marks->diverged)});
+        if (marks->retired) return in(folder, {explain_retired(*identity, *marks->retired)});
         if (auto known = table.acquaintances(transaction); !known) {
             return in(folder, known.error());
         }
@@ -476,6 +487,16 @@ void LogStore::condemn(Slot slot) {
     try {
         Transaction transaction(impl_->environment, Transaction::Kind::write);
         impl_->marks.put_diverged(transaction, slot);
+        transaction.commit();
+    } catch (const lmdb::Error& error) {
+        end_process(environment_name, error);
+    }
+}
+
+void LogStore::retire(Slot slot) {
+    try {
+        Transaction transaction(impl_->environment, Transaction::Kind::write);
+        impl_->marks.put_retired(transaction, slot);
         transaction.commit();
     } catch (const lmdb::Error& error) {
         end_process(environment_name, error);

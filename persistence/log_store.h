@@ -24,6 +24,9 @@ struct Identity {
     std::uint64_t alpha{};
     std::uint64_t format_level{};
     std::string initial_cluster{};  // As given at bootstrap, sorted: name=host:port,…
+    std::string peer_address{};     // Where the others reach it.
+    // Of a member that joined later: where others were then, number=host:port,…; else empty.
+    std::string contacts{};
     bool operator==(const Identity&) const = default;
 };
 
@@ -62,6 +65,8 @@ public:
     LogStore(LogStore&&) noexcept;
     LogStore& operator=(LogStore&&) noexcept;
 
+    // Whether a member was made in that data directory.
+    static bool exists(const std::filesystem::path& folder);
     // Opens what is there; with `fresh` set, creates the directory's log for that identity when
     // there is none, and refuses one of another cluster, name, member or alpha. Holds an exclusive
     // lock on the folder until destroyed.
@@ -97,6 +102,10 @@ public:
     // This member's state at `slot` is not that of the others: no later start opens this directory.
     // Durable when it returns.
     void condemn(paxos::Slot slot);
+
+    // This member was removed from the cluster, by what stands in `slot`: no later start opens this
+    // directory. Durable when it returns.
+    void retire(paxos::Slot slot);
 
     std::uint64_t bytes_used() const;
 

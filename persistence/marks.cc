@@ -13,6 +13,7 @@ constexpr std::string_view cut_key = "cut";
 constexpr std::string_view boot_key = "boot";
 constexpr std::string_view settled_key = "settled";
 constexpr std::string_view diverged_key = "diverged";  // There only when it happened.
+constexpr std::string_view retired_key = "retired";    // Likewise.
 constexpr std::string_view peer_prefix = "peer/";
 
 StorageError unreadable(std::string_view what) {
@@ -45,6 +46,9 @@ Result<Marks, StorageError> MarkTable::read(const lmdb::Transaction& transaction
                 .cut = {*cut},
                 .boot = *boot,
                 .settled = *settled};
+    if (transaction.find(meta_, retired_key)) {
+        marks.retired = paxos::Slot{number(transaction, retired_key).value_or(0)};
+    }
     if (transaction.find(meta_, diverged_key)) {
         marks.diverged = paxos::Slot{number(transaction, diverged_key).value_or(0)};
     }
@@ -95,6 +99,10 @@ void MarkTable::put_boot(lmdb::Transaction& transaction, std::uint64_t boot) con
 
 void MarkTable::put_settled(lmdb::Transaction& transaction, std::uint64_t batch) const {
     put(transaction, settled_key, batch);
+}
+
+void MarkTable::put_retired(lmdb::Transaction& transaction, paxos::Slot slot) const {
+    put(transaction, retired_key, slot.number);
 }
 
 void MarkTable::put_diverged(lmdb::Transaction& transaction, paxos::Slot slot) const {

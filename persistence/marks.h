@@ -13,7 +13,8 @@ struct Marks {
     paxos::Slot chosen_prefix{};
     paxos::Slot cut{};
     std::uint64_t boot{};
-    std::uint64_t settled{};  // Batches of the journal up to here stand in the tables.
+    std::uint64_t settled{};               // Batches of the journal up to here stand in the tables.
+    std::optional<paxos::Slot> retired{};  // Where it ceased to be a member.
     std::optional<paxos::Slot> diverged{};  // Where its state was found to differ from the others'.
 };
 
@@ -33,6 +34,7 @@ public:
     void put_boot(lmdb::Transaction& transaction, std::uint64_t boot) const;
 
     void put_settled(lmdb::Transaction& transaction, std::uint64_t batch) const;
+    void put_retired(lmdb::Transaction& transaction, paxos::Slot slot) const;
     void put_diverged(lmdb::Transaction& transaction, paxos::Slot slot) const;
 
     void put_acquaintance(lmdb::Transaction& transaction, std::uint16_t member,

@@ -122,6 +122,8 @@ std::string packed(const Identity& identity) {
     append(payload, identity.alpha);
     append(payload, identity.format_level);
     append(payload, identity.initial_cluster);
+    append(payload, identity.peer_address);
+    append(payload, identity.contacts);
     return payload;
 }
 
@@ -230,6 +232,8 @@ std::optional<Identity> unpacked_identity(std::string_view payload) {
     identity.alpha = fields.number();
     identity.format_level = fields.number();
     identity.initial_cluster = fields.text();
+    identity.peer_address = fields.text();
+    identity.contacts = fields.text();
     if (!fields.complete() || member != identity.member) return std::nullopt;
     return identity;
 }

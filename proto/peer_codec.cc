@@ -383,7 +383,8 @@ Hello take(schema::Hello& from, Check& check) {
             .incarnation = from.incarnation(),
             .boot = from.boot(),
             .alpha = from.alpha(),
-            .version = check.text(from.mutable_version(), label_bytes_max)};
+            .version = check.text(from.mutable_version(), label_bytes_max),
+            .peer_address = check.text(from.mutable_peer_address(), label_bytes_max)};
 }
 
 }  // namespace
@@ -408,6 +409,7 @@ std::string encode(const Hello& hello) {
     message->set_boot(hello.boot);
     message->set_alpha(hello.alpha);
     message->set_version(hello.version);
+    message->set_peer_address(hello.peer_address);
     return serialized(*message);
 }
 

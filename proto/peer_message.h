@@ -83,6 +83,8 @@ struct Hello {
     std::uint64_t boot{};
     std::uint64_t alpha{};
     std::string version{};
+    // Where it is to be dialled: whoever was away may not know it yet. May be empty.
+    std::string peer_address{};
     bool operator==(const Hello&) const = default;
 };
 

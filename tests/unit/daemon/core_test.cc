@@ -531,8 +531,8 @@ TEST(Core, LetsAMemberThatWasRemovedGoWhenTheOthersHaveWhatItHas) {
         cluster.run_for(3'000);
 
         EXPECT_EQ(cluster.retired, std::set<MemberId>{{gone}});
-        EXPECT_TRUE(cluster.core(gone).is_removed());
-        EXPECT_FALSE(cluster.core(asked).is_removed());
+        EXPECT_TRUE(cluster.core(asked).is_dismissed(gone));
+        EXPECT_FALSE(cluster.core(gone).is_dismissed(asked));
         cluster.kill(gone);
         EXPECT_TRUE(cluster.outcome<statemachine::KeyPut>(
             cluster.submit(asked, statemachine::PutKey{.key = "after"})));

@@ -137,7 +137,8 @@ TEST(Options, RefuseInOneLineWhatIsNotRight) {
         {{"--hosts", "a b"}, "names of hosts"},
         {{"--listen", "127.0.0.1:7500"}, "--listen and --peer-listen are the same"},
         {{"--config", "/nonexistent/file.toml"}, "/nonexistent/file.toml"},
-        {{"--join", "http://127.0.0.1:7400"}, "--join"},
+        {{"--join", "127.0.0.1:7400"}, "--join"},
+        {{"--join-as", "leader"}, "--join-as"},
     };
     for (const auto& [arguments, expected] : cases) {
         const std::string error = error_of(arguments);

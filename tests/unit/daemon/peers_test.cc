@@ -63,14 +63,16 @@ struct Member {
                         messages.emplace_back(from, std::move(message));
                     },
                 .on_read = [this] { ++reads; },
-                .on_down = [this](MemberId, bool refused) { downs.push_back(refused); }});
+                .on_down = [this](MemberId, bool refused) { downs.push_back(refused); },
+                .on_removed = [this](const std::string& reason) { removed.push_back(reason); }});
     }
 
     MemberId id;
-    std::optional<std::string> refusal{};
+    std::optional<Peers::Refusal> refusal{};
     std::vector<Hello> connected{};
     std::vector<std::pair<MemberId, PeerMessage>> messages{};
     std::vector<bool> downs{};
+    std::vector<std::string> removed{};
     int reads = 0;
     std::unique_ptr<Peers> peers{};
 };
@@ -231,11 +233,11 @@ TEST_F(PeersTest, CallNobodyDeadWhoseConnectionOnlyBroke) {
     EXPECT_THAT(first->downs, ElementsAre(false));
 }
 
-struct Refusal {
+struct BadHello {
     std::string name;
     std::function<void(Peers::Options&)> adjust;
 };
-class RefusedHello : public PeersTest, public testing::WithParamInterface<Refusal> {};
+class RefusedHello : public PeersTest, public testing::WithParamInterface<BadHello> {};
 
 TEST_P(RefusedHello, IsAnsweredWithTheReasonAndConnectsNobody) {
     testing::internal::CaptureStderr();
@@ -256,17 +258,16 @@ TEST_P(RefusedHello, IsAnsweredWithTheReasonAndConnectsNobody) {
 INSTANTIATE_TEST_SUITE_P(
     Of, RefusedHello,
     testing::Values(
-        Refusal{"its cluster is", [](Peers::Options& o) { o.self.cluster_id = "badcafe"; }},
-        Refusal{"its alpha is", [](Peers::Options& o) { o.self.alpha = 8; }},
-        Refusal{"its format level is", [](Peers::Options& o) { ++o.self.format_level; }},
-        Refusal{"is not of this cluster", [](Peers::Options& o) { o.self.member = 9; }},
-        Refusal{"calls itself member 1", [](Peers::Options& o) { o.self.member = 1; }}),
+        BadHello{"its cluster is", [](Peers::Options& o) { o.self.cluster_id = "badcafe"; }},
+        BadHello{"its alpha is", [](Peers::Options& o) { o.self.alpha = 8; }},
+        BadHello{"its format level is", [](Peers::Options& o) { ++o.self.format_level; }},
+        BadHello{"calls itself member 1", [](Peers::Options& o) { o.self.member = 1; }}),
     [](const auto& refusal) { return "Reason" + std::to_string(refusal.index); });
 
 TEST_F(PeersTest, AskTheirOwnerWhomToAdmit) {
     testing::internal::CaptureStderr();
     start_pair();
-    first->refusal = "its incarnation is not the recorded one";
+    first->refusal = {"its incarnation is not the recorded one"};
 
     const bool connected = until([&] { return !second->connected.empty(); }, 300ms);
     const std::string log = testing::internal::GetCapturedStderr();
@@ -274,6 +275,55 @@ TEST_F(PeersTest, AskTheirOwnerWhomToAdmit) {
     EXPECT_FALSE(connected);
     EXPECT_THAT(first->connected, IsEmpty());
     EXPECT_THAT(log, HasSubstr("its incarnation is not the recorded one"));
+}
+
+TEST_F(PeersTest, TellAMemberThatWasRemovedThatItIs) {
+    start_pair();
+    first->refusal = {.reason = "member 2 was removed", .removed = true};
+
+    ASSERT_TRUE(until([&] { return !second->removed.empty(); }));
+
+    EXPECT_EQ(second->removed.front(), "member 2 was removed");
+    EXPECT_THAT(first->removed, IsEmpty());
+}
+
+TEST_F(PeersTest, DialANewMember) {
+    start_pair();
+    Member third(io, m3, {});
+    const std::uint16_t port3 = free_port();
+    ASSERT_TRUE(third.peers->listen(at(port3)));
+    third.peers->start();
+    ASSERT_TRUE(until_connected());
+
+    first->peers->set_others({{m1, at(port1)}, {m2, at(port2)}, {m3, at(port3)}});
+
+    EXPECT_TRUE(until([&] { return first->peers->connected(m3); }));
+    EXPECT_TRUE(first->peers->connected(m2));
+}
+
+TEST_F(PeersTest, DialWhomTheyDidNotKnowWhereItSaysThatItIs) {
+    const std::uint16_t port3 = free_port();
+    start_pair();
+    Member third(io, m3, {{m1, at(port1)}}, [&](Peers::Options& options) {
+        options.self.peer_address = to_string(at(port3));
+    });
+    ASSERT_TRUE(third.peers->listen(at(port3)));
+    third.peers->start();
+
+    EXPECT_TRUE(until([&] { return first->peers->connected(m3); }));
+}
+
+TEST_F(PeersTest, LeaveAMemberThatIsGoneAloneOnceItsConnectionBreaks) {
+    start_pair();
+    ASSERT_TRUE(until_connected());
+
+    first->peers->set_others({{m1, at(port1)}});
+    EXPECT_TRUE(first->peers->connected(m2)) << "it may have something to hand on";
+    second.reset();
+    ASSERT_TRUE(until([&] { return !first->peers->connected(m2); }));
+    start_second();
+
+    EXPECT_FALSE(until([&] { return first->peers->connected(m2); }, 300ms));
 }
 
 // Somebody on the other end who speaks bytes of the test's choosing.

@@ -27,7 +27,9 @@ Identity sample_identity() {
             .incarnation = 0xFEDC'BA98'7654'3210,
             .alpha = 512,
             .format_level = 1,
-            .initial_cluster = "n1=h1:7500,n2=h2:7500,n3=h3:7500"};
+            .initial_cluster = "n1=h1:7500,n2=h2:7500,n3=h3:7500",
+            .peer_address = "h2:7500",
+            .contacts = "1=h1:7500,3=h3:7500"};
 }
 
 std::string file_bytes(const fs::path& file) {

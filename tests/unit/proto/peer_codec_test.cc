@@ -127,7 +127,7 @@ TEST(PeerCodec, RefusesWhatItWouldNotHaveEncoded) {
                     .has_error())
         << "two";
     EXPECT_TRUE(decode_peer_message("\x7A\x04\x08\x01\x10\x01").has_error()) << "unknown field";
-    EXPECT_TRUE(decode_hello("\x42\x01x").has_error()) << "unknown field";
+    EXPECT_TRUE(decode_hello("\x9A\x06\x01x").has_error()) << "unknown field";
 }
 
 TEST(PeerCodec, NeitherHaltsOnDamagedBytesNorTakesThemAsTheyAreNot) {

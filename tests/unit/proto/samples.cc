@@ -232,7 +232,8 @@ Hello hello_sample() {
             .incarnation = ~0ULL,
             .boot = 4,
             .alpha = 512,
-            .version = "0.1.0"};
+            .version = "0.1.0",
+            .peer_address = "127.0.0.1:7503"};
 }
 
 Globals globals_sample() {

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+
+#include "base/result.h"
+#include "daemon/options.h"
+#include "persistence/log_store.h"
+
+namespace gavel::daemon {
+
+// How a member comes to a cluster that runs already: it registers with any member of it, over HTTP,
+// and is told its number, which was never used before, and where the others are. What it is told
+// becomes its data directory's identity; from there on it catches up like any member that was away.
+//
+// Asks again while the cluster cannot answer, for as long as it takes, and until SIGTERM or SIGINT,
+// which are blocked. A definite no is an error.
+//
+// What the registration is known by stands in `.joining` in the data directory before the cluster
+// hears of it: a start that is cut short finds its number again.
+Result<persistence::Identity, ConfigError> join_cluster(const Options& options);
+
+}  // namespace gavel::daemon

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "daemon/address.h"
+#include "daemon/peers.h"
+#include "statemachine/state.h"
+
+// Who is a member and where, as far as the replicated state knows. Pure.
+namespace gavel::daemon {
+
+// The peers' addresses of everyone in an epoch of the window.
+std::map<paxos::MemberId, Address> addresses_of(const statemachine::Globals& globals);
+
+// It was a member, and is one in no slot that is still open.
+bool is_gone(const statemachine::Globals& globals, statemachine::MemberNumber member);
+
+// Why the sender of that Hello is not welcome, as the state has it; nothing: no reason is known. A
+// number that was never given out is no reason: this member may be the one that is behind.
+std::optional<Peers::Refusal> refusal_of(const statemachine::Globals& globals,
+                                         const proto::Hello& hello);
+
+// Where a member that joined finds the others before it has caught up: NUMBER=HOST:PORT,…
+std::string contacts_text(const std::map<paxos::MemberId, Address>& contacts);
+Result<std::map<paxos::MemberId, Address>, ConfigError> parse_contacts(std::string_view text);
+
+}  // namespace gavel::daemon
