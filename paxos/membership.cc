@@ -18,6 +18,7 @@ Membership::Membership(std::uint64_t alpha, Slot executed, std::map<Slot, Epoch>
     invariant(!epochs_.empty() && epochs_.begin()->first <= executed_.next(),
               "an epoch governs the first slot of the window");
     invariant(epochs_.rbegin()->first <= window_end(), "no epoch is known beyond the window");
+    forget_the_past();
 }
 
 const Epoch& Membership::epoch_of(Slot slot) const {

@@ -32,18 +32,32 @@ void Reader::on_ask(MemberId from, const ReadIndexAsk& ask) {
 
 Reader::Round Reader::begin_round(Slot index) {
     Round result;
+    const Epoch& governing = membership_.epoch_of(index.next());
+    if (!rounds_.empty() && rounds_.front().governing != governing) take_back_rounds();
     const bool own_waits = !own_.empty() && own_.back().number > own_in_round_;
     if ((!own_waits && asks_.empty()) || rounds_.size() >= limits_.read_rounds) return result;
 
     own_in_round_ = last_number_;
     rounds_.push_back({.round = ++round_,
                        .index = index,
-                       .governing = membership_.epoch_of(index.next()),
+                       .governing = governing,
                        .own_through = own_in_round_,
                        .asked = std::exchange(asks_, {})});
     result.begin = true;
     finish_rounds(result.effects);
     return result;
+}
+
+// The set that was to confirm them governs no more, and its members may be gone.
+void Reader::take_back_rounds() {
+    for (const Pending& pending : rounds_) {
+        for (const auto& [member, number] : pending.asked) {
+            auto& asked = asks_[member];
+            asked = std::max(asked, number);
+        }
+    }
+    rounds_.clear();
+    own_in_round_ = own_.empty() ? last_number_ : own_.front().number - 1;
 }
 
 Effects Reader::on_ack(MemberId from, std::uint64_t round) {

@@ -57,6 +57,7 @@ private:
         std::map<MemberId, std::uint64_t> asked{};
     };
 
+    void take_back_rounds();
     bool is_confirmed(const Pending& pending) const;
     void confirm_own(std::uint64_t through, Slot index, Effects& effects);
     void finish_rounds(Effects& effects);

@@ -518,7 +518,9 @@ Effects Replica::ask_to_learn(bool again) {
     if (proposer_.leads() && !proposer_.wants_to_learn_from()) return {};
     if (!learner_.is_behind() || (asked_to_learn_ && !again)) return {};
     std::optional<MemberId> whom = proposer_.wants_to_learn_from();
-    if (!whom && leader_ && leader_ != config_.self) whom = leader_;
+    // A leader that has not been heard for long may be gone for good.
+    const bool silent = elector_.would_promise(now_) && informant_;
+    if (!whom && leader_ && leader_ != config_.self && !silent) whom = leader_;
     if (!whom) whom = informant_;
     if (!whom || *whom == config_.self) return {};
     asked_to_learn_ = now_;

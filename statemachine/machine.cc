@@ -51,6 +51,7 @@ public:
         }
         Answer answer = answer_once(step, entry);
         for (const SettledWait& wait : step.settled) idempotency_.settle(step, wait);
+        members_.forget_the_past();  // With alpha 1 the set that was left governs the next slot.
 
         Applied applied{.request = entry.request,
                         .revision = answer.revision,

@@ -184,6 +184,8 @@ void Members::check_invariants() const {
     const auto& epochs = globals_.epochs;
     invariant(!epochs.empty() && epochs.front().first_slot <= globals_.applied + 1,
               "an epoch governs the next slot");
+    invariant(epochs.size() == 1 || epochs[1].first_slot > globals_.applied + 1,
+              "what governs no open slot is forgotten");
     for (std::size_t i = 0; i < epochs.size(); ++i) {
         invariant(i == 0 || (epochs[i - 1].number + 1 == epochs[i].number &&
                              epochs[i - 1].first_slot < epochs[i].first_slot),

@@ -431,16 +431,18 @@ void Client::attempt(const std::shared_ptr<Operation>& operation) {
 
 void Client::on_result(const std::shared_ptr<Operation>& operation,
                        const std::optional<api::SubmitResult>& result) {
-    if (result) {
-        if (const auto* executed = std::get_if<api::Executed>(&*result)) {
-            seen_revision_ = std::max(seen_revision_, executed->revision);
-            operation->done(*executed);
-            if (operation->key && prng_.chance(15)) ask_again(*operation, *executed);
-            return next();
-        }
+    // Asked of a member that was removed meanwhile: nothing was done.
+    const auto* executed = result ? std::get_if<api::Executed>(&*result) : nullptr;
+    const bool too_old = executed != nullptr &&
+                         std::holds_alternative<statemachine::RequestTooOld>(executed->outcome);
+    if (executed != nullptr && !too_old) {
+        seen_revision_ = std::max(seen_revision_, executed->revision);
+        operation->done(*executed);
+        if (operation->key && prng_.chance(15)) ask_again(*operation, *executed);
+        return next();
     }
-    const bool unknown =
-        !result || std::get<api::Failure>(*result).kind == api::Failure::Kind::outcome_unknown;
+    const bool unknown = !too_old && (!result || std::get<api::Failure>(*result).kind ==
+                                                     api::Failure::Kind::outcome_unknown);
     operation->may_be_done = operation->may_be_done || unknown;
     const bool may_repeat = operation->key || !operation->may_be_done;
     if (operation->attempts > 0) --operation->attempts;
@@ -464,7 +466,10 @@ void Client::ask_again(const Operation& operation, const api::Executed& first) {
         [this, first, waited](const daemon::Core&, const daemon::Turn::Answer& answer) -> Copied {
             const auto& result = std::get<daemon::Turn::Submitted>(answer).result;
             const auto* executed = std::get_if<api::Executed>(&result);
-            if (executed == nullptr) return [] {};
+            if (executed == nullptr ||
+                std::holds_alternative<statemachine::RequestTooOld>(executed->outcome)) {
+                return [] {};
+            }
             world_.counters().count("request repeated after its answer");
             using statemachine::LockGranted;
             expect(executed->outcome.index() == first.outcome.index(),

@@ -150,7 +150,9 @@ paxos::LearnAnswer Disk::read(const paxos::LogRead& wanted) const {
     for (paxos::Slot slot = wanted.from;; slot = slot.next()) {
         const auto entry = log_.log.find(slot);
         if (entry == log_.log.end() || log_.faulty.contains(slot)) break;
-        if (slot > log_.chosen_prefix && !entry->second.chosen) break;
+        // What the durable state holds is chosen, though the record that says so may be missing.
+        const bool chosen = slot <= log_.chosen_prefix || slot.number <= durable_applied_;
+        if (!chosen && !entry->second.chosen) break;
         bytes += entry->second.proposal.value.command.size() + 16;
         if (!answer.values.empty() && bytes > learn_bytes) break;
         answer.values.push_back(through_codec(entry->second).proposal.value);

@@ -40,6 +40,7 @@ Member::Member(Surroundings around, paxos::MemberId id)
 // ---- Life and death -----------------------------------------------------------------------------
 
 void Member::start() {
+    if (ended_) return;
     const Settings& settings = around_.settings;
     auto machine = Observer::fresh_machine(settings);
     disk_.restore(machine);
@@ -153,7 +154,7 @@ void Member::heal() {
         paused_until_ = around_.schedule.now();
         turn_scheduled_ = false;
         if (tick_missed_) tick();
-        schedule_turn();
+        if (core_) schedule_turn();
     }
 }
 
@@ -238,6 +239,12 @@ void Member::turn() {
     daemon::Turn turn = core_->end_turn();
     invariant(!turn.diverged, "no member finds its state different from the others'");
     around_.observer.on_turn(id_, *core_, turn);
+    if (turn.retired) {
+        around_.reached.count("removed member ended");
+        around_.trace.line(around_.schedule.now(), id_.number, "ends");
+        ended_ = true;
+        return crash();
+    }
     if (++turns_ % turns_between_checks == 0) core_->check_invariants();
     spend(std::move(turn));
 }
@@ -306,7 +313,7 @@ void Member::answer(const daemon::Turn::Answer& answer) {
     around_.trace.line(around_.schedule.now(), id_.number, "answers", ticket, answer.index());
     if (const auto* submitted = std::get_if<daemon::Turn::Submitted>(&answer)) {
         if (const auto* executed = std::get_if<api::Executed>(&submitted->result)) {
-            around_.observer.on_answer(*executed);
+            around_.observer.on_answer(id_, *executed);
         }
     }
     answered(core_.get(), &answer);

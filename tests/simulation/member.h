@@ -43,6 +43,8 @@ public:
 
     paxos::MemberId id() const { return id_; }
     bool is_up() const { return core_ != nullptr; }
+    // It was removed and has ended for good.
+    bool has_ended() const { return ended_; }
     const daemon::Core& core() const { return *core_; }
 
     void start();
@@ -92,6 +94,7 @@ private:
 
     std::uint64_t run_ = 0;  // Changed by start and crash: what was scheduled before is void.
     std::unique_ptr<daemon::Core> core_;
+    bool ended_ = false;
     std::vector<Input> inbox_;
     bool turn_scheduled_ = false;
     Time paused_until_ = 0;

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "base/hash.h"
+#include "daemon/roster.h"
 #include "proto/codec.h"
 #include "tests/simulation/failure.h"
 
@@ -121,9 +122,9 @@ void Observer::execute_chosen() {
 
 void Observer::tell(Revision slot, const statemachine::Entry& entry,
                     const statemachine::Applied& applied) {
-    constexpr std::array commands{"LeaderStart", "OpenSession", "EndSession", "ExpireSession",
-                                  "AcquireLock", "ReleaseLock", "LeaveQueue", "EndLockDelay",
-                                  "PutKey",      "DeleteKey"};
+    constexpr std::array commands{"LeaderStart", "OpenSession", "EndSession",    "ExpireSession",
+                                  "AcquireLock", "ReleaseLock", "LeaveQueue",    "EndLockDelay",
+                                  "PutKey",      "DeleteKey",   "ChangeMembers", "PinMembers"};
     trace_.line(schedule_.now(), "chosen", slot, commands.at(entry.command.index()), "of",
                 entry.request.member, entry.request.boot, entry.request.number, "outcome",
                 applied.outcome.index(), applied.repeated ? "repeated" : "first",
@@ -255,11 +256,14 @@ void Observer::count_reached(Seen& seen, const daemon::Core& core) {
 
 // ---- What clients are told ----------------------------------------------------------------------
 
-void Observer::on_answer(const api::Executed& answer) const {
+void Observer::on_answer(MemberId by, const api::Executed& answer) const {
     expect(answer.revision <= chosen_prefix() && answer.applied <= chosen_prefix(),
            "a client is told only of what is chosen");
-    expect(!std::holds_alternative<statemachine::RequestTooOld>(answer.outcome),
-           "a request that is still waited for is never too old");
+    if (std::holds_alternative<statemachine::RequestTooOld>(answer.outcome)) {
+        expect(daemon::is_gone(machine_.globals(), by.number),
+               "a request that is still waited for is never too old");
+        return;
+    }
     // A wait ends by another command than the one that began it.
     using namespace statemachine;
     const bool of_a_wait = std::holds_alternative<LockGranted>(answer.outcome) ||

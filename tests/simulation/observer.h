@@ -37,7 +37,7 @@ public:
     // A turn of a member ended.
     void on_turn(paxos::MemberId member, const daemon::Core& core, const daemon::Turn& turn);
     // A client is told so.
-    void on_answer(const api::Executed& answer) const;
+    void on_answer(paxos::MemberId by, const api::Executed& answer) const;
     // A watcher that has seen everything up to `since` is told of this change next.
     void on_watched(statemachine::Revision since, const statemachine::Change& change) const;
     // ... and of nothing else up to `through`.

@@ -85,6 +85,15 @@ void set_disks(Settings& settings, Prng& prng) {
     if (prng.chance(40)) settings.flaky_members = (settings.members - 1U) / 2U;
 }
 
+void set_changes(Settings& settings, Prng& prng) {
+    if (!prng.chance(50)) return;
+    settings.reconfigure_every = prng.between(200, 5'000) * millisecond;
+    settings.members_max = settings.members + prng.between(1, 4);
+    // Until a newcomer can be given a snapshot it needs the whole log, from members that have it.
+    settings.log_kept = 1'000'000;
+    settings.flaky_members = 0;
+}
+
 void set_clients(Settings& settings, Prng& prng) {
     settings.clients = prng.between(2, 10);
     if (prng.chance(20)) settings.clients = prng.between(10, 30);
@@ -112,6 +121,7 @@ Settings Settings::of_seed(std::uint64_t seed) {
     set_members(settings, prng);
     set_disks(settings, prng);
     set_clients(settings, prng);
+    set_changes(settings, prng);
     settings.chaos = prng.between(10, 40) * second;
     return settings;
 }

@@ -53,6 +53,8 @@ struct Settings {
     Time pause_lasts{};
     Time clock_jump_every{};
     Time hand_over_every{};
+    Time reconfigure_every{};
+    std::uint64_t members_max{};  // Of one epoch.
     bool clocks_drift{};
     // Disks.
     Time sync{};

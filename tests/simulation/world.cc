@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "daemon/roster.h"
 #include "tests/simulation/failure.h"
 
 namespace gavel::simulation {
@@ -17,12 +18,10 @@ World::World(const Settings& settings, Trace& trace)
       observer_(settings_, schedule_, reached_, trace_),
       network_(settings_, schedule_, reached_,
                [this](MemberId from, MemberId to, std::string bytes) {
-                   member(to.number - 1U).receive(from, std::move(bytes));
+                   if (Member* receiver = find(to)) receiver->receive(from, std::move(bytes));
                }) {
     for (std::uint16_t id = 1; id <= settings.members; ++id) {
-        members_.push_back(std::make_unique<Member>(
-            Member::Surroundings{settings_, schedule_, network_, observer_, reached_, trace_},
-            MemberId{id}));
+        members_.push_back(std::make_unique<Member>(surroundings(), MemberId{id}));
     }
     for (std::uint64_t i = 1; i <= settings.clients; ++i) {
         clients_.push_back(std::make_unique<Client>(*this, i));
@@ -34,7 +33,7 @@ World::World(const Settings& settings, Trace& trace)
 
 void World::run() {
     for (auto& member : members_) {
-        schedule_.after(prng_.below(100 * millisecond), [&member] { member->start(); });
+        schedule_.after(prng_.below(100 * millisecond), [one = member.get()] { one->start(); });
     }
     for (auto& client : clients_) client->start();
     for (auto& watcher : watchers_) watcher->attach();
@@ -89,6 +88,7 @@ void World::begin_troubles() {
         member(prng_.next()).jump_clock(by_ms);
     });
     every(settings_.hand_over_every, [this] { hand_over(); });
+    every(settings_.reconfigure_every, [this] { reconfigure(); });
 }
 
 void World::crash_some() {
@@ -116,7 +116,7 @@ void World::crash(Member& victim) {
     for (auto& other : members_) {
         if (other->id() == victim.id() || !prng_.chance(50)) continue;
         schedule_.after(prng_.below(20 * millisecond),
-                        [&other, id = victim.id()] { other->peer_died(id); });
+                        [one = other.get(), id = victim.id()] { one->peer_died(id); });
     }
 }
 
@@ -169,6 +169,100 @@ void World::hand_over() {
     schedule_.after(prng_.between(1'001, 2'000) * millisecond, [this, &one] { restart(one); });
 }
 
+// ---- Members come and go ------------------------------------------------------------------------
+
+Member* World::find(MemberId id) {
+    const auto found = std::ranges::find(members_, id, &Member::id);
+    return found == members_.end() ? nullptr : found->get();
+}
+
+Member& World::member(std::uint64_t index) {
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+        Member& one = *members_[(index + i) % members_.size()];
+        if (!one.has_ended() && (!healed_ || is_member(one))) return one;
+    }
+    return *members_.back();
+}
+
+// Any change that the state allows, whoever is up or has caught up: it is for operators to be
+// careful, and for the protocol to be safe.
+void World::reconfigure() {
+    Member& at = member(prng_.next());
+    if (!at.is_up()) return;
+    const auto& newest = at.core().machine().globals().epochs.back();
+    std::vector<statemachine::MemberNumber> voters, learners;
+    for (const auto& one : newest.members) {
+        (one.role == statemachine::Role::voter ? voters : learners).push_back(one.id);
+    }
+    statemachine::ChangeMembers change{.based_on = newest.number};
+    const auto add = [&](bool wants_vote) {
+        const std::string name = "x" + std::to_string(++newcomers_);
+        change.changes.emplace_back(
+            statemachine::AddMember{name, name, 1'000 + newcomers_, wants_vote});
+    };
+    const auto set = [&](statemachine::MemberNumber id, statemachine::Role role) {
+        change.changes.emplace_back(statemachine::SetRole{id, role});
+    };
+    const std::uint64_t dice = prng_.below(100);
+    if (dice < 35 && newest.members.size() < settings_.members_max) {
+        add(prng_.chance(60));
+    } else if (dice < 50 && !learners.empty()) {
+        set(learners[prng_.below(learners.size())], statemachine::Role::voter);
+    } else if (dice < 60 && voters.size() > 1) {
+        set(voters[prng_.below(voters.size())], statemachine::Role::learner);
+    } else if (dice < 85 && newest.members.size() > 1) {
+        const auto& any = newest.members[prng_.below(newest.members.size())];
+        change.changes.emplace_back(statemachine::RemoveMember{any.id});
+    } else if (!learners.empty()) {
+        reached_.count("all voters replaced at once");
+        for (const auto id : learners) set(id, statemachine::Role::voter);
+        for (const auto id : voters) change.changes.emplace_back(statemachine::RemoveMember{id});
+    }
+    if (change.changes.empty()) return;
+    const api::Submission submission{change, {}, std::chrono::seconds(4)};
+    at.call(
+        [submission](daemon::Core& core, std::uint64_t ticket) { core.submit(ticket, submission); },
+        [this](const daemon::Core*, const daemon::Turn::Answer* answer) {
+            if (answer == nullptr) return;
+            const auto& result = std::get<daemon::Turn::Submitted>(*answer).result;
+            const auto* executed = std::get_if<api::Executed>(&result);
+            if (executed == nullptr) return;
+            const auto* changed = std::get_if<statemachine::MembersChanged>(&executed->outcome);
+            if (changed == nullptr) return;
+            reached_.count("members changed");
+            for (const auto id : changed->added) admit({id}, prng_.below(2 * second));
+        });
+}
+
+// A newcomer is started, with an empty disk.
+void World::admit(MemberId id, Time after) {
+    if (find(id) != nullptr) return;
+    members_.push_back(std::make_unique<Member>(surroundings(), id));
+    schedule_.after(after, [one = members_.back().get()] {
+        if (!one->is_up()) one->start();
+    });
+}
+
+// Whose registration nobody was told of.
+void World::admit_whoever_is_missing() {
+    for (const auto& epoch : observer_.machine().globals().epochs) {
+        for (const auto& member : epoch.members) admit({member.id}, 0);
+    }
+}
+
+bool World::is_member(const Member& member) const {
+    return !daemon::is_gone(observer_.machine().globals(), member.id().number);
+}
+
+// One whose peers of old have all ended is told by nobody.
+bool World::may_find_out(const Member& removed) const {
+    if (!removed.is_up()) return true;
+    const auto everyone = removed.core().replica().membership().everyone();
+    return std::ranges::any_of(members_, [&](const auto& other) {
+        return is_member(*other) && std::ranges::binary_search(everyone, other->id());
+    });
+}
+
 // ---- And then all is well -----------------------------------------------------------------------
 
 void World::heal() {
@@ -195,6 +289,7 @@ bool World::clients_are_idle() const {
 void World::demand_progress() {
     // Those that were asked to stop still do.
     run_until(schedule_.now() + 2 * second);
+    admit_whoever_is_missing();
     for (auto& member : members_) {
         if (!member->is_up()) member->start();
         member->heal();
@@ -205,7 +300,10 @@ void World::demand_progress() {
     }
     expect(clients_are_idle(), "healed, every request ends");
 
-    for (auto& member : members_) demand_service(*member);
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+        if (is_member(*members_[i])) demand_service(*members_[i]);
+        admit_whoever_is_missing();
+    }
 }
 
 void World::demand_service(Member& member) {
@@ -229,12 +327,14 @@ void World::demand_service(Member& member) {
             run_until(schedule_.now() + 10 * millisecond);
         }
     }
-    expect(*executed, "healed, every member serves");
+    expect(*executed || !is_member(member), "healed, every member serves");
 }
 
 bool World::all_agree() const {
     const std::uint64_t chosen = observer_.chosen_prefix();
     return std::all_of(members_.begin(), members_.end(), [&](const auto& member) {
+        if (!is_member(*member)) return member->has_ended() || !may_find_out(*member);
+        if (!member->is_up()) return false;
         const auto& machine = member->core().machine();
         return machine.applied() == chosen && machine.hash() == observer_.hash_at(chosen);
     });
@@ -249,7 +349,9 @@ void World::demand_agreement() {
     }
     expect(all_agree(), "healed, all members agree");
     expect(observer_.machine().sessions().empty(), "healed, sessions lapse that nobody keeps");
-    for (const auto& member : members_) member->core().check_invariants();
+    for (const auto& member : members_) {
+        if (member->is_up()) member->core().check_invariants();
+    }
     for (const auto& watcher : watchers_) {
         const Time limit = schedule_.now() + patience();
         while (schedule_.now() < limit && !observer_.all_seen_after(watcher->position())) {

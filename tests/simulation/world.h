@@ -38,12 +38,16 @@ public:
     Histories& histories() { return histories_; }
     Reached& counters() { return reached_; }
     Trace& trace() { return trace_; }
-    Member& member(std::uint64_t index) { return *members_[index % members_.size()]; }
+    // Any one that has not ended for good; once all is well, one that is a member.
+    Member& member(std::uint64_t index);
     bool is_healed() const { return healed_; }
     // A client believes from now on that it holds a lock.
     void on_hold(const Client& client, const std::string& lock, statemachine::Token token);
 
 private:
+    Member::Surroundings surroundings() {
+        return {settings_, schedule_, network_, observer_, reached_, trace_};
+    }
     void begin_troubles();
     void every(Time period, std::function<void()> trouble);
     void crash_some();
@@ -52,6 +56,11 @@ private:
     void restart(Member& member);
     void partition();
     void hand_over();
+    void reconfigure();
+    void admit(paxos::MemberId id, Time after);
+    void admit_whoever_is_missing();
+    Member* find(paxos::MemberId id);
+    bool is_member(const Member& member) const;
     void heal();
     void run_until(Time until);
     bool clients_are_idle() const;
@@ -59,6 +68,7 @@ private:
     void demand_service(Member& member);
     void demand_agreement();
     bool all_agree() const;
+    bool may_find_out(const Member& removed) const;
     Time patience() const;
 
     Settings settings_;
@@ -73,6 +83,7 @@ private:
     std::vector<std::unique_ptr<Client>> clients_;
     std::vector<std::unique_ptr<Watcher>> watchers_;
     std::map<std::string, statemachine::Token> tokens_;
+    std::uint64_t newcomers_ = 0;
     bool healed_ = false;
 };
 

@@ -50,6 +50,21 @@ TEST_F(Reading, CountsOnlyVotersOfTheEpochThatGovernsTheNextSlot) {
     EXPECT_THAT(reader_.on_ack(m5, reader_.round()).reads, IsEmpty());
 }
 
+// The members that were to confirm the first round have left, perhaps for good.
+TEST_F(Reading, BeginsAnewWithTheSetThatGovernsMeanwhile) {
+    reader_.on_read(70);
+    reader_.on_ask(m3, {9});
+    reader_.begin_round({5});
+    membership_ = Membership{8, {5}, {{Slot{6}, epoch_of_members(2, {m1, m4, m5})}}};
+
+    EXPECT_TRUE(reader_.begin_round({5}).begin);
+
+    EXPECT_THAT(reader_.on_ack(m2, reader_.round()).reads, IsEmpty());
+    const Effects effects = reader_.on_ack(m4, reader_.round());
+    EXPECT_THAT(effects.reads, ElementsAre(ReadConfirmed{70, {5}}));
+    EXPECT_THAT(effects.at_once, ElementsAre(Envelope{m3, ReadIndexAnswer{9, {5}}}));
+}
+
 TEST_F(Reading, KeepsFewRoundsUnderWay) {
     reader_.on_read(70);
     EXPECT_TRUE(reader_.begin_round({5}).begin);
