@@ -72,7 +72,7 @@ public:
     Services services;
     Request request{};
     Parameters parameters{};
-    std::string name{};  // Of the lock, the key or the session, from the path, decoded.
+    std::string name{};  // Of the lock, key, session or member, from the path, decoded.
     std::string request_id{};
     bool waits{};         // For a lock, with a place kept that outlives this request.
     std::size_t route{};  // Index in routes(), or routes().size() for none.

@@ -1,12 +1,18 @@
 #include "api/names.h"
 
+#include <algorithm>
 #include <array>
+#include <boost/asio/ip/address.hpp>
 #include <charconv>
+#include <limits>
 
 #include "statemachine/limits.h"
 
 namespace gavel::api {
 namespace {
+
+constexpr std::size_t member_name_bytes_max = 63;
+constexpr std::size_t host_bytes_max = 253;  // RFC 1035, section 2.3.4, without the final dot.
 
 int hex_digit(char c) {
     if (c >= '0' && c <= '9') return c - '0';
@@ -165,6 +171,53 @@ std::string session_id(std::uint64_t id) {
     char digits[24] = {'s'};
     const auto end = std::to_chars(digits + 1, digits + sizeof(digits), id).ptr;
     return std::string(digits, end);
+}
+
+std::optional<std::uint16_t> parse_member_id(std::string_view text) {
+    const auto number = parse_number(text);
+    if (!number || *number == 0 || *number > std::numeric_limits<std::uint16_t>::max()) {
+        return std::nullopt;
+    }
+    return static_cast<std::uint16_t>(*number);
+}
+
+std::optional<Unfit> check_member_name(std::string_view name) {
+    const bool fits = std::ranges::all_of(
+        name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
+    if (!fits || name.empty() || name.size() > member_name_bytes_max) {
+        return Unfit{"is not 1 to 63 of a-z, 0-9 and '-'"};
+    }
+    return std::nullopt;
+}
+
+std::optional<Unfit> check_address(std::string_view address) {
+    const auto colon = address.rfind(':');
+    if (colon == std::string_view::npos) return Unfit{"is not HOST:PORT: there is no port"};
+    // A port is a number of as many bits as a member's.
+    if (!parse_member_id(address.substr(colon + 1))) {
+        return Unfit{"is not HOST:PORT: the port is a number from 1 to 65535"};
+    }
+    std::string_view host = address.substr(0, colon);
+    boost::system::error_code error;
+    if (host.starts_with('[') && host.ends_with(']')) {
+        host = host.substr(1, host.size() - 2);
+        const auto ip = boost::asio::ip::make_address_v6(std::string(host), error);
+        if (error || host.find('%') != std::string_view::npos) {
+            return Unfit{"is not HOST:PORT: the brackets hold no IPv6 address"};
+        }
+        if (ip.is_unspecified()) return Unfit{"is no address that another member can reach"};
+        return std::nullopt;
+    }
+    const bool fits = std::ranges::all_of(host, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '-' || c == '.' || c == '_';
+    });
+    if (!fits || host.empty() || host.size() > host_bytes_max) {
+        return Unfit{"is not HOST:PORT: the host is neither a name nor an address"};
+    }
+    const auto ip = boost::asio::ip::make_address_v4(std::string(host), error);
+    if (!error && ip.is_unspecified()) return Unfit{"is no address that another member can reach"};
+    return std::nullopt;
 }
 
 std::optional<std::uint64_t> parse_number(std::string_view text) {

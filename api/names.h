@@ -36,6 +36,13 @@ std::optional<Unfit> check_label(std::string_view label);
 std::optional<std::uint64_t> parse_session_id(std::string_view text);
 std::string session_id(std::uint64_t id);
 
+// A member's number, 1 to 65535, in decimal.
+std::optional<std::uint16_t> parse_member_id(std::string_view text);
+// 1 to 63 of a-z, 0-9 and '-'.
+std::optional<Unfit> check_member_name(std::string_view name);
+// HOST:PORT, with a name, an IPv4 address or an IPv6 address in brackets that others can reach.
+std::optional<Unfit> check_address(std::string_view address);
+
 // A decimal number below 2^53 (what JSON carries without loss), without sign or leading zeros.
 std::optional<std::uint64_t> parse_number(std::string_view text);
 

@@ -33,6 +33,9 @@ constexpr std::array kinds{
     ProblemKind{Code::epoch_mismatch, 409, "epoch-mismatch", "The members changed meanwhile", true},
     ProblemKind{Code::members_refused, 409, "members-refused", "Not a possible set of members",
                 false},
+    ProblemKind{Code::unsafe_change, 409, "unsafe-change", "The change could stop the cluster",
+                false},
+    ProblemKind{Code::not_caught_up, 409, "not-caught-up", "The member has not caught up", true},
     ProblemKind{Code::compacted, 410, "compacted", "That history is forgotten", false},
     ProblemKind{Code::precondition_failed, 412, "precondition-failed", "Precondition failed",
                 false},
@@ -83,33 +86,36 @@ Problem held(const statemachine::LockHeld& outcome) {
             ",\"holders\":" + holders.take() + ",\"position\":" + std::to_string(outcome.position)};
 }
 
-Problem refused(const statemachine::MembersRefused& outcome) {
+std::string why(const statemachine::MembersRefused& outcome) {
     using Reason = statemachine::MembersRefused::Reason;
-    const auto problem = [](std::string_view reason, std::string detail) {
-        return Problem{Code::members_refused, std::move(detail),
-                       ",\"reason\":\"" + std::string(reason) + '"'};
-    };
     const std::string member = "member " + std::to_string(outcome.member);
     switch (outcome.reason) {
         case Reason::no_such_member:
-            return {Code::member_not_found, "there is no " + member};
+            return "there is no " + member;
         case Reason::name_taken:
-            return problem("name-taken", member + " has that name");
+            return member + " has that name";
         case Reason::address_taken:
-            return problem("address-taken", member + " has that peer address");
+            return member + " has that peer address";
         case Reason::no_voter_left:
-            return problem("no-voter-left", "no voter would be left");
+            return "no voter would be left";
         case Reason::too_many_voters:
-            return problem("too-many-voters", "there would be more voters than a cluster may have");
+            return "there would be more voters than a cluster may have";
         case Reason::too_many_members:
-            return problem("too-many-members",
-                           "there would be more members than a cluster may have");
+            return "there would be more members than a cluster may have";
         case Reason::too_many_pending:
-            return problem("too-many-pending", "too many changes do not govern yet");
+            return "too many changes do not govern yet";
         case Reason::ids_used_up:
             break;
     }
-    return problem("ids-used-up", "every member number was given out once");
+    return "every member number was given out once";
+}
+
+Problem refused(const statemachine::MembersRefused& outcome) {
+    if (outcome.reason == statemachine::MembersRefused::Reason::no_such_member) {
+        return {Code::member_not_found, why(outcome)};
+    }
+    return {Code::members_refused, why(outcome),
+            ",\"reason\":\"" + std::string(slug(outcome.reason)) + '"'};
 }
 
 Problem limit(statemachine::LimitReached::What what) {
@@ -140,6 +146,29 @@ Problem limit(statemachine::LimitReached::What what) {
 }  // namespace
 
 std::span<const ProblemKind> problem_kinds() { return kinds; }
+
+std::string_view slug(statemachine::MembersRefused::Reason reason) {
+    using Reason = statemachine::MembersRefused::Reason;
+    switch (reason) {
+        case Reason::no_such_member:
+            return "no-such-member";
+        case Reason::name_taken:
+            return "name-taken";
+        case Reason::address_taken:
+            return "address-taken";
+        case Reason::no_voter_left:
+            return "no-voter-left";
+        case Reason::too_many_voters:
+            return "too-many-voters";
+        case Reason::too_many_members:
+            return "too-many-members";
+        case Reason::too_many_pending:
+            return "too-many-pending";
+        case Reason::ids_used_up:
+            break;
+    }
+    return "ids-used-up";
+}
 
 Response json_response(unsigned status, std::string body) {
     Response response;

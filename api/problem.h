@@ -33,6 +33,8 @@ enum class ProblemCode : std::uint8_t {
     stale_token,
     epoch_mismatch,
     members_refused,
+    unsafe_change,
+    not_caught_up,
     compacted,
     precondition_failed,
     body_too_large,
@@ -79,6 +81,9 @@ Response to_response(const Problem& problem, std::string_view request_id);
 Problem to_problem(const Failure& failure, bool has_idempotency_key);
 // Of an outcome that is not what the request hoped for. Never called with a success.
 Problem to_problem(const statemachine::Outcome& outcome);
+
+// "name-taken" and the like; stable.
+std::string_view slug(statemachine::MembersRefused::Reason reason);
 
 Response json_response(unsigned status, std::string body);
 

@@ -33,8 +33,21 @@ void list_keys(const CallPtr& call);
 void watch(const CallPtr& call);
 void wait_for_key(const CallPtr& call, ReadOptions options, std::chrono::milliseconds wait);
 
-// members.cc, status.cc, metrics.cc, documents.cc
+// members.cc
 void list_members(const CallPtr& call);
+void get_member(const CallPtr& call);
+std::string_view to_string(statemachine::Role role);
+// The number in the path. What is no number at all names no member, and is answered so.
+std::optional<statemachine::MemberNumber> member_of(const CallPtr& call);
+
+// member_changes.cc
+void add_member(const CallPtr& call);
+void replace_voters(const CallPtr& call);
+void promote_member(const CallPtr& call);
+void demote_member(const CallPtr& call);
+void remove_member(const CallPtr& call);
+
+// status.cc, metrics.cc, documents.cc
 void get_status(const CallPtr& call);
 void get_livez(const CallPtr& call);
 void get_readyz(const CallPtr& call);

@@ -24,6 +24,7 @@ constexpr std::string_view explain[] = {"consistency", "min_revision", "token"};
 constexpr std::string_view key_read[] = {"consistency", "min_revision", "meta", "wait"};
 constexpr std::string_view watches[] = {"prefix", "key", "locks", "since", "wait"};
 constexpr std::string_view watches_many[] = {"prefix", "key", "locks"};
+constexpr std::string_view changes[] = {"dry_run", "force", "epoch"};
 constexpr std::string_view probes[] = {"verbose"};
 
 constexpr Method get = Method::get, put = Method::put, post = Method::post, remove = Method::remove;
@@ -53,6 +54,21 @@ constexpr std::array table{
     Route{get, "/v1/config", Capture::none, "", "", keys_list, {}, false, list_keys},
     Route{get, "/v1/watch", Capture::none, "", "", watches, watches_many, false, watch},
     Route{get, "/v1/members", Capture::none, "", "", {}, {}, false, list_members},
+    Route{post, "/v1/members", Capture::none, "", "", changes, {}, true, add_member},
+    Route{put, "/v1/members", Capture::none, "", "", changes, {}, true, replace_voters},
+    Route{get, "/v1/members/", Capture::segment, "", "id", {}, {}, false, get_member},
+    Route{remove, "/v1/members/", Capture::segment, "", "id", changes, {}, false, remove_member},
+    Route{post,
+          "/v1/members/",
+          Capture::segment,
+          "/promote",
+          "id",
+          changes,
+          {},
+          false,
+          promote_member},
+    Route{
+        post, "/v1/members/", Capture::segment, "/demote", "id", changes, {}, false, demote_member},
     Route{get, "/v1/status", Capture::none, "", "", {}, {}, false, get_status},
     Route{get, "/livez", Capture::none, "", "", probes, {}, false, get_livez},
     Route{get, "/readyz", Capture::none, "", "", probes, {}, false, get_readyz},

@@ -68,8 +68,9 @@ public:
 // An HTTP thread without a thread: the mail is taken and time passes when the test says so.
 class Desk : public Mailbox {
 public:
-    explicit Desk(ServerOptions given = {}, statemachine::Limits limits = {})
-        : options(std::move(given)), gateway(limits) {
+    explicit Desk(ServerOptions given = {}, statemachine::Limits limits = {},
+                  std::vector<statemachine::Member> members = {a_member(1), a_member(2)})
+        : options(std::move(given)), gateway(limits, std::move(members)) {
         subscription_ = gateway.subscribe([this](const Gateway::Changes& changes) {
             post([this, changes] { hub.on_changes(*changes); });
         });

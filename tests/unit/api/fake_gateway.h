@@ -14,14 +14,24 @@
 
 namespace gavel::api::testing {
 
+// n1 listens on 127.0.0.1:7500, n2 on port 7501, and so on.
+inline statemachine::Member a_member(std::uint16_t id,
+                                     statemachine::Role role = statemachine::Role::voter) {
+    return {.id = id,
+            .name = "n" + std::to_string(id),
+            .peer_address = "127.0.0.1:" + std::to_string(7499 + id),
+            .role = role};
+}
+
 // A member of one: a real state machine behind the door that executes at once. Callbacks run under
 // its mutex, so that answers and changes reach a mailbox in one order, as from a core thread.
 class FakeGateway : public Gateway {
 public:
     using Entry = statemachine::Entry;
 
-    explicit FakeGateway(statemachine::Limits limits = {})
-        : machine_(limits, 64, {{1, "n1", "127.0.0.1:7500", statemachine::Role::voter}}) {
+    explicit FakeGateway(statemachine::Limits limits = {},
+                         std::vector<statemachine::Member> members = {a_member(1), a_member(2)})
+        : machine_(limits, 64, std::move(members)) {
         status_.member_id = 1;
         status_.name = "n1";
         status_.role = "leader";
@@ -30,13 +40,13 @@ public:
         status_.alpha = 64;
         status_.cluster_id = "c1";
         status_.version = "0.1.0";
+        status_.initial_cluster = "n1=127.0.0.1:7500,n2=127.0.0.1:7501";
+        status_.format_level = 1;
         status_.ready = true;
-        status_.members = {{.member = {1, "n1", "127.0.0.1:7500", statemachine::Role::voter},
-                            .client_address = "127.0.0.1:7400",
-                            .applied = 3,
-                            .last_contact = std::chrono::milliseconds(120),
-                            .version = "0.1.0"},
-                           {.member = {2, "n2", "127.0.0.1:7501", statemachine::Role::voter}}};
+        views[1] = {.client_address = "127.0.0.1:7400",
+                    .applied = 3,
+                    .last_contact = std::chrono::milliseconds(120),
+                    .version = "0.1.0"};
     }
 
     void submit(Submission submission, std::function<void(SubmitResult)> done) override {
@@ -88,6 +98,18 @@ public:
         const std::lock_guard lock(mutex_);
         Status status = status_;
         status.applied = machine_.applied();
+        status.chosen = machine_.applied();
+        status.epochs = machine_.globals().epochs;
+        status.epoch = status.epochs.front().number;
+        std::map<statemachine::MemberNumber, MemberView> known;
+        for (const auto& epoch : status.epochs) {
+            for (const auto& each : epoch.members) {
+                MemberView view = views[each.id];
+                view.member = each;
+                known.emplace(each.id, view);
+            }
+        }
+        for (const auto& [id, view] : known) status.members.push_back(view);
         done(std::move(status));
     }
 
@@ -143,6 +165,8 @@ public:
 
     std::optional<Failure> failure{};  // Of everything that follows.
     bool hold_submits{};               // Take them and never answer.
+    bool fills = true;                 // A leader makes new sets govern, with no-ops.
+    std::map<statemachine::MemberNumber, MemberView> views{};  // What is known of the members.
     std::vector<Submission> submissions{};
     std::vector<ReadOptions> reads{};
     std::optional<std::chrono::milliseconds> lease{};  // Of every session; none: no leader answers.
@@ -154,6 +178,9 @@ private:
         const auto slot = machine_.applied() + 1;
         auto applied = machine_.apply(slot, entry);
         if (applied.revision == 0) applied.revision = slot;
+        while (fills && machine_.globals().epochs.size() > 1) {
+            machine_.apply_noop(machine_.applied() + 1);
+        }
         if (applied.events.empty()) return applied;
         auto change = std::make_shared<statemachine::Change>();
         change->revision = slot;

@@ -73,6 +73,37 @@ TEST(SessionId, IsAnSAndANumber) {
     }
 }
 
+TEST(MemberId, IsANumberOf16BitsAndNotZero) {
+    EXPECT_EQ(parse_member_id("1"), 1);
+    EXPECT_EQ(parse_member_id("65535"), 65535);
+    for (const auto* text : {"", "0", "01", "65536", "-1", "1 ", "n1", "1.0", "1e1"}) {
+        EXPECT_EQ(parse_member_id(text), std::nullopt) << text;
+    }
+}
+
+TEST(MemberName, IsShortAndPlain) {
+    EXPECT_FALSE(check_member_name("db-4"));
+    EXPECT_FALSE(check_member_name(std::string(63, 'a')));
+    for (const auto& text : {std::string(), std::string(64, 'a'), std::string("N4"),
+                             std::string("a b"), std::string("a=b"), std::string("a,b")}) {
+        EXPECT_TRUE(check_member_name(text)) << text;
+    }
+}
+
+TEST(Address, IsAHostThatOthersReachAndAPort) {
+    for (const auto* text : {"db4:7500", "db4.example.org:1", "10.0.0.4:65535", "[fd00::4]:7500"}) {
+        EXPECT_FALSE(check_address(text)) << text;
+    }
+    for (const auto* text :
+         {"", ":", "db4", "db4:", ":7500", "db4:0", "db4:07500", "db4:65536", "db4:x",
+          "fd00::4:7500", "[fd00::4]", "[fd00::4%eth0]:7500", "[db4]:7500", "db 4:7500",
+          "http://db4:7500", "db4/x:7500", "0.0.0.0:7500", "[::]:7500"}) {
+        EXPECT_TRUE(check_address(text)) << text;
+    }
+    EXPECT_FALSE(check_address(std::string(253, 'a') + ":1"));
+    EXPECT_TRUE(check_address(std::string(254, 'a') + ":1"));
+}
+
 TEST(Cursor, ComesBackAsItWasGivenOut) {
     for (const std::string name : {"a", "ab", "abc", "abcd", "\xC3\xA9/~?"}) {
         EXPECT_EQ(decode_cursor(encode_cursor(name)), name);

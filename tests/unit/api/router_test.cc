@@ -18,9 +18,10 @@ using testing::Desk;
 
 TEST(Router, KnowsWhatThereIs) {
     Desk desk;
-    for (const auto* target : {"/", "/v1", "/v2/config/a", "/v1/configs", "/v1/sessions/",
-                               "/v1/sessions/s1/x", "/v1/sessions//keepalive", "//v1/config/a",
-                               "/v1/members/1", "/v1/transactions", "/v1/history", "/livez/"}) {
+    for (const auto* target :
+         {"/", "/v1", "/v2/config/a", "/v1/configs", "/v1/sessions/", "/v1/sessions/s1/x",
+          "/v1/sessions//keepalive", "//v1/config/a", "/v1/members/1/promote/x", "/v1/transactions",
+          "/v1/history", "/livez/"}) {
         EXPECT_EQ(desk.get(target)->code(), "not-found") << target;
     }
 }
@@ -207,12 +208,50 @@ void see_operations(Rounds& rounds) {
     rounds.see(desk, Method::get, "/readyz");
 }
 
+void see_members(Rounds& rounds) {
+    using M = Method;
+    const std::string n3 = R"({"name":"n3","peer_address":"db3:7500"})", one = R"({"voters":[1]})";
+    const std::pair<M, std::string> changes[] = {{M::post, "/v1/members"},
+                                                 {M::put, "/v1/members"},
+                                                 {M::remove, "/v1/members/2"},
+                                                 {M::post, "/v1/members/1/promote"},
+                                                 {M::post, "/v1/members/2/demote"}};
+    for (const auto& [method, target] : changes) {
+        const std::string body = target != "/v1/members" ? "" : method == M::post ? n3 : one;
+        Desk desk;
+        rounds.see(desk, method, target + "?dry_run", body);
+        rounds.see(desk, method, target + "?epoch=9", body);
+        rounds.see_failures(desk, method, target, body);
+        rounds.see_keys(method, target, body);
+        desk.gateway.fills = false;
+        rounds.see(desk, method, target, body);
+    }
+    Desk desk;
+    for (const auto& [method, target] :
+         {std::pair{M::remove, "/v1/members/9"}, std::pair{M::post, "/v1/members/9/promote"},
+          std::pair{M::post, "/v1/members/9/demote"}, std::pair{M::get, "/v1/members/9"},
+          std::pair{M::get, "/v1/members/1"}, std::pair{M::get, "/v1/members/1?nonsense=1"}}) {
+        rounds.see(desk, method, target);
+    }
+    rounds.see(desk, M::put, "/v1/members", R"({"voters":[9]})");
+    // Promoting changes something, too.
+    Desk learner({}, {}, {testing::a_member(1), testing::a_member(2, statemachine::Role::learner)});
+    learner.gateway.fills = false;
+    rounds.see(learner, M::post, "/v1/members/2/promote?force");
+    // Added, removed, and asked for once more.
+    Desk::Headers key{{"idempotency-key", "k"}};
+    rounds.see(desk, M::post, "/v1/members", n3, key);
+    rounds.see(desk, M::remove, "/v1/members/3");
+    rounds.see(desk, M::post, "/v1/members", n3, key);
+}
+
 TEST(OpenApi, HasEachStatusThatComesUpAndNoOther) {
     Rounds rounds;
 
     see_sessions_and_locks(rounds);
     see_keys_and_watches(rounds);
     see_operations(rounds);
+    see_members(rounds);
 
     for (std::size_t i = 0; i < routes().size(); ++i) {
         const auto& route = routes()[i];
@@ -240,11 +279,17 @@ TEST(OpenApi, HasEachHeaderFieldThatIsLookedAtAndNoOther) {
         Desk desk;
         const std::string path = route.template_text();
         auto target = path.substr(0, path.find('{'));
-        if (target != path) target += "s1" + std::string(route.tail);
+        const bool members = path.starts_with("/v1/members");
+        if (target != path) target += (members ? "1" : "s1") + std::string(route.tail);
+        if (members && route.method != Method::get) target += "?force";
         if (path == "/v1/watch") target += "?prefix=";
         if (route.method == Method::remove)
             target += path.starts_with("/v1/locks") ? "?token=1" : "";
-        const std::string body = path.starts_with("/v1/locks") ? R"({"session":"s1"})" : "";
+        const std::string body = path.starts_with("/v1/locks") ? R"({"session":"s1"})"
+                                 : !members                    ? ""
+                                 : route.method == Method::put
+                                     ? R"({"voters":[1]})"
+                                     : R"({"name":"n3","peer_address":"db3:7500"})";
         for (const auto& [name, value] : wrong) {
             std::string lower = name;
             for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;

@@ -25,11 +25,12 @@ TEST(MembersResource, TellsWhatIsKnownAndWhatIsNot) {
     for (int i = 0; i < 5; ++i) desk.gateway.put("a", "v");
     EXPECT_EQ(desk.get("/v1/members")->json(), json::parse(R"({"epoch":1,"alpha":64,"leader_id":1,
         "members":[
-        {"member_id":1,"name":"n1","role":"voter","peer_address":"127.0.0.1:7500",
+        {"member_id":1,"name":"n1","role":"voter","wants_vote":false,"peer_address":"127.0.0.1:7500",
          "client_address":"127.0.0.1:7400","applied":3,"lag":2,"last_contact":"120ms",
          "version":"0.1.0"},
-        {"member_id":2,"name":"n2","role":"voter","peer_address":"127.0.0.1:7501",
-         "client_address":null,"applied":null,"lag":null,"last_contact":null,"version":null}]})"));
+        {"member_id":2,"name":"n2","role":"voter","wants_vote":false,"peer_address":"127.0.0.1:7501",
+         "client_address":null,"applied":null,"lag":null,"last_contact":null,"version":null}],
+        "pending":[]})"));
 }
 
 TEST(Probes, TellAliveFromReady) {
