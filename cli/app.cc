@@ -51,6 +51,7 @@ void build(CLI::App& app, GlobalOptions& options, Action& action) {
     add_session_commands(app, action);
     add_config_commands(app, action);
     add_watch_command(app, action);
+    add_member_commands(app, action);
     add_cluster_commands(app, action);
     add_playground_command(app, action);
     for (auto* command : app.get_subcommands({})) {

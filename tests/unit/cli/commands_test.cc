@@ -53,6 +53,14 @@ TEST(Gavel, AnswersBadUsageWithOneLineAndExitCode2) {
                                                {"locks", "release", "a"},
                                                {"session"},
                                                {"playground", "-n", "8"},
+                                               {"member"},
+                                               {"member", "add", "n4"},
+                                               {"member", "rm"},
+                                               {"member", "rm", ""},
+                                               {"member", "rm", "n4", "--epoch", "0"},
+                                               {"member", "promote", "n4", "n5"},
+                                               {"member", "replace"},
+                                               {"member", "replace", ""},
                                                {"--endpoint", "https://a", "status"},
                                                {"-o", "xml", "status"}}) {
         const auto ran = run(arguments);
@@ -260,15 +268,6 @@ TEST(Session, IsMadeShownKeptAndEnded) {
     EXPECT_EQ(run({"session", "keep", "s12"}, {server.endpoint()}).out,
               "session s12 expires in 29.5s\n");
     EXPECT_EQ(run({"session", "end", "s12"}, {server.endpoint()}).out, "ended session s12\n");
-}
-
-TEST(Member, MarksTheLeader) {
-    auto server = answering(R"({"leader_id":2,"members":[{"member_id":1,"name":"n1",
-        "role":"voter"},{"member_id":2,"name":"n2","role":"voter"}]})");
-
-    EXPECT_THAT(run({"member", "ls"}, {server.endpoint()}).out,
-                HasSubstr("2       n2    voter, leader"));
-    EXPECT_EQ(run({"member", "ls", "-o", "value"}, {server.endpoint()}).out, "n1\nn2\n");
 }
 
 TEST(Status, AsksEveryEndpointAndSurvivesADeadOne) {
