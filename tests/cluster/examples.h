@@ -23,8 +23,8 @@ std::vector<Example> examples(const std::string& page, const std::string& headin
 //   a time, a request id, a client of host "web-1" (or -2, …), a duration with a fraction or in
 //   milliseconds is any such,
 //   a whole number from 2 on is one whose value may differ, but where the page has the same number
-//   again it is the same one, and where the page has a larger one it is larger (versions, positions
-//   and α are themselves; who leads is anybody),
+//   again it is the same one, and where the page has a larger one it is larger (versions,
+//   positions, α, epochs and the numbers of members are themselves; who leads is anybody),
 // and all else is itself, but for the width of columns and for lines broken before an indentation.
 // Numbers of commands that nothing printed before are themselves.
 class Story {

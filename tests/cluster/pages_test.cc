@@ -17,6 +17,7 @@ public:
     Reader() {
         cluster_.start_all();
         cluster_.leader();
+        EXPECT_TRUE(eventually([this] { return acquainted(); })) << "members do not hear of others";
         std::filesystem::create_directories(bin());
         std::filesystem::create_symlink(GAVEL_BINARY, bin() / "gavel");
         // What the examples run or read, and is the reader's own.
@@ -56,6 +57,17 @@ private:
         std::filesystem::permissions(file, std::filesystem::perms::owner_all);
     }
 
+    // Each member has been told how far the others are: what plans of changes are made of.
+    bool acquainted() const {
+        for (std::size_t member = 0; member < cluster_.size(); ++member) {
+            const auto answer = cluster_.client(member).call("GET", "/v1/members").json();
+            for (const auto& each : answer.value("members", nlohmann::json::array())) {
+                if (each.at("applied").is_null()) return false;
+            }
+        }
+        return true;
+    }
+
     // A page's ports are those of the members' order.
     std::string with_ports(std::string text) const {
         for (std::size_t member = 0; member < cluster_.size(); ++member) {
@@ -77,7 +89,8 @@ private:
     static bool only_looks(const std::string& command) {
         if (command.starts_with("curl")) return command.find(" -X ") == std::string::npos;
         return std::regex_search(command, std::regex("^gavel (-o \\w+ )?(get|ls|locks (ls|show)|"
-                                                     "session (ls|show)|member ls|status)"));
+                                                     "session (ls|show)|member ls|status|"
+                                                     "member .*--dry-run)"));
     }
 
     bool shows(const Example& example, const std::string& output) {
@@ -170,7 +183,8 @@ TEST(HttpApiPage, ShowsWhatItsCommandsPrint) {
 TEST(CliPage, ShowsWhatItsCommandsPrint) {
     for (const auto* heading :
          {"## What it prints", "## `gavel lock NAME [OPTIONS] -- COMMAND…`", "## `gavel locks`",
-          "## `gavel session`", "## `gavel get`, `put`, `rm`, `ls`", "## `gavel watch PREFIX`"}) {
+          "## `gavel session`", "## `gavel get`, `put`, `rm`, `ls`", "## `gavel watch PREFIX`",
+          "## `gavel member add`, `promote`, `demote`, `rm`, `replace`"}) {
         Reader reader;
         reader.read("docs/cli.md", heading);
     }
