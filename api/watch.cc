@@ -44,6 +44,7 @@ struct WatchRequest {
     std::optional<Revision> since{};  // None: from now on.
     bool resumed{};                   // By Last-Event-ID: an EventSource that lost its connection.
     std::optional<milliseconds> wait{};  // A long poll instead of a stream.
+    WatchHub::Attention attention{};
 };
 
 std::optional<Problem> read_names(const Call& call, std::string_view parameter,
@@ -108,12 +109,12 @@ public:
     StreamWatcher(CallPtr call, WatchFilter filter, std::shared_ptr<void> place)
         : call_(std::move(call)), filter_(std::move(filter)), place_(std::move(place)) {}
 
-    void start(const Start& start, std::string first) {
+    void start(const Start& start, std::string first, WatchHub::Attention attention) {
         history_ = start.changes;
         auto self = shared_from_this();
         Response head = stream_head();
         head.applied = start.applied;
-        hub().add(filter_, self);
+        hub().add(filter_, self, std::move(attention));
         call_->start_stream(std::move(head), {.on_gone = [self] { self->leave(); },
                                               .on_drained = [self] { self->go_on(); }});
         last_bookmark_ = steady_clock::now();
@@ -206,8 +207,8 @@ public:
     OnceWatcher(CallPtr call, Answer answer, std::shared_ptr<void> place)
         : call_(std::move(call)), answer_(std::move(answer)), place_(std::move(place)) {}
 
-    void start(const WatchFilter& filter, milliseconds wait) {
-        call_->services.hub.add(filter, shared_from_this());
+    void start(const WatchFilter& filter, milliseconds wait, WatchHub::Attention attention) {
+        call_->services.hub.add(filter, shared_from_this(), std::move(attention));
         timer_ = call_->services.mailbox.after(wait, [weak = weak_from_this()] {
             if (const auto self = weak.lock()) self->finish(nullptr);
         });
@@ -282,7 +283,8 @@ void start_poll(const CallPtr& call, const WatchRequest& asked, const Start& sta
         return poll_response(matched != nullptr ? matched->events() : std::vector<const Event*>(),
                              position);
     };
-    std::make_shared<OnceWatcher>(call, answer, std::move(place))->start(asked.filter, *asked.wait);
+    std::make_shared<OnceWatcher>(call, answer, std::move(place))
+        ->start(asked.filter, *asked.wait, asked.attention);
 }
 
 void start_stream(const CallPtr& call, const WatchRequest& asked, const Start& start) {
@@ -302,7 +304,7 @@ void start_stream(const CallPtr& call, const WatchRequest& asked, const Start& s
     auto place = place_among(call->services.watches, call);
     if (place == nullptr) return;
     std::make_shared<StreamWatcher>(call, asked.filter, std::move(place))
-        ->start(start, std::move(first));
+        ->start(start, std::move(first), asked.attention);
 }
 
 // This member has not come as far as `since` in time.
@@ -316,9 +318,10 @@ void not_there_yet(const CallPtr& call, const WatchRequest& asked, Failure failu
 }  // namespace
 
 void watch(const CallPtr& call) {
-    const auto parsed = parse_watch(*call);
+    auto parsed = parse_watch(*call);
     if (!parsed) return respond(call, parsed.error());
-    const WatchRequest& asked = *parsed;
+    WatchRequest& asked = *parsed;
+    asked.attention = call->services.hub.attend();
     const ReadOptions options{
         .stale = true,
         .min_revision = asked.since.value_or(0),
@@ -339,8 +342,8 @@ void wait_for_key(const CallPtr& call, ReadOptions options, milliseconds wait) {
     if (!conditions) return respond(call, conditions.error());
     query(
         call, options, [call](const Machine& state) { return state.key(call->name); },
-        [conditions = *conditions, wait](const CallPtr& back, const Ptr<KeyValue>& value,
-                                         Revision applied) {
+        [conditions = *conditions, wait, attention = call->services.hub.attend()](
+            const CallPtr& back, const Ptr<KeyValue>& value, Revision applied) {
             back->services.hub.advance(applied);
             Response now = key_response(*back, value, conditions);
             now.applied = applied;
@@ -354,7 +357,7 @@ void wait_for_key(const CallPtr& call, ReadOptions options, milliseconds wait) {
                 return key_response(asker, put != nullptr ? put->value : nullptr, conditions);
             };
             std::make_shared<OnceWatcher>(back, answer, std::move(place))
-                ->start(WatchFilter{.keys = {back->name}}, wait);
+                ->start(WatchFilter{.keys = {back->name}}, wait, attention);
         },
         [](const CallPtr& back, Failure failure) { respond(back, to_problem(failure, false)); });
 }

@@ -116,16 +116,16 @@ void WatchHub::erase(Group& group) {
     groups_.erase(filter);
 }
 
-void WatchHub::add(WatchFilter filter, std::shared_ptr<Watcher> watcher) {
+void WatchHub::add(WatchFilter filter, std::shared_ptr<Watcher> watcher, Attention attention) {
     Group& group = group_of(std::move(filter));
-    where_[watcher.get()] = &group;
+    where_[watcher.get()] = {&group, std::move(attention)};
     group.watchers.push_back(std::move(watcher));
 }
 
 void WatchHub::remove(const Watcher* watcher) {
     const auto at = where_.find(watcher);
     if (at == where_.end()) return;
-    Group& group = *at->second;
+    Group& group = *at->second.group;
     where_.erase(at);
     std::erase_if(group.watchers, [&](const auto& each) { return each.get() == watcher; });
     if (!group.watchers.empty()) return;

@@ -4,6 +4,7 @@
 #include <compare>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <set>
@@ -12,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "api/places.h"
 #include "statemachine/state.h"
 
 namespace gavel::api {
@@ -52,6 +54,12 @@ std::vector<const statemachine::Event*> select(
 // history up to A; its answer and the changes come through the same mailbox, which lets no change
 // overtake it (Mailbox::post_fenced). A watcher added when that answer is taken out therefore sees
 // exactly the changes above A, for those up to A were posted before it and have passed the hub.
+//
+// While nobody pays attention no changes are posted at all, for each would wake the thread. A watch
+// does so from before it asks for its start until it is removed. So the core thread, which learns
+// of the query through a lock, knows of the attention when the query runs, and posts every change
+// above A. A change up to A may be left out: the query has seen it, and position() is never asked
+// for before advance(A) has made up for it.
 class WatchHub {
 public:
     class Watcher {
@@ -68,7 +76,13 @@ public:
     WatchHub();
     ~WatchHub();
 
-    void add(WatchFilter filter, std::shared_ptr<Watcher> watcher);
+    // For who is about to watch: to be had before the query that the watch starts with.
+    using Attention = std::shared_ptr<void>;
+    Attention attend() { return attention_.take(); }
+    // From any thread.
+    bool attended() const { return attention_.taken() != 0; }
+
+    void add(WatchFilter filter, std::shared_ptr<Watcher> watcher, Attention attention);
     // Does nothing when it is not there (any more).
     void remove(const Watcher* watcher);
 
@@ -81,7 +95,7 @@ public:
     void stop();
     bool stopped() const { return stopped_; }
 
-    // Every change up to this revision has been handed out.
+    // Every change up to this revision has been handed out, or seen by the query of a watch.
     statemachine::Revision position() const { return position_; }
     // A query ran at `applied`: what it saw has passed.
     void advance(statemachine::Revision applied);
@@ -89,6 +103,10 @@ public:
 
 private:
     struct Group;
+    struct Place {
+        Group* group{};
+        Attention attention{};
+    };
     struct TextHash {
         using is_transparent = void;
         std::size_t operator()(std::string_view text) const {
@@ -114,7 +132,8 @@ private:
     void note(const PrefixIndex& index, std::string_view name, const statemachine::Event& event);
 
     std::map<WatchFilter, std::unique_ptr<Group>> groups_;
-    std::unordered_map<const Watcher*, Group*> where_{};
+    std::unordered_map<const Watcher*, Place> where_{};
+    Places attention_{std::numeric_limits<std::size_t>::max()};
     Index by_key_{};
     PrefixIndex by_prefix_{};
     PrefixIndex by_lock_{};

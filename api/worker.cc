@@ -102,6 +102,7 @@ void Worker::post_fenced(Task task) {
 }
 
 void Worker::post_changes(const Gateway::Changes& changes) {
+    if (!hub_.attended()) return;
     bool first = false;
     {
         const std::lock_guard lock(mutex_);

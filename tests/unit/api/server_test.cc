@@ -300,6 +300,27 @@ TEST(Server, NeitherLosesNorRepeatsForWatchersThatStartAmidChanges) {
     }
 }
 
+TEST(Server, NeitherLosesNorRepeatsForPollsThatComeAndGoAmidChanges) {
+    Running running({.threads = 2});
+    constexpr std::uint64_t changes = 2'000;
+    std::thread writer([&] {
+        for (std::uint64_t i = 0; i < changes; ++i) running.gateway.put("a", "v");
+    });
+    auto client = running.client();  // The only one: each time it is answered, nobody watches.
+    std::uint64_t seen = 0;
+    for (bool fits = true; fits && seen < changes;) {
+        const auto answer =
+            client.ask(get("/v1/watch?prefix=&wait=20s&since=" + std::to_string(seen)));
+        fits = answer.starts_with("HTTP/1.1 200");
+        for (auto at = answer.find("\"revision\":"); fits && at != std::string::npos;
+             at = answer.find("\"revision\":", at + 1)) {
+            fits = std::stoul(answer.substr(at + 11)) == ++seen;
+        }
+        EXPECT_TRUE(fits) << answer;
+    }
+    writer.join();
+}
+
 TEST(Server, ForgetsAWatcherThatHasGone) {
     Running running;
     auto client = running.client();

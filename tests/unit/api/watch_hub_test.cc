@@ -39,8 +39,8 @@ Ptr<Change> put(Revision revision, const std::string& key) {
 TEST(WatchHub, RendersABatchOnceForAllWhoWantTheSame) {
     WatchHub hub;
     const auto one = std::make_shared<Recorder>(), two = std::make_shared<Recorder>();
-    hub.add({.prefixes = {"a", "b"}}, one);
-    hub.add({.prefixes = {"b", "a", "a"}}, two);
+    hub.add({.prefixes = {"a", "b"}}, one, hub.attend());
+    hub.add({.prefixes = {"b", "a", "a"}}, two, hub.attend());
 
     hub.on_changes({put(1, "a1"), put(2, "c"), put(3, "b")});
 
@@ -53,7 +53,7 @@ TEST(WatchHub, RendersABatchOnceForAllWhoWantTheSame) {
 TEST(WatchHub, ShowsAnEventOnceToAFilterThatNamesItTwice) {
     WatchHub hub;
     const auto watcher = std::make_shared<Recorder>();
-    hub.add({.prefixes = {"", "a", "ab"}, .keys = {"abc"}}, watcher);
+    hub.add({.prefixes = {"", "a", "ab"}, .keys = {"abc"}}, watcher, hub.attend());
     hub.on_changes({put(1, "abc")});
     EXPECT_THAT(watcher->revisions, ElementsAre(1));
 }
@@ -61,8 +61,8 @@ TEST(WatchHub, ShowsAnEventOnceToAFilterThatNamesItTwice) {
 TEST(WatchHub, LetsWatchersLeaveWhileTheyAreTold) {
     WatchHub hub;
     const auto one = std::make_shared<Recorder>(), two = std::make_shared<Recorder>();
-    hub.add({.keys = {"a"}}, one);
-    hub.add({.prefixes = {"a"}}, two);
+    hub.add({.keys = {"a"}}, one, hub.attend());
+    hub.add({.prefixes = {"a"}}, two, hub.attend());
     one->then = [&] {
         hub.remove(one.get());
         hub.remove(two.get());
@@ -93,7 +93,7 @@ TEST(WatchHub, AgreesWithItsFiltersWhateverComesAndGoes) {
             for (auto count = prng.below(3); count > 0; --count) filter.prefixes.push_back(name());
             for (auto count = prng.below(3); count > 0; --count) filter.keys.push_back(name());
             watchers.emplace_back(filter, std::make_shared<Recorder>());
-            hub.add(filter, watchers.back().second);
+            hub.add(filter, watchers.back().second, hub.attend());
         } else {
             const auto at = prng.below(watchers.size());
             hub.remove(watchers[at].second.get());
@@ -112,7 +112,7 @@ TEST(WatchHub, AgreesWithItsFiltersWhateverComesAndGoes) {
 TEST(WatchHub, TicksForEveryone) {
     WatchHub hub;
     const auto watcher = std::make_shared<Recorder>();
-    hub.add({.locks = {""}}, watcher);
+    hub.add({.locks = {""}}, watcher, hub.attend());
     hub.tick({});
     EXPECT_EQ(watcher->ticks, 1);
     hub.on_changes({put(1, "a")});

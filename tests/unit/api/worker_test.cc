@@ -64,10 +64,16 @@ struct Held {
     }
     // As a watch does whose query has just run.
     void watch(const std::shared_ptr<Noted>& watcher) {
-        worker->post_fenced([this, watcher, applied = gateway.applied()] {
+        worker->post_fenced([this, watcher, attention = hub.attend(), applied = gateway.applied()] {
             hub.advance(applied);
-            hub.add({.prefixes = {""}}, watcher);
+            hub.add({.prefixes = {""}}, watcher, attention);
         });
+    }
+    // Every change up to this one was handed out.
+    statemachine::Revision position() {
+        statemachine::Revision position{};
+        ask([&] { position = hub.position(); });
+        return position;
     }
 
     FakeGateway gateway{};
@@ -112,6 +118,29 @@ TEST(Worker, HasRoomAgainForChangesWhenItHasHandedSomeOut) {
 
     EXPECT_EQ(watcher->seen.size(), 20U);
     EXPECT_EQ(watcher->ended_at, std::nullopt);
+}
+
+TEST(Worker, IsLeftAloneByChangesWhileNobodyWatches) {
+    Held held;
+    const auto watcher = std::make_shared<Noted>(held.hub);
+    held.gateway.put("a", "v");
+    EXPECT_EQ(held.position(), 0U);
+
+    held.watch(watcher);
+    held.gateway.put("a", "v");
+    EXPECT_EQ(held.position(), 2U);
+    held.ask([&] { held.hub.remove(watcher.get()); });
+    held.gateway.put("a", "v");
+
+    EXPECT_EQ(held.position(), 2U);
+    EXPECT_THAT(watcher->seen, ElementsAre(2));
+}
+
+TEST(Worker, IsToldOfChangesFromBeforeAWatchHasAskedForItsStart) {
+    Held held;
+    const auto attention = held.hub.attend();
+    held.gateway.put("a", "v");
+    EXPECT_EQ(held.position(), 1U);
 }
 
 }  // namespace
