@@ -197,6 +197,10 @@ private:
     void on_read(error_code error, std::size_t count) {
         reading_ = false;
         if (phase_ == Phase::closed) return;
+        // No more is sent, but an answer may yet be read.
+        if (error == asio::error::eof && phase_ == Phase::reading && parser_ != nullptr) {
+            return refuse_part({ProblemCode::malformed_request, "the request ends too early"});
+        }
         // Whoever closes while an answer is owed has gone: nobody is left to be told.
         if (error) return close();
         services.metrics.bytes_in.fetch_add(count, std::memory_order_relaxed);
@@ -220,7 +224,8 @@ private:
         const auto taken = parser_->feed({input_.data(), filled_});
         filled_ -= taken;
         if (taken > 0 && filled_ > 0) std::memmove(input_.data(), input_.data() + taken, filled_);
-        if (parser_->state() == RequestParser::State::failed) return refuse_rest();
+        if (parser_->state() == RequestParser::State::failed)
+            return refuse_part(parser_->problem());
         if (parser_->state() == RequestParser::State::complete) return handle();
         if (in_header && parser_->header_complete()) set_deadline(options.body_time);
         if (parser_->wants_continue() && !std::exchange(continued_, true)) return say_continue();
@@ -266,10 +271,9 @@ private:
         respond(std::move(response));
     }
 
-    // What was sent cannot be understood (or is too much): where the next request starts is not
-    // known, so the connection ends with the answer.
-    void refuse_rest() {
-        const auto problem = parser_->problem();
+    // What was sent cannot be understood, or is too much, or not all: where the next request starts
+    // is not known, so the connection ends with the answer.
+    void refuse_part(const Problem& problem) {
         request = parser_->take();
         parser_.reset();
         begin();
@@ -284,10 +288,7 @@ private:
 
     void on_deadline() {
         if (phase_ == Phase::reading && parser_ != nullptr) {
-            request = parser_->take();
-            parser_.reset();
-            begin();
-            return fail({ProblemCode::request_timeout, "the request did not come in time"});
+            return refuse_part({ProblemCode::request_timeout, "the request did not come in time"});
         }
         close();
     }

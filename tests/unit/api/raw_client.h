@@ -44,6 +44,8 @@ public:
         }
         return true;
     }
+    // The other direction stays open.
+    void send_no_more() { ::shutdown(socket_, SHUT_WR); }
     void hang_up() {
         if (socket_ >= 0) ::close(std::exchange(socket_, -1));
     }

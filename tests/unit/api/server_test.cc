@@ -170,6 +170,30 @@ TEST(Server, RefusesWhatIsMalformedAndEndsTheConnection) {
     EXPECT_TRUE(running.gateway.submissions.empty());
 }
 
+TEST(Server, SaysThatARequestEndsBeforeItIsComplete) {
+    Running running;
+    const std::string whole = put("/v1/config/a", "hello");
+    for (std::size_t length = 1; length < whole.size(); ++length) {
+        auto client = running.client();
+        client.send(whole.substr(0, length));
+        client.send_no_more();
+        const auto answer = client.read_to_end();
+        ASSERT_THAT(answer, StartsWith("HTTP/1.1 400")) << length;
+        EXPECT_THAT(answer, HasSubstr("\"code\":\"malformed-request\"")) << length;
+        EXPECT_THAT(answer, HasSubstr("Connection: close\r\n")) << length;
+    }
+    EXPECT_TRUE(running.gateway.submissions.empty());
+
+    auto client = running.client();
+    client.send(get("/livez") + "GET /v1/sta");
+    client.send_no_more();
+    EXPECT_THAT(client.read_response(), StartsWith("HTTP/1.1 200"));
+    EXPECT_THAT(client.read_to_end(), StartsWith("HTTP/1.1 400")) << "that of the second";
+    auto silent = running.client();
+    silent.send_no_more();
+    EXPECT_EQ(silent.read_to_end(), "") << "nothing was asked";
+}
+
 TEST(Server, RefusesAHeaderThatIsTooLong) {
     Running running;
     auto client = running.client();
