@@ -5,6 +5,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
+#include <optional>
 
 namespace gavel::api {
 namespace {
@@ -54,10 +55,16 @@ bool asks_other_version(std::string_view bytes) {
     return version.starts_with("HTTP/") && !version.starts_with("HTTP/1.");
 }
 
-Problem to_problem(error_code error, bool other_version) {
-    if (other_version) {
-        return {ProblemCode::http_version, "HTTP/1.1 and HTTP/1.0 are served"};
-    }
+// RFC 9112, section 5.2: a field that goes on in a line that starts with a blank. Beast joins such
+// lines, others take them for fields. `bytes` start with a line of the header, or with its end.
+bool has_folded_line(std::string_view bytes) {
+    if (bytes.starts_with("\r\n")) return false;
+    const auto header = bytes.substr(0, bytes.find("\r\n\r\n"));
+    return header.find("\r\n ") != std::string_view::npos ||
+           header.find("\r\n\t") != std::string_view::npos;
+}
+
+Problem to_problem(error_code error) {
     if (error == http::error::header_limit) {
         return {ProblemCode::header_too_large, "the header is longer than it may be"};
     }
@@ -79,21 +86,26 @@ public:
     }
 
     std::size_t feed(std::string_view bytes) {
+        if (!header_complete && has_folded_line(bytes)) {
+            problem = {ProblemCode::malformed_request, "a field is folded over several lines"};
+            return 0;
+        }
         error_code error;
         const auto taken = put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
-        if (error && error != http::error::need_more) failure = error;
-        if (error == http::error::bad_version) other_version = asks_other_version(bytes);
+        if (error && error != http::error::need_more) problem = to_problem(error);
+        if (error == http::error::bad_version && asks_other_version(bytes)) {
+            problem = {ProblemCode::http_version, "HTTP/1.1 and HTTP/1.0 are served"};
+        }
         // What is left of a body is the header of a chunk, or a trailer, that has not ended yet:
         // Beast would wait for its end however long it gets.
-        if (!failure && header_complete && !is_done() && bytes.size() - taken > header_bytes_max_) {
-            failure = http::error::header_limit;
+        if (!problem && header_complete && !is_done() && bytes.size() - taken > header_bytes_max_) {
+            problem = to_problem(http::error::header_limit);
         }
         return taken;
     }
 
     Request request{};
-    error_code failure{};
-    bool other_version{};
+    std::optional<Problem> problem{};
     bool header_complete{};
     bool expects_continue{};
 
@@ -172,7 +184,7 @@ RequestParser::~RequestParser() = default;
 std::size_t RequestParser::feed(std::string_view bytes) { return impl_->feed(bytes); }
 
 RequestParser::State RequestParser::state() const {
-    if (impl_->failure) return State::failed;
+    if (impl_->problem) return State::failed;
     return impl_->is_done() ? State::complete : State::needs_more;
 }
 
@@ -183,7 +195,7 @@ bool RequestParser::wants_continue() const {
            state() == State::needs_more;
 }
 
-Problem RequestParser::problem() const { return to_problem(impl_->failure, impl_->other_version); }
+Problem RequestParser::problem() const { return *impl_->problem; }
 
 Request RequestParser::take() { return std::move(impl_->request); }
 

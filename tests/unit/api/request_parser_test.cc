@@ -103,6 +103,25 @@ TEST(RequestParser, RefusesWhatIsNoRequest) {
     }
 }
 
+TEST(RequestParser, RefusesAFieldThatIsFoldedOverLines) {
+    for (const auto* fields :
+         {"X-Other: a\r\n b\r\n", "X-Other: a\r\n\tb\r\n", "X-Other:\r\n a\r\n",
+          "X-Other: a\r\n \r\n", "Host: h\r\n b\r\nX-Other: a\r\n", " X-Other: a\r\n"}) {
+        const auto text = "GET /a HTTP/1.1\r\n" + std::string(fields) + "\r\n";
+        for (std::size_t step = 1; step <= text.size(); ++step) {
+            const auto parsed = parse(text, step);
+            ASSERT_EQ(parsed.state, State::failed) << text << step;
+            EXPECT_EQ(parsed.problem->code, ProblemCode::malformed_request);
+        }
+    }
+    const std::string text =
+        "PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 12\r\n\r\n a\r\n b\r\n\r\n c";
+    for (std::size_t step = 1; step <= text.size(); ++step) {
+        EXPECT_EQ(parse(text, step).request.body, " a\r\n b\r\n\r\n c")
+            << "what a body holds is no field";
+    }
+}
+
 TEST(RequestParser, ServesHttp1Only) {
     EXPECT_EQ(refusal("GET /a HTTP/2.0\r\n\r\n"), ProblemCode::http_version);
     EXPECT_EQ(refusal("GET /a HTTQ/1.1\r\n\r\n"), ProblemCode::malformed_request);
