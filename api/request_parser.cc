@@ -48,11 +48,26 @@ Method to_method(http::verb verb) {
     }
 }
 
-// "GET /a HTTP/2.0": a request after all, only not of a version that is served.
-bool asks_other_version(std::string_view bytes) {
+// Where a request line, be it complete or not, has its version; past its end when it has none yet.
+std::size_t version_at(std::string_view bytes) {
     const auto line = bytes.substr(0, bytes.find("\r\n"));
-    const auto version = line.substr(line.rfind(' ') + 1);
-    return version.starts_with("HTTP/") && !version.starts_with("HTTP/1.");
+    const auto target = line.find(' ');
+    const auto version = target == line.npos ? line.npos : line.find(' ', target + 1);
+    return version == line.npos ? bytes.size() : version + 1;
+}
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// "HTTP/2.0": a version after all, only not one of those that are served.
+bool is_other_major(std::string_view version) {
+    return version.size() >= 8 && version.starts_with("HTTP/") && is_digit(version[5]) &&
+           version[5] != '1' && version[6] == '.' && is_digit(version[7]);
+}
+
+// "HTTP/1.2": RFC 9110, section 2.5, wants it taken for the highest minor version that is known.
+bool is_later_minor(std::string_view version) {
+    return version.size() >= 8 && version.starts_with("HTTP/1.") && version[7] >= '2' &&
+           version[7] <= '9';
 }
 
 // RFC 9112, section 5.2: a field that goes on in a line that starts with a blank. Beast joins such
@@ -90,10 +105,16 @@ public:
             problem = {ProblemCode::malformed_request, "a field is folded over several lines"};
             return 0;
         }
+        std::string as_1_1;  // Beast would refuse it.
+        if (!line_complete_ && is_later_minor(bytes.substr(version_at(bytes)))) {
+            as_1_1 = bytes;
+            as_1_1[version_at(bytes) + 7] = '1';
+            bytes = as_1_1;
+        }
         error_code error;
         const auto taken = put(boost::asio::const_buffer(bytes.data(), bytes.size()), error);
         if (error && error != http::error::need_more) problem = to_problem(error);
-        if (error == http::error::bad_version && asks_other_version(bytes)) {
+        if (error == http::error::bad_version && is_other_major(bytes.substr(version_at(bytes)))) {
             problem = {ProblemCode::http_version, "HTTP/1.1 and HTTP/1.0 are served"};
         }
         // What is left of a body is the header of a chunk, or a trailer, that has not ended yet:
@@ -111,13 +132,14 @@ public:
 
 private:
     const std::size_t header_bytes_max_;
+    bool line_complete_{};
 
     void on_request_impl(http::verb verb, beast::string_view, beast::string_view target,
                          int version, error_code& error) override {
+        line_complete_ = true;
         request.method = to_method(verb);
         request.target.assign(target.data(), target.size());
         request.http_1_0 = version == 10;
-        if (version != 10 && version != 11) error = http::error::bad_version;
         // Proxies' and servers' forms of the target (RFC 9112, section 3.2) name no resource here.
         if (target.empty() || target.front() != '/') {
             if (target != "*" || verb != http::verb::options) error = http::error::bad_target;

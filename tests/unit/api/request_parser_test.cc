@@ -122,9 +122,39 @@ TEST(RequestParser, RefusesAFieldThatIsFoldedOverLines) {
     }
 }
 
+TEST(RequestParser, TakesALaterMinorVersionForTheHighestItKnows) {
+    const std::string text =
+        "PUT /a HTTP/1.2\r\nHost: h\r\nContent-Length: 8\r\n\r\nHTTP/1.2GET /next";
+    for (std::size_t step = 1; step <= text.size(); ++step) {
+        const auto parsed = parse(text, step);
+        ASSERT_EQ(parsed.state, State::complete) << step;
+        EXPECT_EQ(parsed.request.target, "/a");
+        EXPECT_EQ(parsed.request.body, "HTTP/1.2");
+        EXPECT_TRUE(parsed.request.keep_alive);
+        EXPECT_FALSE(parsed.request.http_1_0);
+    }
+    EXPECT_EQ(parse("GET /HTTP/1.2 HTTP/1.9\r\n\r\n").request.target, "/HTTP/1.2");
+    for (const auto* version :
+         {"HTTP/1.20", "HTTP/1.10", "HTTP/1.2 ", "HTTP/1.x", "HTTP/1.", "http/1.2"}) {
+        EXPECT_EQ(refusal("GET /a " + std::string(version) + "\r\n\r\n"),
+                  ProblemCode::malformed_request)
+            << version;
+    }
+}
+
 TEST(RequestParser, ServesHttp1Only) {
-    EXPECT_EQ(refusal("GET /a HTTP/2.0\r\n\r\n"), ProblemCode::http_version);
-    EXPECT_EQ(refusal("GET /a HTTQ/1.1\r\n\r\n"), ProblemCode::malformed_request);
+    for (const auto* start :
+         {"GET /a HTTP/2.0", "GET /a HTTP/3.0", "GET /a HTTP/0.9", "PRI * HTTP/2.0"}) {
+        const auto text = std::string(start) + "\r\n\r\n";
+        for (std::size_t step = 1; step <= text.size(); ++step) {
+            EXPECT_EQ(parse(text, step).problem.value().code, ProblemCode::http_version) << text;
+        }
+    }
+    for (const auto* start :
+         {"GET /a HTTQ/1.1", "GET /a HTTP/2", "GET /a HTTP/2.x", "GET /a HTTP/22.0"}) {
+        EXPECT_EQ(refusal(std::string(start) + "\r\n\r\n"), ProblemCode::malformed_request)
+            << start;
+    }
     EXPECT_EQ(parse("GET /a HTTP/1.0\r\n\r\n").state, State::complete);
     EXPECT_FALSE(parse("GET /a HTTP/1.0\r\n\r\n").request.keep_alive);
     EXPECT_TRUE(parse("GET /a HTTP/1.0\r\nConnection: keep-alive\r\n\r\n").request.keep_alive);
