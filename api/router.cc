@@ -91,12 +91,15 @@ std::optional<std::string_view> match(const Route& route, std::string_view path)
     return path;
 }
 
-// "GET, HEAD, PUT, OPTIONS": what the table has for this path; empty: nothing.
+// "GET, HEAD, PUT, OPTIONS": what the table has for this path, or for any when it is "*" (RFC 9110,
+// section 9.3.7); empty: nothing.
 std::string allowed(std::string_view path) {
     std::string methods;
     for (const auto& route : table) {
-        if (!match(route, path)) continue;
-        methods.append(to_string(route.method)).append(", ");
+        if (path != "*" && !match(route, path)) continue;
+        const auto method = to_string(route.method);
+        if (methods.find(method) != std::string::npos) continue;
+        methods.append(method).append(", ");
         if (route.method == get) methods += "HEAD, ";
     }
     if (!methods.empty()) methods += "OPTIONS";

@@ -36,6 +36,9 @@ TEST(Router, SaysWhichMethodsAreAllowed) {
     EXPECT_EQ(options->field("Allow"), "POST, GET, HEAD, OPTIONS");
     EXPECT_EQ(desk.ask(Method::other, "/v1/status")->status(), 405U);
     EXPECT_EQ(desk.ask(Method::options, "/nothing")->status(), 404U);
+    const auto all = desk.ask(Method::options, "*");
+    EXPECT_EQ(all->status(), 204U);
+    EXPECT_EQ(all->field("Allow"), "GET, HEAD, PUT, DELETE, POST, OPTIONS");
 }
 
 TEST(Router, AnswersHeadLikeGet) {
