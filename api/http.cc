@@ -57,6 +57,14 @@ std::string_view Response::field(std::string_view name) const {
     return {};
 }
 
+std::string lower(std::string_view text) {
+    std::string out(text);
+    for (char& c : out) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    return out;
+}
+
 std::string_view reason_phrase(unsigned status) {
     switch (status) {
         case 200:

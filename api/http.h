@@ -49,6 +49,9 @@ struct Response {
     std::string_view content() const { return shared_body.empty() ? body : shared_body.view(); }
 };
 
+// Of ASCII, which is all that names and tokens of HTTP are made of.
+std::string lower(std::string_view text);
+
 // "Not Found" for 404.
 std::string_view reason_phrase(unsigned status);
 

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <optional>
 
+#include "api/http.h"
+
 namespace gavel::api {
 namespace {
 
@@ -360,12 +362,9 @@ bool is_json(std::string_view text) {
 bool is_json_type(std::string_view content_type) {
     auto type = content_type.substr(0, content_type.find(';'));
     while (type.ends_with(' ') || type.ends_with('\t')) type.remove_suffix(1);
-    std::string lower(type);
-    for (char& c : lower) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    return lower == "application/json" ||
-           (lower.ends_with("+json") && lower.find('/') != std::string::npos);
+    const auto name = lower(type);
+    return name == "application/json" ||
+           (name.ends_with("+json") && name.find('/') != std::string::npos);
 }
 
 }  // namespace gavel::api

@@ -21,14 +21,6 @@ constexpr std::array<std::string_view, 10> kept_fields{
 
 constexpr std::size_t body_reserve_max = 64 * 1024;
 
-std::string lower(beast::string_view text) {
-    std::string out(text.data(), text.size());
-    for (char& c : out) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    return out;
-}
-
 Method to_method(http::verb verb) {
     switch (verb) {
         case http::verb::get:
@@ -157,7 +149,7 @@ private:
             if (!plain) error = http::error::bad_transfer_encoding;
             return;
         }
-        std::string known = lower(name);
+        std::string known = lower({name.data(), name.size()});
         if (std::find(kept_fields.begin(), kept_fields.end(), known) == kept_fields.end()) return;
         if (field == http::field::expect) expects_continue = true;
         for (auto& each : request.headers) {
