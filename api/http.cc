@@ -93,6 +93,8 @@ std::string_view reason_phrase(unsigned status) {
             return "Precondition Failed";
         case 413:
             return "Content Too Large";
+        case 415:
+            return "Unsupported Media Type";
         case 417:
             return "Expectation Failed";
         case 421:

@@ -40,6 +40,8 @@ constexpr std::array kinds{
     ProblemKind{Code::precondition_failed, 412, "precondition-failed", "Precondition failed",
                 false},
     ProblemKind{Code::body_too_large, 413, "body-too-large", "The body is too large", false},
+    ProblemKind{Code::unsupported_encoding, 415, "unsupported-encoding", "Unsupported encoding",
+                false},
     ProblemKind{Code::header_too_large, 431, "header-too-large", "The header is too large", false},
     ProblemKind{Code::expectation_failed, 417, "expectation-failed", "Unknown expectation", false},
     ProblemKind{Code::host_not_allowed, 421, "host-not-allowed", "Host not served here", false},

@@ -38,6 +38,7 @@ enum class ProblemCode : std::uint8_t {
     compacted,
     precondition_failed,
     body_too_large,
+    unsupported_encoding,
     header_too_large,
     expectation_failed,
     host_not_allowed,

@@ -122,6 +122,20 @@ void refuse_path(const CallPtr& call) {
                    .fields = "Allow: " + methods + "\r\n"});
 }
 
+// Whether a list of codings (RFC 9110, section 8.4) leaves the body as it is.
+bool is_identity(std::string_view codings) {
+    constexpr std::string_view blanks = " \t";
+    while (!codings.empty()) {
+        const auto end = std::min(codings.find(','), codings.size());
+        auto coding = codings.substr(0, end);
+        codings.remove_prefix(std::min(end + 1, codings.size()));
+        coding.remove_prefix(std::min(coding.find_first_not_of(blanks), coding.size()));
+        coding = coding.substr(0, coding.find_last_not_of(blanks) + 1);
+        if (!coding.empty() && lower(coding) != "identity") return false;
+    }
+    return true;
+}
+
 // What every route demands. A problem, or the call is ready for its resource.
 std::optional<Problem> prepare(Call& call, const Route& route, std::string_view captured) {
     if (route.capture == Capture::rest) {
@@ -139,6 +153,13 @@ std::optional<Problem> prepare(Call& call, const Route& route, std::string_view 
     call.parameters = *std::move(parameters);
     if (!route.takes_body && !call.request.body.empty()) {
         return Problem{ProblemCode::malformed_body, "this request takes no body"};
+    }
+    // Stored, it would come back without its Content-Encoding.
+    const auto* codings = call.request.header("content-encoding");
+    if (route.takes_body && codings != nullptr && !is_identity(*codings)) {
+        return Problem{.code = ProblemCode::unsupported_encoding,
+                       .detail = "a body is taken as it is, without a Content-Encoding",
+                       .fields = "Accept-Encoding: identity\r\n"};
     }
     return std::nullopt;
 }

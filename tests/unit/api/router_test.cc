@@ -55,6 +55,23 @@ TEST(Router, RefusesABodyWhereNoneIsTaken) {
     EXPECT_EQ(desk.ask(Method::remove, "/v1/config/a", "x")->code(), "malformed-body");
 }
 
+TEST(Router, RefusesABodyThatIsEncoded) {
+    Desk desk;
+    for (const auto* coding : {"gzip", "br", "GZIP", "identity, gzip", "identity gzip", "x"}) {
+        const auto call = desk.put("/v1/config/a", "\x1f\x8b", {{"content-encoding", coding}});
+        EXPECT_EQ(call->status(), 415U) << coding;
+        EXPECT_EQ(call->code(), "unsupported-encoding") << coding;
+        EXPECT_EQ(call->field("Accept-Encoding"), "identity") << coding;
+    }
+    EXPECT_TRUE(desk.gateway.submissions.empty());
+    for (const auto* coding : {"identity", "Identity", "", "identity, identity", ", identity"}) {
+        const auto call = desk.put("/v1/config/a", "x", {{"content-encoding", coding}});
+        EXPECT_LT(call->status(), 300U) << coding;
+    }
+    EXPECT_EQ(desk.get("/v1/config/a", {{"content-encoding", "gzip"}})->status(), 200U)
+        << "there is nothing that could be encoded";
+}
+
 TEST(OpenApi, HasEachRouteAndNoOther) {
     const auto& document = Contract::document();
     std::set<std::string> documented, served;
@@ -140,6 +157,8 @@ void see_sessions_and_locks(Rounds& rounds) {
     rounds.see(desk, M::put, "/v1/locks/a", two);
     rounds.see(desk, M::put, "/v1/locks/a", R"({"session":"s9"})");
     rounds.see(desk, M::put, "/v1/locks/b", two);
+    rounds.see(desk, M::put, "/v1/locks/b", two, {{"content-encoding", "gzip"}});
+    rounds.see(desk, M::post, "/v1/sessions", "", {{"content-encoding", "gzip"}});
     rounds.see(desk, M::get, "/v1/locks/a");
     rounds.see(desk, M::get, "/v1/locks/a?token=1");
     rounds.see(desk, M::get, "/v1/locks");
@@ -175,6 +194,7 @@ void see_keys_and_watches(Rounds& rounds) {
     rounds.see(desk, M::put, "/v1/config/b", "1");
     rounds.see(desk, M::put, "/v1/config/a", "3", {{"if-match", "\"9\""}});
     rounds.see(desk, M::put, "/v1/config/a", std::string((1 << 20) + 1, 'x'));
+    rounds.see(desk, M::put, "/v1/config/a", "x", {{"content-encoding", "gzip"}});
     rounds.see(desk, M::get, "/v1/config/a");
     rounds.see(desk, M::get, "/v1/config/a", "", {{"if-none-match", "*"}});
     rounds.see(desk, M::get, "/v1/config/a", "", {{"if-match", "\"9\""}});

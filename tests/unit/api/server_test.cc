@@ -20,6 +20,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
+using ::testing::AllOf;
 using testing::FakeGateway;
 using ::testing::HasSubstr;
 using ::testing::Not;
@@ -122,6 +123,15 @@ TEST(Server, TakesAChunkedBody) {
         "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n");
     EXPECT_THAT(answer, StartsWith("HTTP/1.1 201"));
     EXPECT_THAT(client.ask(get("/v1/config/a")), HasSubstr("\r\n\r\nhello world"));
+}
+
+TEST(Server, StoresNoBodyThatIsEncoded) {
+    Running running;
+    auto client = running.client();
+    EXPECT_THAT(client.ask(put("/v1/config/a", "zipped", "Content-Encoding: gzip\r\n")),
+                AllOf(StartsWith("HTTP/1.1 415 Unsupported Media Type\r\n"),
+                      HasSubstr("\r\nAccept-Encoding: identity\r\n")));
+    EXPECT_THAT(client.ask(get("/v1/config/a")), StartsWith("HTTP/1.1 404"));
 }
 
 TEST(Server, InvitesABodyThatIsAnnounced) {
