@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "tests/simulation/commit.h"
 #include "tests/simulation/failure.h"
 #include "tests/simulation/last_words.h"
 #include "tests/simulation/world.h"
@@ -110,8 +111,9 @@ bool run_campaign(std::uint64_t first, std::uint64_t count) {
     Reached reached;
     Time simulated = 0;
     name_seed_at_the_end(first);
-    std::fprintf(stderr, "seeds %llu to %llu\n", static_cast<unsigned long long>(first),
-                 static_cast<unsigned long long>(first + count - 1));
+    std::fprintf(stderr, "seeds %llu to %llu at commit %s\n",
+                 static_cast<unsigned long long>(first),
+                 static_cast<unsigned long long>(first + count - 1), commit());
     for (std::uint64_t seed = first; seed - first < count; ++seed) {
         const Outcome outcome = run(Settings::of_seed(seed));
         if (outcome.failure) {

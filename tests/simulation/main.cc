@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/simulation/campaign.h"
+#include "tests/simulation/commit.h"
 #include "tests/simulation/last_words.h"
 #include "tests/simulation/options.h"
 
@@ -32,7 +33,7 @@ constexpr const char* usage =
 int run_one(std::uint64_t seed, bool trace) {
     // If it crashes, every line up to there is wanted.
     if (trace) std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
-    std::printf("seed %s\n", std::to_string(seed).c_str());
+    std::printf("seed %s at commit %s\n", std::to_string(seed).c_str(), commit());
     std::fflush(stdout);
     const Outcome outcome = run(Settings::of_seed(seed), trace);
     if (outcome.failure) {

@@ -20,6 +20,7 @@ namespace {
 using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::MatchesRegex;
 using ::testing::StartsWith;
 
 std::string complaint_about(const std::vector<std::string_view>& words) {
@@ -106,8 +107,16 @@ TEST(GavelSim, RunsTheSeedItIsGivenAndNamesItInItsFirstLine) {
 
     EXPECT_EQ(spaced.end(), 0) << spaced.out();
     EXPECT_EQ(joined.end(), 0) << joined.out();
-    EXPECT_THAT(spaced.out(), StartsWith("seed 11\nseed 11 passed: "));
+    EXPECT_THAT(spaced.out(), MatchesRegex("seed 11 at commit (unknown|[0-9a-f]+\\+?)\n"
+                                           "seed 11 passed: .*\n"));
     EXPECT_EQ(joined.out(), spaced.out());
+}
+
+TEST(GavelSim, NamesTheSeedsOfACampaignInItsFirstLine) {
+    Program program({"--seeds=2", "--first-seed=7"});
+
+    EXPECT_EQ(program.end(), 0) << program.out();
+    EXPECT_THAT(program.err(), MatchesRegex("seeds 7 to 8 at commit (unknown|[0-9a-f]+\\+?)\n"));
 }
 
 TEST(GavelSim, RefusesABadOptionInOneLine) {
