@@ -1,7 +1,11 @@
 #include <gmock/gmock.h>
 #include <signal.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
+#include <functional>
+#include <map>
 #include <regex>
 
 #include "tests/cluster/cluster.h"
@@ -38,6 +42,7 @@ public:
         for (const auto& example : all) {
             SCOPED_TRACE(page + ':' + std::to_string(example.line) + ": " + example.command);
             if (example.command.starts_with("scripts/quickstart")) continue;  // Runs already.
+            if (before_.contains(example.command)) before_.at(example.command)(cluster_);
             run(example);
             if (::testing::Test::HasFailure()) return;
         }
@@ -48,6 +53,22 @@ public:
         }
     }
     std::filesystem::path folder() const { return cluster_.folder(); }
+
+    // The first member leads, so that it is known who does.
+    void let_the_first_lead() {
+        for (int tries = 0; tries < 20; ++tries) {
+            const auto leader = cluster_.leader();
+            if (leader == 0) return;
+            cluster_.signal(leader, SIGSTOP);
+            cluster_.leader({leader});
+            cluster_.signal(leader, SIGCONT);
+        }
+        ADD_FAILURE() << "always another one leads";
+    }
+    // What the page's text says that happens before this command.
+    void before(const std::string& command, std::function<void(Cluster&)> happens) {
+        before_[command] = std::move(happens);
+    }
 
 private:
     std::filesystem::path bin() const { return cluster_.folder() / "bin"; }
@@ -165,6 +186,7 @@ private:
     std::size_t count_{};
     std::vector<Process> processes_{};
     std::vector<std::pair<Example, std::string>> running_{};
+    std::map<std::string, std::function<void(Cluster&)>> before_{};
 };
 
 TEST(Readme, PrintsInTwoMinutesWhatItShows) {
@@ -179,7 +201,6 @@ TEST(HttpApiPage, ShowsWhatItsCommandsPrint) {
     reader.read("docs/http-api.md", "");
 }
 
-// But for the members and their states: who leads, and who is away, is not up to the reader.
 TEST(CliPage, ShowsWhatItsCommandsPrint) {
     for (const auto* heading :
          {"## What it prints", "## `gavel lock NAME [OPTIONS] -- COMMAND…`", "## `gavel locks`",
@@ -188,6 +209,78 @@ TEST(CliPage, ShowsWhatItsCommandsPrint) {
         Reader reader;
         reader.read("docs/cli.md", heading);
     }
+}
+
+TEST(CliPage, ShowsWhatIsPrintedOfMembers) {
+    Reader reader;
+    reader.let_the_first_lead();
+    reader.before("gavel member ls", [](Cluster& cluster) {
+        auto client = cluster.client(0);
+        for (int i = 0; i < 5; ++i) EXPECT_TRUE(client.call("PUT", "/v1/config/a", "x").ok());
+    });
+    reader.before("gavel status", [](Cluster& cluster) {
+        cluster.signal(2, SIGTERM);
+        EXPECT_EQ(cluster.wait(2, 20s), 0);
+    });
+    reader.read("docs/cli.md", "## `gavel member ls`, `gavel status`, `gavel version`");
+}
+
+// What of a text of `forms` is shown, and what of a printed one stands in its place.
+std::map<std::string, std::string> in_place_of(const std::string& shown, const std::string& printed,
+                                               std::initializer_list<const char*> forms) {
+    std::map<std::string, std::string> found;
+    for (const auto* form : forms) {
+        const std::regex regex(form);
+        std::sregex_iterator one(shown.begin(), shown.end(), regex), end;
+        std::sregex_iterator other(printed.begin(), printed.end(), regex);
+        for (; one != end && other != end; ++one, ++other) found[(*one)[1]] = (*other)[1];
+    }
+    return found;
+}
+
+std::string with(const std::map<std::string, std::string>& known, const std::string& text) {
+    std::string told;
+    for (std::size_t at = 0; at < text.size();) {
+        const auto here = std::ranges::find_if(known, [&](const auto& each) {
+            return text.compare(at, each.first.size(), each.first) == 0;
+        });
+        told += here != known.end() ? here->second : text.substr(at, 1);
+        at += here != known.end() ? here->first.size() : 1;
+    }
+    return told;
+}
+
+TEST(CliPage, ShowsWhatThePlaygroundPrintsAndLeavesNothingBehind) {
+    const auto all = examples(contents(std::string(SOURCE_FOLDER) + "/docs/cli.md"),
+                              "## `gavel playground [-n 3]`");
+    ASSERT_EQ(all.size(), 2U);
+    const std::string output = ::testing::TempDir() + "playground" + std::to_string(::getpid());
+    const auto printed = [&] { return contents(output + ".out"); };
+    const auto path = std::filesystem::path(GAVEL_BINARY).parent_path().string();
+    Process playground(
+        {"/bin/bash", "-c", "PATH=" + path + ":$PATH; exec 2>&1; exec " + all[0].command}, output);
+    ASSERT_TRUE(eventually([&] { return printed().ends_with("^C\n"); }, 40s)) << printed();
+
+    const auto known =
+        in_place_of(all[0].shown, printed(), {R"(:(\d{5}))", R"( (\d+)\n)", R"( (/\S+))"});
+    const auto folder = known.at("/tmp/gavel-playground-xK3b1c");
+    EXPECT_TRUE(std::filesystem::is_directory(folder));
+    EXPECT_TRUE(Story().matches(with(known, all[0].shown), printed())) << printed();
+    const std::string before = printed();
+    Process({"/bin/bash", "-c", with(known, all[1].command)}, output).wait(10s);
+    EXPECT_TRUE(eventually([&] { return printed() == before + with(known, all[1].shown); }))
+        << printed();
+    Client client(std::stoi(known.at("40125")));
+    EXPECT_TRUE(eventually([&] { return client.call("PUT", "/v1/config/a", "x").ok(); }))
+        << "the others go on";
+
+    playground.signal(SIGINT);
+    EXPECT_EQ(playground.wait(20s), 0);
+    EXPECT_FALSE(std::filesystem::exists(folder));
+    for (const auto* pid : {"4711", "4712", "4713"}) {
+        EXPECT_NE(::kill(std::stoi(known.at(pid)), 0), 0) << pid << " of the page still runs";
+    }
+    for (const auto* end : {".out", ".err"}) std::filesystem::remove(output + end);
 }
 
 }  // namespace
