@@ -111,15 +111,8 @@ Response listed(const Call& call, const KeyList& list, std::size_t limit, bool k
     JsonWriter json;
     json.open('{').number("revision", list.revision).key("items").open('[');
     for (std::size_t i = 0; i < count; ++i) write_item(json, *list.keys[i], !keys_only);
-    json.close(']');
-    std::string cursor;
-    if (list.keys.size() > count) {
-        cursor = encode_cursor(list.keys[count - 1]->key);
-        json.text("next_cursor", cursor);
-    }
-    auto response = json_response(200, json.close('}').take());
-    if (!cursor.empty()) add_next_link(response, call, cursor);
-    return response;
+    const bool more = list.keys.size() > count;
+    return end_page(json, call, more ? list.keys[count - 1]->key : "");
 }
 
 }  // namespace
@@ -225,15 +218,11 @@ void list_keys(const CallPtr& call) {
     if (!asked) return respond(call, asked.error());
     const auto keys_only = call->parameters.flag("keys_only");
     if (!keys_only) return respond(call, keys_only.error());
-    const auto* prefix = call->parameters.find("prefix");
-    if (prefix != nullptr) {
-        if (const auto unfit = check_prefix(*prefix)) {
-            return respond(call, bad_parameter("prefix", unfit->why));
-        }
-    }
+    const auto prefix = prefix_of(*call);
+    if (!prefix) return respond(call, prefix.error());
     read(
         call,
-        [page = *asked, prefix = prefix != nullptr ? *prefix : ""](const Machine& state) {
+        [page = *asked, prefix = *prefix](const Machine& state) {
             return KeyList{state.keys(prefix, page.after, page.limit + 1), state.applied()};
         },
         [limit = asked->limit, keys_only = *keys_only](const Call& back, const KeyList& list) {

@@ -246,15 +246,11 @@ void explain_lock(const CallPtr& call) {
 void list_locks(const CallPtr& call) {
     const auto asked = page(*call);
     if (!asked) return respond(call, asked.error());
-    const auto* prefix = call->parameters.find("prefix");
-    if (prefix != nullptr) {
-        if (const auto unfit = check_prefix(*prefix)) {
-            return respond(call, bad_parameter("prefix", unfit->why));
-        }
-    }
+    const auto prefix = prefix_of(*call);
+    if (!prefix) return respond(call, prefix.error());
     read_with_leases(
         call,
-        [page = *asked, prefix = prefix != nullptr ? *prefix : ""](const Machine& state) {
+        [page = *asked, prefix = *prefix](const Machine& state) {
             std::vector<LockView> views;
             for (const auto& lock : state.locks(prefix, page.after, page.limit + 1)) {
                 LockView view;
@@ -278,15 +274,8 @@ void list_locks(const CallPtr& call) {
                 write_holders(json, views[i], leases);
                 json.number("queue_length", views[i].queue_length).close('}');
             }
-            json.close(']');
-            std::string cursor;
-            if (views.size() > limit) {
-                cursor = encode_cursor(views[limit - 1].lock->name);
-                json.text("next_cursor", cursor);
-            }
-            auto response = json_response(200, json.close('}').take());
-            if (!cursor.empty()) add_next_link(response, back, cursor);
-            return response;
+            const bool more = views.size() > limit;
+            return end_page(json, back, more ? views[limit - 1].lock->name : "");
         });
 }
 

@@ -151,7 +151,19 @@ Result<Page, Problem> page(const Call& call) {
     return page;
 }
 
-void add_next_link(Response& response, const Call& call, std::string_view cursor) {
+Result<std::string, Problem> prefix_of(const Call& call) {
+    const auto* prefix = call.parameters.find("prefix");
+    if (prefix == nullptr) return std::string();
+    if (const auto unfit = check_prefix(*prefix)) return bad_parameter("prefix", unfit->why);
+    return *prefix;
+}
+
+Response end_page(JsonWriter& json, const Call& call, std::string_view last) {
+    json.close(']');
+    if (last.empty()) return json_response(200, json.close('}').take());
+    const auto cursor = encode_cursor(last);
+    json.text("next_cursor", cursor);
+    auto response = json_response(200, json.close('}').take());
     std::string link = "<";
     append_uri(link, call.request.path()) += '?';
     std::string_view rest = call.request.query();
@@ -162,6 +174,7 @@ void add_next_link(Response& response, const Call& call, std::string_view cursor
     }
     link.append("cursor=").append(cursor).append(">; rel=\"next\"");
     response.add("Link", link);
+    return response;
 }
 
 }  // namespace gavel::api

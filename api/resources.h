@@ -155,8 +155,11 @@ struct Page {
     std::string after{};
 };
 Result<Page, Problem> page(const Call& call);
-// Adds Link: rel="next" for the page that starts after `last`.
-void add_next_link(Response& response, const Call& call, std::string_view cursor);
+// The prefix that names in the list are to have; empty when none is asked for.
+Result<std::string, Problem> prefix_of(const Call& call);
+// Ends the list and the document that it stands in. What follows `last` is on the next page; empty:
+// there is none.
+Response end_page(JsonWriter& json, const Call& call, std::string_view last);
 
 Response problem_response(const Call& call, const Problem& problem);
 

@@ -216,15 +216,8 @@ void list_sessions(const CallPtr& call) {
             for (std::size_t i = 0; i < std::min(limit, views.size()); ++i) {
                 write(json, views[i], leases);
             }
-            json.close(']');
-            std::string cursor;
-            if (views.size() > limit) {
-                cursor = encode_cursor(session_id(views[limit - 1].session->id));
-                json.text("next_cursor", cursor);
-            }
-            auto response = json_response(200, json.close('}').take());
-            if (!cursor.empty()) add_next_link(response, back, cursor);
-            return response;
+            const bool more = views.size() > limit;
+            return end_page(json, back, more ? session_id(views[limit - 1].session->id) : "");
         });
 }
 
