@@ -73,6 +73,8 @@ template <class... Cases>
 struct Overloaded : Cases... {
     using Cases::operator()...;
 };
+template <class... Cases>
+Overloaded(Cases...) -> Overloaded<Cases...>;  // Clang does not deduce it before version 17.
 
 Problem held(const statemachine::LockHeld& outcome) {
     JsonWriter holders;

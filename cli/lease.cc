@@ -11,7 +11,7 @@ LossDecision judge_loss(const Lease& lease, OnLost on_lost, LossStage stage,
     constexpr auto never = BootClock::time_point::max();
     if (stage == LossStage::lost) return {.stage = LossStage::lost, .next_look = never};
 
-    const auto lose = [on_lost] {
+    const auto lose = [on_lost, never] {
         const int signal = on_lost == OnLost::none ? 0 : SIGKILL;
         return LossDecision{.stage = LossStage::lost, .signal = signal, .next_look = never};
     };

@@ -130,7 +130,7 @@ struct Fields {
     template <class... Alternatives>
     void add(const std::variant<Alternatives...>& value) {
         digest.number(value.index());
-        std::visit([this](const auto& alternative) { add(alternative); }, value);
+        std::visit([this](const auto& alternative) { this->add(alternative); }, value);
     }
 };
 

@@ -88,7 +88,7 @@ TEST(RandomRuns, S26_NeedNoSingleLeaderToBeSafe) {
 }
 
 TEST(RandomRuns, S28_CountTheQuorumOfEachSlotWhileTheMembersChange) {
-    for (const std::uint64_t alpha : {1, 2, 3, 8}) {
+    for (const std::uint64_t alpha : {1U, 2U, 3U, 8U}) {
         expect_all_heal({.members = five, .voters = {m1, m2, m3}, .alpha = alpha},
                         {.stands = 1, .member_changes = 3}, 75);
     }

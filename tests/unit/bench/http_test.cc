@@ -77,7 +77,7 @@ TEST_F(HttpAnswers, AreReadInChunks) {
 }
 
 TEST_F(HttpAnswers, MayArriveInAnyPieces) {
-    for (const std::size_t piece : {1, 7, 40}) {
+    for (const std::size_t piece : {1U, 7U, 40U}) {
         for (const std::string_view answer : {counted, chunked}) {
             answers_.clear();
             request();

@@ -42,7 +42,7 @@ protected:
         LogStore log = open().value();
         log.commit(std::vector<Record>{PromiseRecord{promised}, AttemptRecord{accepted}});
         std::vector<Record> records;
-        for (const std::uint64_t slot : {1, 2, 3, 4}) {
+        for (const std::uint64_t slot : {1U, 2U, 3U, 4U}) {
             records.emplace_back(
                 AcceptRecord{{slot}, {accepted, {"marked value " + std::to_string(slot)}}});
         }

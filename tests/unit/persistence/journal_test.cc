@@ -21,7 +21,7 @@ protected:
     JournalTest() { Journal::make(folder.path()); }
 
     Journal open(std::uint64_t with = secret) {
-        return std::move(Journal::open(folder.path(), "owner", with).value());
+        return Journal::open(folder.path(), "owner", with).value();
     }
     std::string refusal(std::uint64_t after = 0) {
         auto journal = Journal::open(folder.path(), "owner", secret);

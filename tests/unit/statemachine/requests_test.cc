@@ -63,7 +63,7 @@ TEST_F(Request, IsAnsweredAlikeAfterARestart) {
 }
 
 TEST_F(Request, IsExecutedInAnyOrderWithinTheWindow) {
-    for (const std::uint64_t number : {5, 8, 3, 1, 7, 2}) expect_executed({1, 1, number});
+    for (const std::uint64_t number : {5U, 8U, 3U, 1U, 7U, 2U}) expect_executed({1, 1, number});
 
     EXPECT_TRUE(put({1, 1, 3}).repeated);
     expect_executed({1, 1, 4});
