@@ -1,6 +1,6 @@
 #include "statemachine/digest.h"
 
-#include <cstring>
+#include <algorithm>
 
 #include "base/hash.h"
 
@@ -33,7 +33,7 @@ void Digest::append(std::string_view bytes) {
         folded_ = value();
         used_ = 0;
     }
-    std::memcpy(buffer_.data() + used_, bytes.data(), bytes.size());
+    std::copy(bytes.begin(), bytes.end(), buffer_.data() + used_);
     used_ += bytes.size();
 }
 
