@@ -76,6 +76,15 @@ public:
         });
     }
 
+    // The clients go first: a stream holds its call, and its call what the stream is told by.
+    ~Desk() override {
+        for (const auto& weak : calls_) {
+            if (const auto call = weak.lock()) call->events = {};
+        }
+    }
+    Desk(const Desk&) = delete;
+    Desk& operator=(const Desk&) = delete;
+
     void post(Task task) override { mail_.push_back(std::move(task)); }
     void post_fenced(Task task) override { mail_.push_back(std::move(task)); }
     Timer after(std::chrono::milliseconds delay, Task task) override {
@@ -107,6 +116,7 @@ public:
         call->request.body = body;
         call->request.headers = std::move(headers);
         call->request_id = "r1";
+        calls_.push_back(call);
         dispatch(call);
         return call;
     }
@@ -138,6 +148,7 @@ public:
 
 private:
     std::deque<Task> mail_{};
+    std::vector<std::weak_ptr<FakeCall>> calls_{};
     Timers timers_{};
     std::chrono::steady_clock::time_point now_ = std::chrono::steady_clock::now();
     std::shared_ptr<void> subscription_{};
