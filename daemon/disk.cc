@@ -72,11 +72,13 @@ void Disk::start_keeping() {
     if (keeping_) return;
     const paxos::Slot oldest = log_.oldest();
     const bool cuts = cut_target_ >= oldest + cut_from;
-    if (!cuts && !log_.wants_to_settle()) return;
+    if (!cuts && !asked_in_vain_ && !log_.wants_to_settle()) return;
+    asked_in_vain_ = false;
+    const paxos::Slot executed{durable_applied_};
     const paxos::Slot through{std::min(cut_target_.number, oldest.number + cut_step)};
     keeping_ = true;
-    log_keeper_.start([this, cuts, through] {
-        log_.settle();
+    log_keeper_.start([this, cuts, executed, through] {
+        log_.settle(executed);
         if (cuts) log_.cut(through);
         post_([this] {
             keeping_ = false;
@@ -107,11 +109,17 @@ void Disk::start_state() {
     });
 }
 
-paxos::LearnAnswer Disk::read(const paxos::LogRead& wanted) const {
-    return {.from = wanted.from,
-            .oldest = log_.oldest(),
-            .chosen_prefix = wanted.chosen_prefix,
-            .values = log_.read_chosen(wanted.from, learn_bytes)};
+paxos::LearnAnswer Disk::read(const paxos::LogRead& wanted) {
+    paxos::LearnAnswer answer{.from = wanted.from,
+                              .oldest = log_.oldest(),
+                              .chosen_prefix = wanted.chosen_prefix,
+                              .values = log_.read_chosen(wanted.from, learn_bytes)};
+    // A quiet cluster may not write again for hours: it must not wait for the journal to fill up.
+    if (answer.values.empty() && wanted.from <= paxos::Slot{durable_applied_}) {
+        asked_in_vain_ = true;
+        start_keeping();
+    }
+    return answer;
 }
 
 }  // namespace gavel::daemon

@@ -41,7 +41,8 @@ public:
     void cut(paxos::Slot through);
 
     // Chosen values for a peer that asks; bounded, on the core thread, from memory-mapped pages.
-    paxos::LearnAnswer read(const paxos::LogRead& wanted) const;
+    // There may be none yet; of what the durable state holds there are some soon.
+    paxos::LearnAnswer read(const paxos::LogRead& wanted);
 
     bool idle() const { return !log_busy_ && !keeping_ && collecting_.empty() && state_is_idle(); }
     std::uint64_t commits() const { return commits_; }
@@ -67,6 +68,7 @@ private:
     Batch collecting_;
     bool log_busy_ = false;
     bool keeping_ = false;
+    bool asked_in_vain_ = false;  // For what the tables have once the log is kept.
     bool state_busy_ = false;
     std::uint64_t handed_ = 0;   // Batches given to the log's writer.
     std::uint64_t durable_ = 0;  // ... and known durable.

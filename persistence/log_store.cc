@@ -26,8 +26,8 @@ using paxos::Slot;
 constexpr const char* environment_name = "log";
 constexpr MDB_dbi tables_max = 8;
 constexpr std::size_t cut_batch = 4'096;
-// In one half of the journal. Both together are fewer than paxos::Limits::recent_slots, so that
-// what a peer asks the tables for has settled.
+// Records in one half of the journal: they are kept in memory until they settle, and one
+// transaction moves them.
 constexpr std::size_t unsettled_max = 4'000;
 
 // A slot as MDB_INTEGERKEY wants it: eight bytes in the machine's order.
@@ -153,6 +153,7 @@ struct LogStore::Impl {
     bool is_ordinary(std::span<const paxos::Record> records) const;
     void append(std::span<const paxos::Record> records, std::string_view payload);
     paxos::Ballot settle(std::span<const paxos::Record> more);
+    void raise_chosen_prefix(Slot slot);
 
     // One batch on its way to the tables.
     struct Batch {
@@ -298,9 +299,12 @@ void LogStore::commit(std::span<const paxos::Record> records) {
     }
 }
 
-void LogStore::settle() {
+void LogStore::settle(Slot executed) {
     try {
         impl_->settle({});
+        // Of what the state executed every record was durable before the state was, so all of them
+        // stand in the tables now; the one that says how far they are chosen may come much later.
+        impl_->raise_chosen_prefix(executed);
     } catch (const lmdb::Error& error) {
         end_process(environment_name, error);
     }
@@ -366,9 +370,14 @@ paxos::Ballot LogStore::Impl::settle(std::span<const paxos::Record> more) {
 
     written = batch.marks;
     last = batch.last;
-    const std::uint64_t prefix = batch.marks.chosen_prefix.number;
-    if (prefix > chosen_prefix) chosen_prefix = prefix;
+    raise_chosen_prefix(batch.marks.chosen_prefix);
     return written.promised;
+}
+
+void LogStore::Impl::raise_chosen_prefix(Slot slot) {
+    std::uint64_t known = chosen_prefix;
+    while (known < slot.number && !chosen_prefix.compare_exchange_weak(known, slot.number)) {
+    }
 }
 
 // These do to the table what replay() does to the memory.
@@ -439,8 +448,6 @@ std::optional<paxos::LogEntry> LogStore::Impl::opened(const lmdb::Cursor::Item& 
 }
 
 void LogStore::cut(Slot through) {
-    // What the state holds is chosen, though the record that says so may still wait for a batch.
-    if (through.number > impl_->chosen_prefix) impl_->chosen_prefix = through.number;
     try {
         while (impl_->cut < through.number) impl_->cut_some(through);
     } catch (const lmdb::Error& error) {

@@ -84,10 +84,11 @@ public:
     void commit(std::span<const paxos::Record> records);
     // Moves what stands in the journal to the tables; while it does, commit() goes on. From any
     // thread. Worth doing when wants_to_settle(); commit() does it itself once there is no room.
-    void settle();
+    // What a durable state had `executed` before the call is known to be chosen from then on.
+    void settle(paxos::Slot executed = {});
     bool wants_to_settle() const;
-    // Chosen values from `from` on: consecutive, at most `max_bytes` (one value at least). Of the
-    // latest some thousand, which may not have settled yet, it may give none.
+    // Chosen values from `from` on: consecutive, at most `max_bytes` (one value at least). None of
+    // what has not settled, or is not known to be chosen yet: settle() changes that.
     std::vector<paxos::Value> read_chosen(paxos::Slot from, std::size_t max_bytes) const;
     // Removes the entries up to `through`, which the durable state must hold, some at a time.
     // Durable when it returns.

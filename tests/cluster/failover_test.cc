@@ -188,6 +188,40 @@ TEST(Failover, KeepsEverythingOverARestartOfAllMembers) {
     EXPECT_EQ(lock["holders"][0]["session"], session);
 }
 
+// Values of a megabyte leave the leader's memory at once, and nothing else is written that would
+// make its log tell sooner what of it is chosen.
+TEST(Failover, CatchesUpOnAQuietCluster) {
+    Cluster cluster;
+    cluster.start_all();
+    const std::size_t leader = cluster.leader();
+    const std::size_t late = (leader + 1) % 3;
+    cluster.kill(late);
+    std::atomic<int> written = 0;
+    {
+        std::vector<std::jthread> writers;
+        for (int i = 0; i < 8; ++i) {
+            writers.emplace_back([&, i] {
+                const std::string key = "/v1/config/large/" + std::to_string(i);
+                const Answer answer =
+                    cluster.client(leader).call("PUT", key, std::string(1'000'000, 'v'));
+                written += answer.status == 201 ? 1 : 0;
+            });
+        }
+    }
+    ASSERT_EQ(written, 8);
+
+    cluster.start(late);
+
+    Answer read;
+    EXPECT_TRUE(eventually(
+        [&] {
+            read = cluster.client(late).call("GET", "/v1/config/large/7", "", {}, 1s);
+            return read.status == 200;
+        },
+        10s))
+        << read.body;
+}
+
 TEST(Failover, AnswersARepeatedWriteByItsFirstOutcomeWhenTheMemberDiedInBetween) {
     Cluster cluster;
     cluster.start_all();

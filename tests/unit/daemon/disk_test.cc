@@ -18,6 +18,7 @@ using persistence::StateStore;
 using statemachine::Revision;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
 constexpr std::uint64_t small_map = 64ULL << 20;
 constexpr paxos::MemberId m1{1}, m2{2}, m3{3};
@@ -129,6 +130,24 @@ TEST_F(DiskTest, StartsNoCommitOfTheStateBeforeTheRecordsItRestsOnAreDurable) {
     run_reports_until_idle();
     EXPECT_EQ(applied_on_disk(), 1U);
     EXPECT_EQ(disk_->durable_applied(), 1U);
+}
+
+// The tables do not know yet that they are chosen, and nothing else may come for hours.
+TEST_F(DiskTest, HandsOnWhatTheDurableStateHoldsSoonAfterAPeerAskedInVain) {
+    const auto accepted = [](std::uint64_t slot) {
+        return paxos::AcceptRecord{{slot}, {ballot(1), {"value"}}};
+    };
+    const paxos::LogRead wanted{m2, {1}, {3}};
+    disk_->append({paxos::PromiseRecord{ballot(1)}}, {});
+    run_reports_until_idle();
+    disk_->append({accepted(1), accepted(2), accepted(3)}, {});
+    disk_->commit_state(state_at(2));
+    run_reports_until_idle();
+    EXPECT_THAT(disk_->read(wanted).values, IsEmpty());
+
+    run_reports_until_idle();
+
+    EXPECT_THAT(disk_->read(wanted).values, SizeIs(2)) << "the third may not be chosen at all";
 }
 
 }  // namespace

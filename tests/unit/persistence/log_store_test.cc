@@ -208,6 +208,20 @@ TEST_F(Log, HandsOnWhatTheStateKnowsToBeChosen) {
     EXPECT_THAT(log.read_chosen({1}, 1 << 20), SizeIs(2));
 }
 
+// Which of the accepted values were chosen it may not have been told yet, and on a quiet cluster
+// for hours.
+TEST_F(Log, HandsOnWhatTheStateExecutedOnceItHasSettled) {
+    LogStore log = store();
+    log.commit(std::vector<Record>{PromiseRecord{ballot}});
+    log.commit(std::vector<Record>{accepted(1, "one"), accepted(2, "two"), accepted(3, "three")});
+    log.settle();
+    EXPECT_THAT(log.read_chosen({1}, 1 << 20), IsEmpty());
+
+    log.settle({2});
+
+    EXPECT_THAT(log.read_chosen({1}, 1 << 20), ElementsAre(Value{"one"}, Value{"two"}));
+}
+
 TEST_F(Log, CanBeReadWhileItIsWritten) {
     LogStore log = store();
     log.commit(chosen_slots(100));
