@@ -156,28 +156,38 @@ std::optional<Journal::Found> Journal::batch_at(std::string_view half) const {
     return Found{{*number, std::string(payload)}, in_blocks(*length)};
 }
 
-Result<std::vector<Journal::Batch>, StorageError> Journal::read(std::uint64_t after) const {
-    std::string file(halves * half_bytes, '\0');
-    for (std::size_t at = 0; at < file.size();) {
-        const ssize_t got =
-            ::pread(file_, file.data() + at, file.size() - at, static_cast<off_t>(at));
-        if (got <= 0) fail("read the journal", got < 0 ? errno : EIO);
-        at += static_cast<std::size_t>(got);
-    }
+Result<std::vector<Journal::Batch>, StorageError> Journal::read(std::uint64_t after) {
+    // What a killed process wrote and did not sync can be read, and yet be lost when the machine
+    // stops: it must be durable before the tables say that it has settled.
+    if (::fdatasync(file_) != 0) fail("sync the journal", errno);
+    const std::string file = contents();
 
     // Where nothing readable begins, the next block is looked at: it may be the second copy of what
     // is damaged here, or a batch behind a damaged one.
     std::map<std::uint64_t, Batch> found;
+    std::uint64_t latest = 0;
+    std::size_t half_of_latest = halves - 1;
     for (std::size_t half = 0; half < halves; ++half) {
         std::string_view rest = std::string_view(file).substr(half * half_bytes, half_bytes);
         while (!rest.empty()) {
             auto batch = batch_at(rest);
             rest.remove_prefix(batch ? batch->bytes : block_bytes);
-            if (batch && batch->batch.number > after) {
-                found.emplace(batch->batch.number, std::move(batch->batch));
-            }
+            if (!batch) continue;
+            const std::uint64_t number = batch->batch.number;
+            if (number > latest) half_of_latest = half;
+            latest = std::max(latest, number);
+            if (number > after) found.emplace(number, std::move(batch->batch));
         }
     }
+    if (latest < after) {
+        return StorageError{
+            "the log's journal is blank, was set back or is another member's: batch " +
+            std::to_string(after) +
+            " is not in it: this member can no longer keep its word; remove it and let it join "
+            "anew, empty"};
+    }
+    half_ = half_of_latest;
+    turn();
 
     std::vector<Batch> batches;
     for (auto& [number, batch] : found) {
@@ -191,6 +201,17 @@ Result<std::vector<Journal::Batch>, StorageError> Journal::read(std::uint64_t af
         batches.push_back(std::move(batch));
     }
     return batches;
+}
+
+std::string Journal::contents() const {
+    std::string file(halves * half_bytes, '\0');
+    for (std::size_t at = 0; at < file.size();) {
+        const ssize_t got =
+            ::pread(file_, file.data() + at, file.size() - at, static_cast<off_t>(at));
+        if (got <= 0) fail("read the journal", got < 0 ? errno : EIO);
+        at += static_cast<std::size_t>(got);
+    }
+    return file;
 }
 
 }  // namespace gavel::persistence

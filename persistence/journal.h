@@ -43,10 +43,12 @@ public:
     Journal(Journal&& other) noexcept;
     Journal& operator=(Journal&& other) noexcept;
 
-    // The batches with numbers above `after`, in order. The last one may have been torn by a crash,
-    // was never acknowledged then, and is not among them; one that is missing before others is an
-    // error.
-    Result<std::vector<Batch>, StorageError> read(std::uint64_t after) const;
+    // What a start finds: the batches with numbers above `after`, in order. The last one may have
+    // been torn by a crash, was never acknowledged then, and is not among them; one that is missing
+    // before others is an error, and so is a journal that has neither batch `after` nor a later
+    // one. Turns to the half that does not hold the latest, for which the batches in it must not be
+    // needed any more when the next one is appended.
+    Result<std::vector<Batch>, StorageError> read(std::uint64_t after);
 
     // Whether an empty half could take a batch of that size; whether this one still can.
     static bool can_hold(std::size_t payload_bytes);
@@ -66,6 +68,7 @@ private:
         Batch batch{};
         std::size_t bytes{};  // That it takes, once.
     };
+    std::string contents() const;
     std::optional<Found> batch_at(std::string_view half) const;
 
     int file_;

@@ -61,6 +61,14 @@ Tables open_tables(Transaction& transaction, unsigned flags) {
             .log = transaction.table("log", flags | MDB_INTEGERKEY)};
 }
 
+// Its first batch is empty, and counts as settled: from here on a blank journal is not this one.
+void make_journal(const fs::path& place, const Identity& identity) {
+    Journal::make(place);
+    auto journal = Journal::open(place, owner_of(identity), identity.incarnation);
+    invariant(journal.has_value(), "a journal that was just made can be opened");
+    journal->append(1, "");
+}
+
 void write_new_member(Transaction& transaction, const Identity& identity) {
     const Tables tables = open_tables(transaction, MDB_CREATE);
     write_owner(transaction, tables.meta, identity);
@@ -70,7 +78,7 @@ void write_new_member(Transaction& transaction, const Identity& identity) {
     marks.put_chosen_prefix(transaction, {});
     marks.put_cut(transaction, {});
     marks.put_boot(transaction, 0);
-    marks.put_settled(transaction, 0);
+    marks.put_settled(transaction, 1);
 }
 
 std::string explain_diverged(Slot slot) {
@@ -227,7 +235,7 @@ Result<LogStore, StorageError> LogStore::open(Options options, std::optional<Ide
         Transaction transaction(environment, Transaction::Kind::write);
         if (is_blank(transaction)) {
             if (!fresh) return in(folder, {"no Gavel data is here", true});
-            Journal::make(place);
+            make_journal(place, *fresh);
             write_new_member(transaction, *fresh);
         }
         const Tables tables = open_tables(transaction, 0);
@@ -353,8 +361,9 @@ paxos::Ballot LogStore::Impl::settle(std::span<const paxos::Record> more) {
         through = batches;
         half_full = false;
         // The half turned to holds nothing that is not in the tables: it was left by an earlier
-        // settle(), which has ended.
-        journal.turn();
+        // settle(), which has ended. With nothing to move the journal stays where it is, so that
+        // the last batch that settled is there until one after the next settle() takes its place.
+        if (!moving.empty()) journal.turn();
     }
     if (moving.empty() && more.empty()) return written.promised;
 

@@ -212,21 +212,79 @@ TEST_F(DataDirectory, WithoutItsJournalIsRefused) {
     EXPECT_THAT(refusal(), HasSubstr("must not vote"));
 }
 
-TEST_F(DataDirectory, HasItsPromiseInTheTablesWhateverBecomesOfTheJournal) {
+// Each would pass for one in which everything has settled, and what it does not hold, acknowledged
+// or not, for what never was.
+TEST_F(DataDirectory, WithAJournalThatIsNotItsOwnOrWasSetBackIsRefused) {
+    { const LogStore log = open().value(); }
+    const fs::path journal = data / "log" / "journal";
+    const std::string older = file_bytes(journal);
+    const std::string blank(2 * Journal::half_bytes, '\0');
+    Identity another = sample_identity();
+    another.incarnation += 1;
+    { const LogStore log = LogStore::open({folder.path() / "other", small_map}, another).value(); }
+    const std::string foreign = file_bytes(folder.path() / "other" / "log" / "journal");
+    const auto expect_refused = [&](const std::string& content) {
+        const std::string own = file_bytes(journal);
+        const std::string tables = file_bytes(log_file);
+        write_file(journal, content);
+        EXPECT_THAT(refusal(), AllOf(HasSubstr("journal"), HasSubstr("join anew, empty")));
+        EXPECT_EQ(file_bytes(log_file), tables) << "left as it was";
+        write_file(journal, own);
+    };
+    expect_refused(blank);
+    expect_refused(foreign);
+
     fill();
-    const Ballot higher{.round = promised.round + 1, .member = {3}};
-    {
+    expect_refused(blank);
+    expect_refused(foreign);
+    expect_refused(older);
+
+    EXPECT_EQ(refusal(), "");
+}
+
+// However often, and whether or not anything is written meanwhile.
+TEST_F(DataDirectory, IsOpenedAgainAndAgain) {
+    std::uint64_t slot = 0;
+    for (int round = 0; round < 4; ++round) {
+        for (int i = 0; i < 5; ++i) {
+            const LogStore log = open().value();
+            EXPECT_THAT(log.recover({}).value().log, SizeIs(slot));
+        }
         LogStore log = open().value();
-        log.commit(std::vector<Record>{AcceptRecord{{5}, {higher, {"v"}}}});
-        log.commit(std::vector<Record>{AcceptRecord{{6}, {higher, {"w"}}}});
+        for (int i = 0; i <= round; ++i) {
+            log.commit(std::vector<Record>{AcceptRecord{{++slot}, {accepted, {"v"}}}});
+            if (i % 2 == 1) log.settle();
+        }
     }
-    write_file(data / "log" / "journal", std::string(2 * Journal::half_bytes, '\0'));
+}
 
-    const Durable durable = open().value().recover({}).value();
+// What a crash makes of the batch under way, at any moment of the life of a journal.
+TEST_F(DataDirectory, IsOpenedAfterAnyBatchWasTorn) {
+    const fs::path journal = data / "log" / "journal";
+    std::uint64_t slot = 0;
+    for (int round = 0; round < 12; ++round) {
+        std::string before;
+        {
+            LogStore log = open().value();
+            log.commit(std::vector<Record>{PromiseRecord{promised}});
+            for (int i = 0; i < round % 4; ++i) {
+                log.commit(std::vector<Record>{AcceptRecord{{++slot}, {accepted, {"v"}}}});
+                if (i != round % 3) continue;
+                for (int times = 0; times <= round % 2; ++times) log.settle();
+            }
+            before = file_bytes(journal);
+            log.commit(std::vector<Record>{AcceptRecord{{slot + 1}, {accepted, {"torn"}}}});
+        }
+        std::string torn = file_bytes(journal);
+        for (std::size_t at = 0; at < torn.size(); at += Journal::block_bytes) {
+            if (torn.compare(at, 64, before, at, 64) != 0) torn[at + 20] ^= 1;
+        }
+        ASSERT_NE(torn, file_bytes(journal));
+        write_file(journal, torn);
 
-    EXPECT_EQ(durable.promised, higher);
-    EXPECT_TRUE(durable.log.contains({5})) << "what raised the promise stands beside it";
-    EXPECT_FALSE(durable.log.contains({6})) << "the journal had it";
+        const LogStore log = open().value();
+        ASSERT_THAT(log.recover({}).value().log, SizeIs(slot)) << round;
+    }
 }
 
 TEST_F(DataDirectory, WithADamagedEntryReportsItAndGoesOn) {

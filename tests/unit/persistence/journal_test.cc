@@ -79,8 +79,20 @@ TEST_F(JournalTest, KnowsWhenAHalfIsFull) {
     EXPECT_THAT(journal.read(0).value(), SizeIs(number));
 }
 
+// A start whose first batch is torn must still find the one before.
+TEST_F(JournalTest, GoesOnInTheHalfThatDoesNotHoldTheLatestBatch) {
+    open().append(1, "batch");
+    for (std::uint64_t number = 2; number <= 5; ++number) {
+        Journal journal = open();
+        ASSERT_THAT(journal.read(number - 1).value(), IsEmpty());
+
+        journal.append(number, "batch");
+
+        EXPECT_THAT(open().read(number - 2).value(), SizeIs(2));
+    }
+}
+
 TEST_F(JournalTest, LosesNothingWhenOneCopyIsDamaged) {
-    open().append(1, "first");
     {
         Journal journal = open();
         journal.append(1, "first");
@@ -150,6 +162,20 @@ TEST_F(JournalTest, OfAnotherOwnerHoldsNothingReadable) {
     open().append(1, "first");
 
     EXPECT_THAT(Journal::open(folder.path(), "another", secret)->read(0).value(), IsEmpty());
+}
+
+TEST_F(JournalTest, WithoutTheBatchThatSettledLastIsRefused) {
+    EXPECT_EQ(refusal(0), "");
+    EXPECT_THAT(refusal(1), HasSubstr("batch 1 is not in it"));
+
+    {
+        Journal journal = open();
+        journal.append(1, "first");
+        journal.append(2, "second");
+    }
+    EXPECT_EQ(refusal(1), "");
+    EXPECT_EQ(refusal(2), "");
+    EXPECT_THAT(refusal(3), HasSubstr("batch 3 is not in it"));
 }
 
 TEST_F(JournalTest, ThatIsMissingOrCutOffIsRefused) {
