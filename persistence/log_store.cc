@@ -297,9 +297,8 @@ std::uint64_t LogStore::boot() const { return impl_->written.boot; }
 void LogStore::commit(std::span<const paxos::Record> records) {
     if (records.empty()) return;
     try {
-        if (impl_->is_ordinary(records)) {
-            const std::string payload = packed(records);
-            if (Journal::can_hold(payload.size())) return impl_->append(records, payload);
+        if (impl_->is_ordinary(records) && Journal::can_hold(packed_bytes(records))) {
+            return impl_->append(records, packed(records));
         }
         impl_->promised = impl_->settle(records);
     } catch (const lmdb::Error& error) {

@@ -183,8 +183,23 @@ std::optional<paxos::Record> take_record(Unpacker& fields) {
 
 }  // namespace
 
+std::size_t packed_bytes(std::span<const paxos::Record> records) {
+    constexpr std::size_t head = sizeof(Kind) + number_bytes;
+    std::size_t bytes = 0;
+    for (const auto& record : records) {
+        bytes += head;
+        if (const auto* accept = std::get_if<paxos::AcceptRecord>(&record)) {
+            bytes += 2 * number_bytes + accept->proposal.value.command.size();
+        } else if (const auto* chosen = std::get_if<paxos::ChosenRecord>(&record)) {
+            bytes += number_bytes + chosen->value.command.size();
+        }
+    }
+    return bytes;
+}
+
 std::string packed(std::span<const paxos::Record> records) {
     std::string payload;
+    payload.reserve(packed_bytes(records));
     for (const auto& record : records) std::visit(PackRecord{payload}, record);
     return payload;
 }

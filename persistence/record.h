@@ -40,6 +40,7 @@ std::string owner_of(const Identity& identity);
 std::string packed(std::uint64_t number);
 std::string packed(const Identity& identity);
 std::string packed(std::span<const paxos::Record> records);
+std::size_t packed_bytes(std::span<const paxos::Record> records);
 std::string packed(const Acquaintance& acquaintance);
 std::optional<std::uint64_t> unpacked_number(std::string_view payload);
 std::optional<Acquaintance> unpacked_acquaintance(std::string_view payload);

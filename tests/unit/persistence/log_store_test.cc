@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "base/prng.h"
+#include "persistence/record.h"
 #include "persistence/recovery.h"
 #include "tests/unit/persistence/scratch.h"
 
@@ -131,6 +132,16 @@ Record random_record(Prng& prng) {
                             ChosenRecord{slot, value},
                             PrefixRecord{{slot.number / 4}}};
     return kinds[prng.below(std::size(kinds))];
+}
+
+TEST(PackedRecords, HaveTheSizeThatIsSaidBeforeTheyArePacked) {
+    Prng prng(1);
+    std::vector<Record> records;
+    for (int i = 0; i < 50; ++i) {
+        EXPECT_EQ(packed(records).size(), packed_bytes(records));
+        EXPECT_EQ(unpacked_records(packed(records)), records);
+        records.push_back(random_record(prng));
+    }
 }
 
 // What recover(applied) owes, by the pure functions alone.
