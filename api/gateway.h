@@ -93,7 +93,7 @@ struct Status {
     std::uint64_t log_bytes{};
     std::uint64_t state_bytes{};
     std::uint64_t history_floor{};
-    std::uint64_t messages_dropped{};  // To peers, for want of room in their queues.
+    std::uint64_t messages_dropped{};  // To or from peers, for want of room.
     std::uint64_t elections{};         // Ballots this member tried since it started.
     std::uint64_t commits{};           // Durable transactions of the log since it started.
     std::uint64_t proposals{};         // Commands proposed here since it started.

@@ -71,7 +71,8 @@ void write_member(Samples& samples, const Status& status) {
                 status.commits);
     samples.one("gavel_proposals_total", "counter", "Commands proposed here.", status.proposals);
     samples.one("gavel_reads_total", "counter", "Reads asked for here.", status.reads);
-    samples.one("gavel_peer_messages_dropped_total", "counter", "For want of room in their queue.",
+    samples.one("gavel_peer_messages_dropped_total", "counter",
+                "For want of room in their queue or on the way to the disk.",
                 status.messages_dropped);
 }
 

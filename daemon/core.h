@@ -118,8 +118,9 @@ public:
     void leases(std::uint64_t ticket, std::vector<statemachine::SessionId> sessions,
                 std::uint64_t timeout_ms);
 
-    // Hands leadership to the best informed voter, if this member leads. New commands are refused
-    // from now on.
+    // Hands leadership to the best informed voter, if this member leads.
+    void hand_over();
+    // ... and refuses new commands from now on.
     void begin_shutdown();
 
     // No other input is waiting: everything the inputs since the last turn led to.

@@ -237,6 +237,10 @@ void Core::on(paxos::MemberId, const proto::LeasesAnswer& answer) {
 
 void Core::begin_shutdown() {
     shutting_down_ = true;
+    hand_over();
+}
+
+void Core::hand_over() {
     if (replica_.role() != paxos::Role::leader) return;
     const auto& membership = replica_.membership();
     const auto& epoch = membership.epoch_of(membership.executed().next());

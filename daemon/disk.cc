@@ -12,6 +12,17 @@ constexpr std::uint64_t cut_step = 8'192;  // Entries removed in one transaction
 constexpr std::uint64_t cut_from = 4'096;  // Not worth one for less.
 constexpr std::size_t learn_bytes = 256 * 1024;
 
+// What it holds in memory, about.
+std::size_t bytes_of(const paxos::Record& record) {
+    std::size_t bytes = sizeof(record);
+    if (const auto* accept = std::get_if<paxos::AcceptRecord>(&record)) {
+        bytes += accept->proposal.value.command.size();
+    } else if (const auto* chosen = std::get_if<paxos::ChosenRecord>(&record)) {
+        bytes += chosen->value.command.size();
+    }
+    return bytes;
+}
+
 bool by_key(const statemachine::Row& a, const statemachine::Row& b) { return a.key < b.key; }
 
 }  // namespace
@@ -29,6 +40,10 @@ void Disk::append(std::vector<paxos::Record> records, std::vector<Outgoing> once
         released(std::move(once_durable));
         return;
     }
+    std::size_t bytes = once_durable.size() * sizeof(Outgoing);
+    for (const auto& record : records) bytes += bytes_of(record);
+    collecting_.bytes += bytes;
+    waiting_bytes_ += bytes;
     std::move(records.begin(), records.end(), std::back_inserter(collecting_.records));
     std::move(once_durable.begin(), once_durable.end(),
               std::back_inserter(collecting_.once_durable));
@@ -38,7 +53,9 @@ void Disk::append(std::vector<paxos::Record> records, std::vector<Outgoing> once
 void Disk::start_log() {
     if (log_busy_) return;
     if (collecting_.records.empty()) {
-        if (!collecting_.empty()) released(std::exchange(collecting_, {}).once_durable);
+        if (collecting_.empty()) return;
+        waiting_bytes_ -= collecting_.bytes;
+        released(std::exchange(collecting_, {}).once_durable);
         return;
     }
     log_busy_ = true;
@@ -54,6 +71,7 @@ void Disk::on_log_durable(Batch batch) {
     log_busy_ = false;
     durable_ = handed_;
     ++commits_;
+    waiting_bytes_ -= batch.bytes;
     start_state();
     start_keeping();
     // The next commit begins before the answers to this one are worked off.

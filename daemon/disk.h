@@ -31,6 +31,10 @@ public:
     // with it are durable. Without records, and with nothing under way, that is at once.
     void append(std::vector<paxos::Record> records, std::vector<Outgoing> once_durable);
     std::function<void(std::vector<Outgoing>)> released{};
+    // More waits to become durable than should: the disk stalls or is too slow. What comes is still
+    // taken, as it must be; the caller sees to it that less comes.
+    bool is_overloaded() const { return waiting_bytes_ > waiting_bytes_max; }
+    static constexpr std::size_t waiting_bytes_max = 64U << 20;
 
     // The state: only when state_is_idle().
     bool state_is_idle() const { return !state_busy_ && !held_state_; }
@@ -54,6 +58,7 @@ private:
     struct Batch {
         std::vector<paxos::Record> records{};
         std::vector<Outgoing> once_durable{};
+        std::size_t bytes = 0;
         bool empty() const { return records.empty() && once_durable.empty(); }
     };
 
@@ -66,6 +71,7 @@ private:
     persistence::StateStore state_;
     Post post_;
     Batch collecting_;
+    std::size_t waiting_bytes_ = 0;  // Of what collects and what is being synced.
     bool log_busy_ = false;
     bool keeping_ = false;
     bool asked_in_vain_ = false;  // For what the tables have once the log is kept.

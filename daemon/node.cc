@@ -47,6 +47,13 @@ std::uint64_t random_seed() {
     return std::uint64_t{device()} << 32 | device();
 }
 
+// Values, to be recorded as accepted or as learned: nearly all that goes to a member's log.
+bool brings_records(const proto::PeerMessage& message) {
+    const auto* inner = std::get_if<paxos::Message>(&message);
+    return inner != nullptr && (std::holds_alternative<paxos::Accept>(*inner) ||
+                                std::holds_alternative<paxos::LearnAnswer>(*inner));
+}
+
 const char* to_string(paxos::Role role) {
     switch (role) {
         case paxos::Role::leader:
@@ -181,7 +188,7 @@ public:
         status.durable_applied = disk_.durable_applied();
         status.log_bytes = disk_.log().bytes_used();
         status.state_bytes = disk_.state().bytes_used();
-        status.messages_dropped = peers_->dropped();
+        status.messages_dropped = peers_->dropped() + messages_refused_;
         status.commits = disk_.commits();
         return status;
     }
@@ -215,10 +222,8 @@ private:
             .admit = [this](const proto::Hello& hello) { return admit(hello); },
             .on_connected = [this](paxos::MemberId,
                                    const proto::Hello& hello) { on_connected(hello); },
-            .on_message =
-                [this](paxos::MemberId from, proto::PeerMessage message) {
-                    if (core_) core_->receive(from, std::move(message));
-                },
+            .on_message = [this](paxos::MemberId from,
+                                 proto::PeerMessage message) { receive(from, std::move(message)); },
             .on_read = [this] { schedule_turn(); },
             .on_down = [this](paxos::MemberId member, bool refused) { on_down(member, refused); },
             .on_removed = [this](const std::string& reason) { retire(reason); }};
@@ -247,6 +252,16 @@ private:
         if (const auto reason = others_.admit(hello)) return Peers::Refusal{*reason};
         if (core_) core_->met({hello.member}, hello.incarnation);
         return std::nullopt;
+    }
+
+    void receive(paxos::MemberId from, proto::PeerMessage message) {
+        if (!core_) return;
+        // Any message may be lost, and these are sent again; what was taken could not be.
+        if (disk_.is_overloaded() && brings_records(message)) {
+            ++messages_refused_;
+            return;
+        }
+        core_->receive(from, std::move(message));
     }
 
     // The other one has admitted this member, durably, before it answered.
@@ -320,6 +335,8 @@ private:
         if (stopping_) return;
         if (core_) {
             core_->tick(monotonic_now(), wall_now());
+            // What it proposes itself has to be recorded, too, and the others' votes may suffice.
+            if (disk_.is_overloaded()) core_->hand_over();
             turn();
             hand_state_over(false);
             core_->on_state_durable(disk_.durable_applied());
@@ -527,6 +544,7 @@ private:
     boost::asio::steady_timer timer_;
     std::pair<std::uint64_t, std::uint64_t> followed_epochs_{1, 1};
     bool retired_ = false;
+    std::uint64_t messages_refused_ = 0;  // While the disk could not keep up.
     bool turn_scheduled_ = false;
     bool leaving_ = false;  // Takes no new commands, and makes no core that would.
     bool stopping_ = false;

@@ -461,6 +461,19 @@ TEST(Core, HandsLeadershipOverWhenItShutsDown) {
     EXPECT_NE(cluster.leader(), leader);
 }
 
+TEST(Core, HandsLeadershipOverAndGoesOnServing) {
+    Cluster cluster(3);
+    const auto leader = cluster.leader();
+    cluster.run_for(500);
+
+    cluster.core(leader).hand_over();
+    cluster.settle();
+    cluster.run_for(50);
+
+    EXPECT_NE(cluster.leader(), leader);
+    EXPECT_TRUE(cluster.core(leader).status().ready);
+}
+
 TEST(Core, SaysThatItMustEndWhenAMajorityAgreesOnAnotherState) {
     Cluster cluster(3);
     const auto leader = cluster.leader();

@@ -20,7 +20,7 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-constexpr std::uint64_t small_map = 64ULL << 20;
+constexpr std::uint64_t small_map = 256ULL << 20;
 constexpr paxos::MemberId m1{1}, m2{2}, m3{3};
 
 paxos::Ballot ballot(std::uint64_t round) { return {.round = round, .member = m1}; }
@@ -112,6 +112,27 @@ TEST_F(DiskTest, LetsAMessageWithoutRecordsWaitForThoseBeforeIt) {
     run_reports_until_idle();
     EXPECT_THAT(released_, ElementsAre(m1, m2));
     EXPECT_EQ(promised_then_.back(), ballot(1));
+}
+
+// Nothing that was handed over is refused, so whoever hands over must know when to stop.
+TEST_F(DiskTest, SaysWhenTooMuchWaitsToBecomeDurable) {
+    const auto accept = [&](std::uint64_t slot) {
+        const std::string megabyte(1 << 20, 'v');
+        disk_->append({paxos::AcceptRecord{{slot}, {ballot(1), {megabyte}}}}, {message_to(m2)});
+    };
+    // The core does not hear of the first batch's end, so the others collect behind it.
+    for (std::uint64_t slot = 1; slot <= 60; ++slot) accept(slot);
+    EXPECT_FALSE(disk_->is_overloaded());
+    for (std::uint64_t slot = 61; slot <= 64; ++slot) accept(slot);
+    EXPECT_TRUE(disk_->is_overloaded());
+
+    run_reports_until_idle();
+    EXPECT_FALSE(disk_->is_overloaded());
+    EXPECT_EQ(released_.size(), 64U);
+
+    // And all of it was taken off the account again.
+    for (std::uint64_t slot = 65; slot <= 124; ++slot) accept(slot);
+    EXPECT_FALSE(disk_->is_overloaded());
 }
 
 // Else a restart might find a state that is ahead of the log.
