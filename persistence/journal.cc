@@ -48,6 +48,24 @@ private:
 
 }  // namespace
 
+std::string read_around_damage(std::size_t bytes, const ReadAt& read_at) {
+    std::string content(bytes, '\0');
+    for (std::size_t at = 0; at < bytes;) {
+        const std::size_t end = std::min(
+            bytes, at / Journal::block_bytes * Journal::block_bytes + Journal::block_bytes);
+        const std::ptrdiff_t got = read_at({content.data() + at, end - at}, at);
+        if (got == -EIO) {
+            std::fill(content.data() + at, content.data() + end, '\0');
+            at = end;
+        } else if (got <= 0) {
+            fail("read the journal", got < 0 ? static_cast<int>(-got) : EIO);
+        } else {
+            at += static_cast<std::size_t>(got);
+        }
+    }
+    return content;
+}
+
 void Journal::make(const fs::path& folder) {
     const File file(folder / file_name, O_RDWR | O_CREAT | O_TRUNC);
     if (file.get() < 0) fail("make the journal", errno);
@@ -160,7 +178,11 @@ Result<std::vector<Journal::Batch>, StorageError> Journal::read(std::uint64_t af
     // What a killed process wrote and did not sync can be read, and yet be lost when the machine
     // stops: it must be durable before the tables say that it has settled.
     if (::fdatasync(file_) != 0) fail("sync the journal", errno);
-    const std::string file = contents();
+    const std::string file =
+        read_around_damage(halves * half_bytes, [this](std::span<char> into, std::size_t at) {
+            const ssize_t got = ::pread(file_, into.data(), into.size(), static_cast<off_t>(at));
+            return got < 0 ? -std::ptrdiff_t{errno} : std::ptrdiff_t{got};
+        });
 
     // Where nothing readable begins, the next block is looked at: it may be the second copy of what
     // is damaged here, or a batch behind a damaged one.
@@ -201,17 +223,6 @@ Result<std::vector<Journal::Batch>, StorageError> Journal::read(std::uint64_t af
         batches.push_back(std::move(batch));
     }
     return batches;
-}
-
-std::string Journal::contents() const {
-    std::string file(halves * half_bytes, '\0');
-    for (std::size_t at = 0; at < file.size();) {
-        const ssize_t got =
-            ::pread(file_, file.data() + at, file.size() - at, static_cast<off_t>(at));
-        if (got <= 0) fail("read the journal", got < 0 ? errno : EIO);
-        at += static_cast<std::size_t>(got);
-    }
-    return file;
 }
 
 }  // namespace gavel::persistence

@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +15,13 @@
 #include "persistence/record.h"
 
 namespace gavel::persistence {
+
+// Reads some of a file into `into`, from byte `at` on: how many bytes, 0 at its end, or the
+// system's reason as a negative number.
+using ReadAt = std::function<std::ptrdiff_t(std::span<char> into, std::size_t at)>;
+// The first `bytes` of a file. A block that the disk cannot give is left as zeros, which no sum
+// takes for anything; any other failure is thrown.
+std::string read_around_damage(std::size_t bytes, const ReadAt& read_at);
 
 // Where a batch of the log becomes durable first: a file of fixed size, overwritten in place, so
 // that a batch costs one write and one sync. A commit of LMDB costs two syncs and half a dozen
@@ -68,7 +77,6 @@ private:
         Batch batch{};
         std::size_t bytes{};  // That it takes, once.
     };
-    std::string contents() const;
     std::optional<Found> batch_at(std::string_view half) const;
 
     int file_;

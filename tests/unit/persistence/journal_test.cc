@@ -113,6 +113,53 @@ TEST_F(JournalTest, LosesNothingWhenOneCopyIsDamaged) {
     }
 }
 
+// What stands there twice is of use only if one unreadable place does not hide the other.
+TEST_F(JournalTest, IsReadAroundBlocksThatTheDiskDoesNotGive) {
+    {
+        Journal journal = open();
+        journal.append(1, "first");
+        journal.append(2, "second");
+    }
+    const std::string bytes = file_bytes(file);
+    constexpr std::size_t block = Journal::block_bytes;
+    // Blocks 0 and 3, and with them a copy of either batch, are bad; a read ends where one begins,
+    // and gives less than it might.
+    const auto is_bad = [](std::size_t at) { return at / block == 0 || at / block == 3; };
+    const ReadAt read_at = [&](std::span<char> into, std::size_t at) -> std::ptrdiff_t {
+        if (is_bad(at)) {
+            into.front() = '?';
+            return -EIO;
+        }
+        std::size_t got = 0;
+        for (; got < std::min<std::size_t>(into.size(), 1'000) && !is_bad(at + got); ++got) {
+            into[got] = bytes[at + got];
+        }
+        return static_cast<std::ptrdiff_t>(got);
+    };
+
+    const std::string read = read_around_damage(bytes.size(), read_at);
+
+    std::string expected = bytes;
+    std::fill_n(expected.begin(), block, '\0');
+    std::fill_n(expected.begin() + 3 * block, block, '\0');
+    ASSERT_TRUE(read == expected);
+    write_file(file, read);
+    EXPECT_THAT(open().read(0).value(), ElementsAre(Batch{1, "first"}, Batch{2, "second"}));
+}
+
+TEST_F(JournalTest, IsNotReadAroundAnythingElse) {
+    const auto code_thrown = [](std::ptrdiff_t answer) {
+        try {
+            read_around_damage(10'000, [&](std::span<char>, std::size_t) { return answer; });
+        } catch (const lmdb::Error& error) {
+            return error.code;
+        }
+        return 0;
+    };
+    EXPECT_EQ(code_thrown(-EACCES), EACCES);
+    EXPECT_EQ(code_thrown(0), EIO) << "it ended early";
+}
+
 TEST_F(JournalTest, TakesALastBatchThatWasTornForOneThatNeverWas) {
     {
         Journal journal = open();
