@@ -87,7 +87,7 @@ void Disk::cut(paxos::Slot through) {
 
 // Bounded transactions: the next batch may come to wait for one.
 void Disk::start_keeping() {
-    if (keeping_) return;
+    if (keeping_ || !may_keep_) return;
     const paxos::Slot oldest = log_.oldest();
     const bool cuts = cut_target_ >= oldest + cut_from;
     if (!cuts && !asked_in_vain_ && !log_.wants_to_settle()) return;

@@ -43,6 +43,8 @@ public:
 
     // Entries up to `through` are no longer needed; removed some at a time.
     void cut(paxos::Slot through);
+    // Starts no more keeping of the log, which may have much left to cut: it can be done later.
+    void stop_keeping() { may_keep_ = false; }
 
     // Chosen values for a peer that asks; bounded, on the core thread, from memory-mapped pages.
     // There may be none yet; of what the durable state holds there are some soon.
@@ -73,6 +75,7 @@ private:
     Batch collecting_;
     std::size_t waiting_bytes_ = 0;  // Of what collects and what is being synced.
     bool log_busy_ = false;
+    bool may_keep_ = true;
     bool keeping_ = false;
     bool asked_in_vain_ = false;  // For what the tables have once the log is kept.
     bool state_busy_ = false;

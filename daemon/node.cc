@@ -496,6 +496,7 @@ private:
         leaving_ = true;
         stopping_ = true;
         timer_.cancel();
+        disk_.stop_keeping();
         // What others go on sending would keep the disk busy for ever.
         peers_->stop();
         if (core_) {

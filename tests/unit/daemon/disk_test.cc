@@ -171,5 +171,23 @@ TEST_F(DiskTest, HandsOnWhatTheDurableStateHoldsSoonAfterAPeerAskedInVain) {
     EXPECT_THAT(disk_->read(wanted).values, SizeIs(2)) << "the third may not be chosen at all";
 }
 
+// A backlog of cuts may take longer than a service manager waits.
+TEST_F(DiskTest, CutsNoFurtherOnceItIsToEnd) {
+    constexpr std::uint64_t slots = 40'000;
+    std::vector<paxos::Record> records{paxos::PromiseRecord{ballot(1)}};
+    for (std::uint64_t slot = 1; slot <= slots; ++slot) {
+        records.emplace_back(paxos::AcceptRecord{{slot}, {ballot(1), {"value"}}});
+    }
+    disk_->append(std::move(records), {});
+    run_reports_until_idle();
+
+    disk_->cut({slots});
+    disk_->stop_keeping();
+    run_reports_until_idle();
+
+    EXPECT_GT(disk_->log().oldest(), paxos::Slot{1}) << "what was under way went on";
+    EXPECT_LT(disk_->log().oldest(), paxos::Slot{slots / 2});
+}
+
 }  // namespace
 }  // namespace gavel::daemon
