@@ -20,6 +20,7 @@
 #include "daemon/log.h"
 #include "daemon/peers.h"
 #include "daemon/roster.h"
+#include "persistence/failure.h"
 #include "proto/codec.h"
 
 namespace gavel::daemon {
@@ -28,7 +29,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds tick_interval{10};
 constexpr std::chrono::milliseconds alive_interval{250};
-constexpr int exit_diverged = 70;
 
 paxos::Tick monotonic_now() {
     const auto since =
@@ -404,12 +404,13 @@ private:
     // A state that is not that of the others is not served from, now or later.
     [[noreturn]] void end_diverged(paxos::Slot slot) {
         disk_.log().condemn(slot);
+        persistence::end_soon();  // Though the line may find no reader.
         log::error(
             "the state is not that of the other members: this member ends and must not "
             "start again",
             {{"slot", slot.number}});
         log::stop();
-        std::_Exit(exit_diverged);
+        std::_Exit(persistence::storage_exit_code);
     }
 
     void release(std::vector<Outgoing> messages) {

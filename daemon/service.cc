@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -42,13 +41,10 @@ int refuse(const std::string& what) {
 // The stores are mapped files, so a page that the disk does not give, or that a damaged one takes
 // to lie behind the end of its file, shows itself as SIGBUS, in the middle of anything.
 extern "C" void end_for_want_of_a_page(int) {
-    constexpr std::string_view line =
+    persistence::end_process(
         "gaveld: a page of the data directory cannot be read. Its disk fails, or a file is "
         "damaged: "
-        "remove this member and let it join anew, empty.\n";
-    if (::write(STDERR_FILENO, line.data(), line.size()) < 0)
-        ::_exit(persistence::storage_exit_code);
-    ::_exit(persistence::storage_exit_code);
+        "remove this member and let it join anew, empty.\n");
 }
 
 // As many descriptors as the system allows; fewer clients when that is too little for all.

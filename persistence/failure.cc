@@ -1,14 +1,18 @@
 #include "persistence/failure.h"
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <stdexcept>
 
 #include "persistence/log_store.h"
 
 namespace gavel::persistence {
 namespace {
+
+constexpr unsigned patience_seconds = 2;
 
 std::string_view advice(int code) {
     switch (code) {
@@ -41,11 +45,24 @@ std::string explain(std::string_view environment, const lmdb::Error& error) {
     return line.append(advice(error.code));
 }
 
-void end_process(std::string_view environment, const lmdb::Error& error) {
-    const std::string line = "gaveld: " + explain(environment, error) + ".\n";
+void end_soon() {
+    std::signal(SIGALRM, [](int) { ::_exit(storage_exit_code); });
+    sigset_t alarm_alone;
+    sigemptyset(&alarm_alone);
+    sigaddset(&alarm_alone, SIGALRM);
+    pthread_sigmask(SIG_UNBLOCK, &alarm_alone, nullptr);
+    ::alarm(patience_seconds);
+}
+
+void end_process(std::string_view line) {
+    end_soon();
     // Straight to standard error: the logger may wait for the same disk.
     if (::write(STDERR_FILENO, line.data(), line.size()) < 0) ::_exit(storage_exit_code);
     ::_exit(storage_exit_code);
+}
+
+void end_process(std::string_view environment, const lmdb::Error& error) {
+    end_process("gaveld: " + explain(environment, error) + ".\n");
 }
 
 void throw_exception_from_error(const StorageError& error, const boost::source_location&) {

@@ -9,6 +9,9 @@
 #include <cstdlib>
 #include <thread>
 
+#include "persistence/failure.h"
+#include "tests/unit/persistence/scratch.h"
+
 namespace gavel::daemon::log {
 namespace {
 
@@ -131,6 +134,18 @@ TEST(Log, HoldsUpNobodyWhenItsReaderIsStuck) {
     reader.join();
     close(ends[0]);
     EXPECT_THAT(log, HasSubstr("log lines were dropped lines="));
+}
+
+TEST(Log, DoesNotHoldUpAProcessThatMustEnd) {
+    const auto end_unheard = [] {
+        persistence::block_stderr();
+        start(Format::text, Level::info);
+        info("the last line");
+        persistence::end_soon();
+        stop();
+    };
+
+    EXPECT_EXIT(end_unheard(), testing::ExitedWithCode(persistence::storage_exit_code), "");
 }
 
 TEST(LogFormat, IsTheJournalsOwnWhenStderrIsTheJournal) {

@@ -396,6 +396,15 @@ TEST_F(Storage, EndsTheProcessWhenACommitFails) {
     EXPECT_THAT(open().value().recover({}).value().log, IsEmpty());
 }
 
+TEST_F(Storage, EndsTheProcessThoughNobodyReadsWhatItSays) {
+    const auto fail_unheard = [] {
+        block_stderr();
+        end_process("log", {"commit", EIO});
+    };
+
+    EXPECT_EXIT(fail_unheard(), ExitedWithCode(storage_exit_code), "");
+}
+
 TEST_F(Storage, OfTheStateEndsTheProcessToo) {
     const auto fill_up = [this] {
         StateStore state = StateStore::open({data, sample_identity(), 1 << 20}).value();

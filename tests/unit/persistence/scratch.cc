@@ -1,5 +1,9 @@
 #include "tests/unit/persistence/scratch.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -30,6 +34,15 @@ Identity sample_identity() {
             .initial_cluster = "n1=h1:7500,n2=h2:7500,n3=h3:7500",
             .peer_address = "h2:7500",
             .contacts = "1=h1:7500,3=h3:7500"};
+}
+
+void block_stderr() {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_NONBLOCK) != 0) throw std::runtime_error("no pipe");
+    while (::write(ends[1], "x", 1) == 1) {
+    }
+    ::fcntl(ends[1], F_SETFL, 0);
+    ::dup2(ends[1], STDERR_FILENO);
 }
 
 std::string file_bytes(const fs::path& file) {

@@ -25,6 +25,9 @@ private:
 
 Identity sample_identity();
 
+// From now on standard error is a pipe that is full, and that nobody reads.
+void block_stderr();
+
 // Flips a bit of the last byte of each place in the file where `bytes` stand (LMDB leaves old pages
 // behind, so there may be several), if `which` says so of the four bytes before. How many it was.
 std::size_t flip(const std::filesystem::path& file, std::string_view bytes,
