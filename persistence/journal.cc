@@ -18,7 +18,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* file_name = "journal";
-constexpr std::size_t number_bytes = 8;
 // Number, length of the payload, sum.
 constexpr std::size_t header_bytes = 2 * number_bytes + Seal::bytes;
 constexpr std::size_t halves = 2;
@@ -43,7 +42,7 @@ public:
     int release() { return std::exchange(file_, -1); }
 
 private:
-    int file_;
+    int file_ = -1;
 };
 
 }  // namespace
@@ -134,9 +133,10 @@ bool Journal::has_room(std::size_t payload_bytes) const {
 
 void Journal::append(std::uint64_t number, std::string_view payload) {
     invariant(has_room(payload.size()), "a batch is written where there is room for it");
-    buffer_ = packed(number) + packed(payload.size());
-    const std::uint32_t sum = seal_.sum(buffer_, payload);
-    for (std::size_t i = 0; i < Seal::bytes; ++i) buffer_ += static_cast<char>(sum >> (8 * i));
+    const std::string key = packed(number) + packed(payload.size());
+    buffer_.clear();
+    buffer_ += key;
+    append_number(buffer_, seal_.sum(key, payload), Seal::bytes);
     buffer_ += payload;
     buffer_.resize(in_blocks(payload.size()));
 
@@ -165,10 +165,7 @@ std::optional<Journal::Found> Journal::batch_at(std::string_view half) const {
     if (!number || !length || *number == 0 || *length > half.size() - header_bytes) {
         return std::nullopt;
     }
-    std::uint32_t sum = 0;
-    for (std::size_t i = 0; i < Seal::bytes; ++i) {
-        sum |= std::uint32_t{static_cast<unsigned char>(half[2 * number_bytes + i])} << (8 * i);
-    }
+    const std::uint64_t sum = number_at_front(half.substr(key.size()), Seal::bytes);
     const std::string_view payload = half.substr(header_bytes, *length);
     if (sum != seal_.sum(key, payload)) return std::nullopt;
     return Found{{*number, std::string(payload)}, in_blocks(*length)};

@@ -79,11 +79,11 @@ private:
     };
     std::optional<Found> batch_at(std::string_view half) const;
 
-    int file_;
+    int file_ = -1;
     Seal seal_;
     std::size_t half_ = 0;
     std::size_t used_ = 0;
-    std::string buffer_{};  // Kept for its room.
+    std::string buffer_{};  // Of append(), kept for its room.
 };
 
 }  // namespace gavel::persistence

@@ -1,19 +1,13 @@
 #include "persistence/record.h"
 
-#include <cstring>
+#include <algorithm>
 
 #include "base/crc32c.h"
 
 namespace gavel::persistence {
 namespace {
 
-constexpr std::size_t number_bytes = 8;
-
-void append(std::string& onto, std::uint64_t number) {
-    for (std::size_t i = 0; i < number_bytes; ++i) {
-        onto += static_cast<char>(number >> (8 * i));
-    }
-}
+void append(std::string& onto, std::uint64_t number) { append_number(onto, number); }
 
 void append(std::string& onto, std::string_view text) {
     append(onto, text.size());
@@ -30,10 +24,7 @@ public:
             ok_ = false;
             return 0;
         }
-        std::uint64_t number = 0;
-        for (std::size_t i = 0; i < number_bytes; ++i) {
-            number |= std::uint64_t{static_cast<unsigned char>(rest_[i])} << (8 * i);
-        }
+        const std::uint64_t number = number_at_front(rest_);
         rest_.remove_prefix(number_bytes);
         return number;
     }
@@ -69,6 +60,18 @@ private:
 
 }  // namespace
 
+void append_number(std::string& onto, std::uint64_t number, std::size_t bytes) {
+    for (std::size_t i = 0; i < bytes; ++i) onto += static_cast<char>(number >> (8 * i));
+}
+
+std::uint64_t number_at_front(std::string_view from, std::size_t bytes) {
+    std::uint64_t number = 0;
+    for (std::size_t i = 0; i < bytes; ++i) {
+        number |= std::uint64_t{static_cast<unsigned char>(from[i])} << (8 * i);
+    }
+    return number;
+}
+
 Seal::Seal(std::string_view owner, std::string_view table) {
     std::string prefix;
     append(prefix, owner);
@@ -83,18 +86,16 @@ std::uint32_t Seal::sum(std::string_view key, std::string_view payload) const {
 
 void Seal::put(lmdb::Transaction& transaction, MDB_dbi table, std::string_view key,
                std::string_view payload, unsigned flags) const {
-    const std::uint32_t crc = sum(key, payload);
+    std::string crc;
+    append_number(crc, sum(key, payload), bytes);
     char* room = transaction.put(table, key, bytes + payload.size(), flags);
-    for (std::size_t i = 0; i < bytes; ++i) *room++ = static_cast<char>(crc >> (8 * i));
-    if (!payload.empty()) std::memcpy(room, payload.data(), payload.size());
+    room = std::copy(crc.begin(), crc.end(), room);
+    std::copy(payload.begin(), payload.end(), room);
 }
 
 std::optional<std::string_view> Seal::open(std::string_view key, std::string_view stored) const {
     if (stored.size() < bytes) return std::nullopt;
-    std::uint32_t crc = 0;
-    for (std::size_t i = 0; i < bytes; ++i) {
-        crc |= std::uint32_t{static_cast<unsigned char>(stored[i])} << (8 * i);
-    }
+    const std::uint64_t crc = number_at_front(stored, bytes);
     stored.remove_prefix(bytes);
     if (crc != sum(key, stored)) return std::nullopt;
     return stored;

@@ -36,7 +36,13 @@ private:
 // Who a record belongs to, as its sum covers it.
 std::string owner_of(const Identity& identity);
 
-// Numbers of eight bytes, least significant first, and text after its length.
+// How numbers stand in records: least significant byte first, eight bytes unless it is a sum.
+inline constexpr std::size_t number_bytes = 8;
+void append_number(std::string& onto, std::uint64_t number, std::size_t bytes = number_bytes);
+// Of the first `bytes`, which must be there.
+std::uint64_t number_at_front(std::string_view from, std::size_t bytes = number_bytes);
+
+// Fields one after the other: numbers, and text after its length.
 std::string packed(std::uint64_t number);
 std::string packed(const Identity& identity);
 std::string packed(std::span<const paxos::Record> records);
