@@ -200,7 +200,7 @@ struct LogStore::Impl {
     paxos::Ballot promised;  // As the tables have it. Of the thread that commits.
     std::mutex adding;       // Guards the next three, and the journal. Taken after `settling`.
     std::vector<paxos::Record> unsettled;
-    std::uint64_t batches;  // The number of the last one.
+    std::uint64_t batches = 0;  // The number of the last one.
     std::atomic<bool> half_full{};
     // For readers on other threads. Of the prefix recover() may know more than the record says.
     std::atomic<std::uint64_t> chosen_prefix;
@@ -520,7 +520,7 @@ void LogStore::retire(Slot slot) {
 
 // Reading.
 
-Result<paxos::Durable, StorageError> LogStore::recover(Slot applied) const {
+Result<paxos::Durable, StorageError> LogStore::recover(Slot applied) {
     try {
         impl_->settle({});
         const Transaction transaction(impl_->environment, Transaction::Kind::read);

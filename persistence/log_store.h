@@ -77,7 +77,8 @@ public:
     std::uint64_t boot() const;
     // The protocol's memory, put together with the state's durable slot as recover() in recovery.h
     // says; of the entries only those above `applied` are read. Verifies every record it reads.
-    Result<paxos::Durable, StorageError> recover(paxos::Slot applied) const;
+    // Settles first.
+    Result<paxos::Durable, StorageError> recover(paxos::Slot applied);
 
     // Durable together. Returns when the records are on the disk, or not at all. Most batches
     // become durable in the journal, and reach the tables by a later settle().

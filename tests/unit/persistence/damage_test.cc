@@ -62,7 +62,7 @@ protected:
 };
 
 TEST_F(DataDirectory, IsItsOwnersAlone) {
-    const LogStore log = open().value();
+    LogStore log = open().value();
 
     const auto permissions = [](const fs::path& path) { return fs::status(path).permissions(); };
     EXPECT_EQ(permissions(data), fs::perms::owner_all);
@@ -215,13 +215,13 @@ TEST_F(DataDirectory, WithoutItsJournalIsRefused) {
 // Each would pass for one in which everything has settled, and what it does not hold, acknowledged
 // or not, for what never was.
 TEST_F(DataDirectory, WithAJournalThatIsNotItsOwnOrWasSetBackIsRefused) {
-    { const LogStore log = open().value(); }
+    { LogStore log = open().value(); }
     const fs::path journal = data / "log" / "journal";
     const std::string older = file_bytes(journal);
     const std::string blank(2 * Journal::half_bytes, '\0');
     Identity another = sample_identity();
     another.incarnation += 1;
-    { const LogStore log = LogStore::open({folder.path() / "other", small_map}, another).value(); }
+    { LogStore log = LogStore::open({folder.path() / "other", small_map}, another).value(); }
     const std::string foreign = file_bytes(folder.path() / "other" / "log" / "journal");
     const auto expect_refused = [&](const std::string& content) {
         const std::string own = file_bytes(journal);
@@ -247,7 +247,7 @@ TEST_F(DataDirectory, IsOpenedAgainAndAgain) {
     std::uint64_t slot = 0;
     for (int round = 0; round < 4; ++round) {
         for (int i = 0; i < 5; ++i) {
-            const LogStore log = open().value();
+            LogStore log = open().value();
             EXPECT_THAT(log.recover({}).value().log, SizeIs(slot));
         }
         LogStore log = open().value();
@@ -282,7 +282,7 @@ TEST_F(DataDirectory, IsOpenedAfterAnyBatchWasTorn) {
         ASSERT_NE(torn, file_bytes(journal));
         write_file(journal, torn);
 
-        const LogStore log = open().value();
+        LogStore log = open().value();
         ASSERT_THAT(log.recover({}).value().log, SizeIs(slot)) << round;
     }
 }
@@ -374,7 +374,7 @@ TEST_F(Storage, EndsTheProcessWhenItsMapIsFull) {
                 "^gaveld: storage of the log failed to .*MDB_MAP_FULL.*larger one\\.\n$");
 
     // What was committed before is all there, and a larger map lets it go on.
-    const LogStore log = LogStore::open({data, small_map}, std::nullopt).value();
+    LogStore log = LogStore::open({data, small_map}, std::nullopt).value();
     const Durable durable = log.recover({}).value();
     EXPECT_GT(durable.log.size(), 10U);
     EXPECT_EQ(durable.log.rbegin()->first.number, durable.log.size()) << "without a gap";

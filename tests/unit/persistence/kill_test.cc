@@ -137,7 +137,7 @@ TEST(KilledWriter, LosesNothingThatItAcknowledgedAndNothingInHalves) {
             writer.close();
         }
 
-        const Stores stores = Stores::open(folder.path());
+        Stores stores = Stores::open(folder.path());
         std::uint64_t modified = 0;
         const auto globals = stores.state.load([&](const statemachine::Row& row) {
             EXPECT_EQ(row.key.key, "batch");

@@ -59,7 +59,7 @@ void expect_equal(const Durable& a, const Durable& b) {
 using Log = LogStoreTest;
 
 TEST_F(Log, OfANewMemberRemembersWhoItIsAndNothingElse) {
-    const LogStore log = store();
+    LogStore log = store();
 
     EXPECT_EQ(log.identity(), sample_identity());
     EXPECT_EQ(log.boot(), 1U);
@@ -69,7 +69,7 @@ TEST_F(Log, OfANewMemberRemembersWhoItIsAndNothingElse) {
 }
 
 TEST_F(Log, RemembersWhoItIsWithoutBeingTold) {
-    { const LogStore log = store(); }
+    { LogStore log = store(); }
 
     EXPECT_EQ(store(std::nullopt).identity(), sample_identity());
 }
@@ -267,7 +267,7 @@ TEST_F(Log, IsCutInPiecesAndForGood) {
         EXPECT_THAT(log.read_chosen({slots - 5}, 100), IsEmpty());
         EXPECT_THAT(log.read_chosen({slots - 4}, 1 << 20), SizeIs(5));
     }
-    const LogStore log = store();
+    LogStore log = store();
     EXPECT_EQ(log.oldest(), Slot{slots - 4});
     EXPECT_EQ(log.recover({slots}).value().cut, Slot{slots - 5});
 }
@@ -279,7 +279,7 @@ TEST_F(Log, FindsInTheJournalWhatHasNotSettled) {
         log.commit(std::vector<Record>{accepted(1, "first"), accepted(2, "")});
         log.commit(std::vector<Record>{ChosenRecord{{3}, {"learned"}}, PrefixRecord{{3}}});
     }
-    const LogStore log = store();
+    LogStore log = store();
     const Durable durable = log.recover({}).value();
 
     EXPECT_EQ(durable.chosen_prefix, Slot{3});
