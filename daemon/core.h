@@ -56,7 +56,7 @@ struct Turn {
     std::vector<paxos::LogRead> log_reads{};
     // This member was removed, and nobody needs it any more: it may end.
     bool retired{};
-    std::vector<paxos::RoleReport> roles{};  // For the journal.
+    std::vector<paxos::RoleReport> roles{};  // For the diary.
     // A majority agrees on another state at that slot: nothing of this turn may be spent, and the
     // member must end.
     std::optional<paxos::Slot> diverged{};

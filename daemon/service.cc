@@ -43,8 +43,7 @@ int refuse(const std::string& what) {
 extern "C" void end_for_want_of_a_page(int) {
     persistence::end_process(
         "gaveld: a page of the data directory cannot be read. Its disk fails, or a file is "
-        "damaged: "
-        "remove this member and let it join anew, empty.\n");
+        "damaged: remove this member and let it join anew, empty.\n");
 }
 
 // As many descriptors as the system allows; fewer clients when that is too little for all.

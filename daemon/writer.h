@@ -7,8 +7,9 @@
 
 namespace gavel::daemon {
 
-// A thread that does one job at a time for the core: the log and the state have one each. The core
-// gives it the next job when it has heard of the end of the last one, so nothing queues up here.
+// A thread that does one job at a time for the core: the log has two, one that commits and one that
+// keeps it, and the state has one. The core gives it the next job when it has heard of the end of
+// the last one, so nothing queues up here.
 class Writer {
 public:
     using Job = std::function<void()>;
