@@ -242,6 +242,36 @@ TEST_F(DataDirectory, WithAJournalThatIsNotItsOwnOrWasSetBackIsRefused) {
     EXPECT_EQ(refusal(), "");
 }
 
+// The tables as they were before the last settling, and the journal as it was at its end: so they
+// stand when the machine stops in the middle of it, while commits go on.
+TEST_F(DataDirectory, KeepsWhatBothHalvesOfTheJournalHeldWhenSettlingWasCutShort) {
+    const auto commit = [](LogStore& log, std::uint64_t slot) {
+        log.commit(std::vector<Record>{AcceptRecord{{slot}, {accepted, {"v"}}}});
+    };
+    std::uint64_t slot = 0;
+    for (int round = 0; round < 5; ++round) {
+        std::string tables;
+        {
+            LogStore log = open().value();
+            log.commit(std::vector<Record>{PromiseRecord{promised}});
+            for (int i = 0; i < round; ++i) commit(log, ++slot);
+            if (round % 2 == 1) log.settle();
+            for (int i = 0; i < 3; ++i) commit(log, ++slot);
+            tables = file_bytes(log_file);
+            log.settle();
+            for (int i = 0; i < 1 + round; ++i) commit(log, ++slot);
+        }
+        write_file(log_file, tables);
+
+        for (int times = 0; times < 2; ++times) {
+            LogStore log = open().value();
+            const Durable durable = log.recover({}).value();
+            ASSERT_THAT(durable.log, SizeIs(slot)) << round;
+            EXPECT_THAT(durable.faulty, IsEmpty());
+        }
+    }
+}
+
 // However often, and whether or not anything is written meanwhile.
 TEST_F(DataDirectory, IsOpenedAgainAndAgain) {
     std::uint64_t slot = 0;

@@ -7,9 +7,11 @@
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <string>
+#include <thread>
 
 #include "persistence/state_store.h"
 #include "tests/unit/persistence/scratch.h"
@@ -64,10 +66,16 @@ void write_until_killed(const std::filesystem::path& folder) {
                                               .value()
                                               .value_or(statemachine::Globals{})
                                               .applied});
-    for (std::uint64_t batch = done->chosen_prefix.number / batch_slots;; ++batch) {
+    // Meanwhile the log is kept, so that often enough both halves of its journal are in use.
+    std::atomic<bool> ended{false};
+    std::thread keeper([&] {
+        while (!ended) stores.log.settle();
+    });
+    for (std::uint64_t batch = done->chosen_prefix.number / batch_slots; !ended; ++batch) {
         commit_batch(stores, batch);
-        if (::write(acknowledgements, &batch, sizeof(batch)) != sizeof(batch)) return;
+        ended = ::write(acknowledgements, &batch, sizeof(batch)) != sizeof(batch);
     }
+    keeper.join();
 }
 
 class Writer {
