@@ -1,5 +1,6 @@
 #include "persistence/failure.h"
 
+#include <lmdb.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -38,7 +39,7 @@ std::string_view advice(int code) {
 
 }  // namespace
 
-std::string explain(std::string_view environment, const lmdb::Error& error) {
+std::string explain(std::string_view environment, const DiskError& error) {
     std::string line("storage of the ");
     line.append(environment).append(" failed to ").append(error.operation).append(": ");
     line.append(mdb_strerror(error.code)).append(". ");
@@ -61,7 +62,7 @@ void end_process(std::string_view line) {
     ::_exit(storage_exit_code);
 }
 
-void end_process(std::string_view environment, const lmdb::Error& error) {
+void end_process(std::string_view environment, const DiskError& error) {
     end_process("gaveld: " + explain(environment, error) + ".\n");
 }
 

@@ -27,7 +27,7 @@ std::size_t in_blocks(std::size_t payload_bytes) {
     return (bytes + Journal::block_bytes - 1) / Journal::block_bytes * Journal::block_bytes;
 }
 
-[[noreturn]] void fail(const char* operation, int code) { throw lmdb::Error{operation, code}; }
+[[noreturn]] void fail(const char* operation, int code) { throw DiskError{operation, code}; }
 
 // What is not closed yet when something is thrown.
 class File {

@@ -31,7 +31,7 @@ std::string read_around_damage(std::size_t bytes, const ReadAt& read_at);
 // a block of its own, so that no later write touches it, and stands there twice, so that one
 // damaged place does not lose it. docs/storage.md has the format.
 //
-// Not thread-safe. Failures of the disk are thrown as lmdb::Error, for the store's doors to catch.
+// Not thread-safe. Failures of the disk are thrown as DiskError, for the store's doors to catch.
 class Journal {
 public:
     static constexpr std::size_t block_bytes = 4'096;

@@ -9,17 +9,13 @@
 #include <string_view>
 #include <utility>
 
-// LMDB behind RAII, as far as this room needs it. A failed call is an Error, thrown; the stores
-// catch it at their doors, and no other room sees one.
+#include "persistence/failure.h"
+
+// LMDB behind RAII, as far as this room needs it. A failed call is a DiskError, thrown.
 namespace gavel::persistence::lmdb {
 
-struct Error {
-    const char* operation;
-    int code;
-};
-
 inline void check(int code, const char* operation) {
-    if (code != MDB_SUCCESS) throw Error{operation, code};
+    if (code != MDB_SUCCESS) throw DiskError{operation, code};
 }
 
 // One map on the disk. Default flags: a commit that returns is on the disk. MDB_NOTLS lets a read

@@ -275,7 +275,7 @@ Result<LogStore, StorageError> LogStore::open(Options options, std::optional<Ide
         impl->batches = unsettled->batches;
         impl->settle(unsettled->records);
         return LogStore(std::move(impl));
-    } catch (const lmdb::Error& error) {
+    } catch (const DiskError& error) {
         if (error.code == MDB_NOTFOUND || error.code == MDB_INVALID ||
             error.code == MDB_INCOMPATIBLE) {
             return in(folder, {"not a Gavel data directory: its log is not one of ours"});
@@ -301,7 +301,7 @@ void LogStore::commit(std::span<const paxos::Record> records) {
             return impl_->append(records, packed(records));
         }
         impl_->promised = impl_->settle(records);
-    } catch (const lmdb::Error& error) {
+    } catch (const DiskError& error) {
         end_process(environment_name, error);
     }
 }
@@ -312,7 +312,7 @@ void LogStore::settle(Slot executed) {
         // Of what the state executed every record was durable before the state was, so all of them
         // stand in the tables now; the one that says how far they are chosen may come much later.
         impl_->raise_chosen_prefix(executed);
-    } catch (const lmdb::Error& error) {
+    } catch (const DiskError& error) {
         end_process(environment_name, error);
     }
 }
@@ -458,7 +458,7 @@ std::optional<paxos::LogEntry> LogStore::Impl::opened(const lmdb::Cursor::Item& 
 void LogStore::cut(Slot through) {
     try {
         while (impl_->cut < through.number) impl_->cut_some(through);
-    } catch (const lmdb::Error& error) {
+    } catch (const DiskError& error) {
         end_process(environment_name, error);
     }
 }
@@ -493,7 +493,7 @@ void LogStore::remember(std::uint16_t member, const Acquaintance& acquaintance) 
         Transaction transaction(impl_->environment, Transaction::Kind::write);
         impl_->marks.put_acquaintance(transaction, member, acquaintance);
         transaction.commit();
-    } catch (const lmdb::Error& error) {
+    } catch (const DiskError& error) {
         end_process(environment_name, error);
     }
 }
@@ -503,7 +503,7 @@ void LogStore::condemn(Slot slot) {
         Transaction transaction(impl_->environment, Transaction::Kind::write);
         impl_->marks.put_diverged(transaction, slot);
         transaction.commit();
-    } catch (const lmdb::Error& error) {
+    } catch (const DiskError& error) {
         end_process(environment_name, error);
     }
 }
@@ -513,7 +513,7 @@ void LogStore::retire(Slot slot) {
         Transaction transaction(impl_->environment, Transaction::Kind::write);
         impl_->marks.put_retired(transaction, slot);
         transaction.commit();
-    } catch (const lmdb::Error& error) {
+    } catch (const DiskError& error) {
         end_process(environment_name, error);
     }
 }
@@ -553,7 +553,7 @@ Result<paxos::Durable, StorageError> LogStore::recover(Slot applied) {
         impl_->chosen_prefix = recovered.chosen_prefix.number;
         impl_->cut = recovered.cut.number;
         return recovered;
-    } catch (const lmdb::Error& error) {
+    } catch (const DiskError& error) {
         return StorageError{explain(environment_name, error)};
     }
 }
@@ -588,7 +588,7 @@ std::vector<paxos::Value> LogStore::read_chosen(Slot from, std::size_t max_bytes
             values.push_back(std::move(entry->proposal.value));
             expected = expected.next();
         }
-    } catch (const lmdb::Error& error) {
+    } catch (const DiskError& error) {
         end_process(environment_name, error);
     }
     return values;
@@ -600,9 +600,9 @@ std::map<std::uint16_t, Acquaintance> LogStore::acquaintances() const {
     try {
         const Transaction transaction(impl_->environment, Transaction::Kind::read);
         auto known = impl_->marks.acquaintances(transaction);
-        if (!known) throw lmdb::Error{"read whom it knows", MDB_CORRUPTED};
+        if (!known) throw DiskError{"read whom it knows", MDB_CORRUPTED};
         return std::move(*known);
-    } catch (const lmdb::Error& error) {
+    } catch (const DiskError& error) {
         end_process(environment_name, error);
     }
 }
@@ -613,7 +613,7 @@ std::uint64_t LogStore::bytes_used() const {
         return transaction.bytes_of(impl_->tables.meta) +
                transaction.bytes_of(impl_->tables.promise) +
                transaction.bytes_of(impl_->tables.log);
-    } catch (const lmdb::Error& error) {
+    } catch (const DiskError& error) {
         end_process(environment_name, error);
     }
 }

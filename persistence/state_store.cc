@@ -93,7 +93,7 @@ Result<StateStore, StorageError> StateStore::open(Options options) {
         transaction.commit();
         if (auto error = sync_folder(place)) return *error;
         return StateStore(std::make_unique<Impl>(std::move(environment), tables, options.owner));
-    } catch (const lmdb::Error& error) {
+    } catch (const DiskError& error) {
         if (error.code == MDB_NOTFOUND || error.code == MDB_INVALID ||
             error.code == MDB_INCOMPATIBLE) {
             return in(place, {"not a Gavel state: its tables are not ours"});
@@ -113,7 +113,7 @@ void StateStore::commit(std::span<const Row> rows, const Globals& globals) {
         impl_->write(transaction, rows);
         impl_->meta_seal.put(transaction, impl_->tables.meta, globals_key, proto::encode(globals));
         transaction.commit();
-    } catch (const lmdb::Error& error) {
+    } catch (const DiskError& error) {
         end_process(environment_name, error);
     }
 }
@@ -157,7 +157,7 @@ Result<std::optional<Globals>, StorageError> StateStore::load(
             if (error) return *error;
         }
         return globals;
-    } catch (const lmdb::Error& error) {
+    } catch (const DiskError& error) {
         return StorageError{explain(environment_name, error)};
     }
 }
@@ -202,7 +202,7 @@ std::uint64_t StateStore::bytes_used() const {
         std::uint64_t bytes = transaction.bytes_of(impl_->tables.meta);
         for (const MDB_dbi table : impl_->tables.rows) bytes += transaction.bytes_of(table);
         return bytes;
-    } catch (const lmdb::Error& error) {
+    } catch (const DiskError& error) {
         end_process(environment_name, error);
     }
 }

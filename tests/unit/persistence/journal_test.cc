@@ -151,7 +151,7 @@ TEST_F(JournalTest, IsNotReadAroundAnythingElse) {
     const auto code_thrown = [](std::ptrdiff_t answer) {
         try {
             read_around_damage(10'000, [&](std::span<char>, std::size_t) { return answer; });
-        } catch (const lmdb::Error& error) {
+        } catch (const DiskError& error) {
             return error.code;
         }
         return 0;
