@@ -1,0 +1,255 @@
+#include "persistence/log_tables.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "base/invariant.h"
+#include "persistence/owner.h"
+#include "proto/codec.h"
+
+namespace gavel::persistence {
+namespace {
+
+using lmdb::Transaction;
+using paxos::Slot;
+
+constexpr std::size_t cut_batch = 4'096;
+
+// A slot as MDB_INTEGERKEY wants it: eight bytes in the machine's order.
+class SlotKey {
+public:
+    explicit SlotKey(Slot slot) : number_(slot.number) {}
+    std::string_view view() const {
+        return {reinterpret_cast<const char*>(&number_), sizeof(number_)};  // NOLINT
+    }
+
+private:
+    std::uint64_t number_;
+};
+
+Slot slot_of(std::string_view key) {
+    Slot slot;
+    invariant(key.size() == sizeof(slot.number), "keys of the log are slots");
+    std::memcpy(&slot.number, key.data(), sizeof(slot.number));
+    return slot;
+}
+
+}  // namespace
+
+LogTables::Handles LogTables::Handles::open(Transaction& transaction, unsigned flags) {
+    return {.meta = transaction.table("meta", flags),
+            .promise = transaction.table("promise", flags),
+            .log = transaction.table("log", flags | MDB_INTEGERKEY)};
+}
+
+MarkTable LogTables::Handles::marks(const Identity& owner) const {
+    return {meta, promise, owner_of(owner)};
+}
+
+void LogTables::make(Transaction& transaction, const Identity& owner, std::uint64_t settled) {
+    const Handles tables = Handles::open(transaction, MDB_CREATE);
+    write_owner(transaction, tables.meta, owner);
+    const MarkTable marks = tables.marks(owner);
+    marks.put_promised(transaction, {});
+    marks.put_attempted(transaction, {});
+    marks.put_chosen_prefix(transaction, {});
+    marks.put_cut(transaction, {});
+    marks.put_boot(transaction, 0);
+    marks.put_settled(transaction, settled);
+}
+
+LogTables::LogTables(lmdb::Environment environment, Handles tables, const Identity& owner,
+                     const Marks& found)
+    : environment_(std::move(environment)),
+      tables_(tables),
+      log_seal_(owner_of(owner), "log"),
+      mark_table_(tables.marks(owner)),
+      written_(found) {
+    const Transaction transaction(environment_, Transaction::Kind::read);
+    if (const auto item = lmdb::Cursor(transaction, tables_.log).last()) last_ = slot_of(item->key);
+}
+
+// Writing.
+
+void LogTables::write(std::initializer_list<std::span<const paxos::Record>> runs,
+                      std::uint64_t settled) {
+    Batch batch{Transaction(environment_, Transaction::Kind::write), written_, last_};
+    batch.marks.settled = settled;
+    for (const auto records : runs) {
+        for (const auto& record : records) {
+            std::visit([&](const auto& alternative) { write(alternative, batch); }, record);
+        }
+    }
+    write_marks(batch);
+    batch.transaction.commit();
+    written_ = batch.marks;
+    last_ = batch.last;
+}
+
+// These do to the table what replay() does to the memory.
+
+void LogTables::write(const paxos::PromiseRecord& record, Batch& batch) const {
+    batch.marks.promised = std::max(batch.marks.promised, record.ballot);
+}
+
+void LogTables::write(const paxos::AttemptRecord& record, Batch& batch) const {
+    batch.marks.attempted = std::max(batch.marks.attempted, record.ballot);
+}
+
+void LogTables::write(const paxos::AcceptRecord& record, Batch& batch) const {
+    batch.marks.promised = std::max(batch.marks.promised, record.proposal.ballot);
+    if (record.slot <= written_.cut) return;  // It was cut before it settled.
+    const auto before = entry(batch, record.slot);
+    put(batch, record.slot, {record.proposal, before && before->chosen});
+}
+
+void LogTables::write(const paxos::ChosenRecord& record, Batch& batch) const {
+    if (record.slot <= written_.cut) return;
+    const auto before = entry(batch, record.slot);
+    const auto ballot = before ? before->proposal.ballot : paxos::Ballot{};
+    put(batch, record.slot, {{ballot, record.value}, true});
+}
+
+void LogTables::write(const paxos::PrefixRecord& record, Batch& batch) const {
+    batch.marks.chosen_prefix = std::max(batch.marks.chosen_prefix, record.slot);
+}
+
+// Once for a batch, and only what it changed.
+void LogTables::write_marks(Batch& batch) const {
+    if (batch.marks.promised != written_.promised) {
+        mark_table_.put_promised(batch.transaction, batch.marks.promised);
+    }
+    if (batch.marks.attempted != written_.attempted) {
+        mark_table_.put_attempted(batch.transaction, batch.marks.attempted);
+    }
+    if (batch.marks.chosen_prefix != written_.chosen_prefix) {
+        mark_table_.put_chosen_prefix(batch.transaction, batch.marks.chosen_prefix);
+    }
+    if (batch.marks.settled != written_.settled) {
+        mark_table_.put_settled(batch.transaction, batch.marks.settled);
+    }
+}
+
+std::optional<paxos::LogEntry> LogTables::entry(const Batch& batch, Slot slot) const {
+    if (slot > batch.last) return std::nullopt;
+    const SlotKey key(slot);
+    const auto stored = batch.transaction.find(tables_.log, key.view());
+    return stored ? opened({key.view(), *stored}) : std::nullopt;
+}
+
+// Accepts arrive out of order; those that do not are appended, which fills the pages.
+void LogTables::put(Batch& batch, Slot slot, const paxos::LogEntry& entry) const {
+    const bool beyond = slot > batch.last;
+    log_seal_.put(batch.transaction, tables_.log, SlotKey(slot).view(), proto::encode(entry),
+                  beyond ? MDB_APPEND : 0);
+    if (beyond) batch.last = slot;
+}
+
+std::optional<paxos::LogEntry> LogTables::opened(const lmdb::Cursor::Item& item) const {
+    const auto payload = log_seal_.open(item.key, item.value);
+    if (!payload) return std::nullopt;
+    auto entry = proto::decode_log_entry(*payload);
+    if (!entry) return std::nullopt;
+    return std::move(*entry);
+}
+
+Slot LogTables::cut_some(Slot through) {
+    Transaction transaction(environment_, Transaction::Kind::write);
+    Slot reached = through;
+    {
+        lmdb::Cursor cursor(transaction, tables_.log);
+        std::size_t removed = 0;
+        for (auto item = cursor.first(); item; item = cursor.first()) {
+            const Slot slot = slot_of(item->key);
+            if (slot > through) break;
+            if (removed == cut_batch) {
+                reached = {slot.number - 1};
+                break;
+            }
+            cursor.erase();
+            ++removed;
+        }
+    }
+    mark_table_.put_cut(transaction, reached);
+    transaction.commit();
+    written_.cut = reached;
+    return reached;
+}
+
+void LogTables::change(const std::function<void(Transaction&, const MarkTable&)>& put) {
+    Transaction transaction(environment_, Transaction::Kind::write);
+    put(transaction, mark_table_);
+    transaction.commit();
+}
+
+// Reading.
+
+Result<paxos::Durable, StorageError> LogTables::read_above(Slot applied) const {
+    const Transaction transaction(environment_, Transaction::Kind::read);
+    const auto marks = mark_table_.read(transaction);
+    if (!marks) return marks.error();
+    paxos::Durable log{.promised = marks->promised,
+                       .attempted = marks->attempted,
+                       .chosen_prefix = marks->chosen_prefix,
+                       .cut = marks->cut};
+    lmdb::Cursor cursor(transaction, tables_.log);
+    for (auto item = cursor.seek(SlotKey(applied.next()).view()); item; item = cursor.next()) {
+        const Slot slot = slot_of(item->key);
+        if (auto entry = opened(*item)) {
+            log.log.emplace_hint(log.log.end(), slot, std::move(*entry));
+        } else {
+            log.faulty.insert(slot);
+        }
+    }
+    if (const Slot hole = hole_below(transaction, applied, marks->cut); hole > Slot{}) {
+        log.faulty.insert(hole);
+    }
+    return log;
+}
+
+// The last slot in (from, applied] that the table lacks; 0: none. The state went past it without
+// the log, so whoever asks for it must be told that it is gone.
+Slot LogTables::hole_below(const Transaction& transaction, Slot applied, Slot from) const {
+    lmdb::Cursor cursor(transaction, tables_.log);
+    auto item = cursor.seek(SlotKey(applied.next()).view()) ? cursor.previous() : cursor.last();
+    for (Slot slot = applied; slot > from; slot = {slot.number - 1}) {
+        if (!item || slot_of(item->key) != slot) return slot;
+        item = cursor.previous();
+    }
+    return {};
+}
+
+std::vector<paxos::Value> LogTables::read_chosen(Slot from, std::size_t max_bytes,
+                                                 Slot prefix) const {
+    std::vector<paxos::Value> values;
+    const Transaction transaction(environment_, Transaction::Kind::read);
+    lmdb::Cursor cursor(transaction, tables_.log);
+    std::size_t bytes = 0;
+    Slot expected = from;
+    for (auto item = cursor.seek(SlotKey(from).view()); item; item = cursor.next()) {
+        if (slot_of(item->key) != expected) break;
+        auto entry = opened(*item);
+        if (!entry || !(entry->chosen || expected <= prefix)) break;
+        bytes += entry->proposal.value.command.size();
+        if (!values.empty() && bytes > max_bytes) break;
+        values.push_back(std::move(entry->proposal.value));
+        expected = expected.next();
+    }
+    return values;
+}
+
+std::map<std::uint16_t, Acquaintance> LogTables::acquaintances() const {
+    const Transaction transaction(environment_, Transaction::Kind::read);
+    auto known = mark_table_.acquaintances(transaction);
+    if (!known) throw DiskError{"read whom it knows", MDB_CORRUPTED};
+    return std::move(*known);
+}
+
+std::uint64_t LogTables::bytes_used() const {
+    const Transaction transaction(environment_, Transaction::Kind::read);
+    return transaction.bytes_of(tables_.meta) + transaction.bytes_of(tables_.promise) +
+           transaction.bytes_of(tables_.log);
+}
+
+}  // namespace gavel::persistence
