@@ -94,7 +94,7 @@ std::vector<std::string> Cluster::arguments(std::size_t member) const {
             "--data-dir=" + (folder_ / self.name).string(),
             "--listen=127.0.0.1:" + std::to_string(self.port),
             "--peer-listen=127.0.0.1:" + std::to_string(self.peer_port),
-            "--initial-cluster=" + initial_cluster_};
+            self.cluster.empty() ? "--initial-cluster=" + initial_cluster_ : self.cluster};
 }
 
 void Cluster::start(std::size_t member) {
@@ -104,6 +104,20 @@ void Cluster::start(std::size_t member) {
 
 void Cluster::start_all() {
     for (std::size_t i = 0; i < size(); ++i) start(i);
+}
+
+std::size_t Cluster::join(std::size_t through, const std::string& as) {
+    Member newcomer;
+    newcomer.name = "n" + std::to_string(size() + 1);
+    newcomer.port = free_port();
+    newcomer.peer_port = free_port();
+    newcomer.cluster = "--join=http://127.0.0.1:" + std::to_string(port(through));
+    members_.push_back(std::move(newcomer));
+    const std::size_t index = size() - 1;
+    auto command = arguments(index);
+    command.push_back("--join-as=" + as);
+    members_[index].process = Process(command, (folder_ / members_[index].name).string() + ".log");
+    return index;
 }
 
 std::string Cluster::log(std::size_t member) const {

@@ -56,6 +56,8 @@ public:
     std::size_t size() const { return members_.size(); }
     void start(std::size_t member);
     void start_all();
+    // One more member, with an empty directory, that joins through another; gives its index.
+    std::size_t join(std::size_t through, const std::string& as = "voter");
     void kill(std::size_t member) { members_.at(member).process.kill(); }
     void signal(std::size_t member, int number) { members_.at(member).process.signal(number); }
     int wait(std::size_t member, std::chrono::milliseconds patience) {
@@ -80,6 +82,7 @@ private:
         std::string name{};
         int port = 0;
         int peer_port = 0;
+        std::string cluster{};  // The option that says which cluster it is of.
         Process process{};
     };
 

@@ -1,0 +1,170 @@
+// Members join, leave and are replaced, as real processes.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "tests/cluster/cluster.h"
+
+namespace gavel::test {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+class ClusterMembers : public testing::Test {
+protected:
+    void SetUp() override {
+        cluster.start_all();
+        cluster.leader();
+    }
+
+    // What a member says of the members: number to role.
+    std::map<int, std::string> roles(std::size_t at) {
+        std::map<int, std::string> roles;
+        const json members = cluster.client(at).call("GET", "/v1/members").json();
+        if (!members.is_object()) return roles;
+        for (const auto& member : members.value("members", json::array())) {
+            roles[member.value("member_id", 0)] = member.value("role", "");
+        }
+        return roles;
+    }
+    bool eventually_has(std::size_t at, const std::map<int, std::string>& wanted) {
+        return eventually([&] { return roles(at) == wanted; });
+    }
+    // Repeated while the plan is refused for what is only not known yet.
+    Answer change(std::size_t at, const std::string& method, const std::string& target,
+                  const std::string& body = "") {
+        Answer answer;
+        eventually([&] {
+            answer = cluster.client(at).call(method, target, body,
+                                             {{"Content-Type", "application/json"}});
+            return answer.ok() || !answer.json().value("retryable", false);
+        });
+        return answer;
+    }
+    bool put(std::size_t at, const std::string& key) {
+        return cluster.client(at).call("PUT", "/v1/config/" + key, "value of " + key).ok();
+    }
+    bool eventually_gets(std::size_t at, const std::string& key) {
+        return eventually([&] {
+            return cluster.client(at).call("GET", "/v1/config/" + key).body == "value of " + key;
+        });
+    }
+
+    Cluster cluster{3};
+};
+
+TEST_F(ClusterMembers, JoinThroughAnyMemberAndVoteOnceTheyHaveCaughtUp) {
+    for (int i = 0; i < 50; ++i) ASSERT_TRUE(put(0, "k" + std::to_string(i)));
+
+    const std::size_t fourth = cluster.join(cluster.follower());
+
+    EXPECT_TRUE(eventually_has(0, {{1, "voter"}, {2, "voter"}, {3, "voter"}, {4, "voter"}}));
+    EXPECT_TRUE(eventually_gets(fourth, "k49"));
+    EXPECT_TRUE(put(fourth, "after"));
+}
+
+TEST_F(ClusterMembers, KeepTheirNumberOverAStartThatWasCutShort) {
+    const std::size_t fourth = cluster.join(0, "learner");
+    cluster.kill(fourth);
+    cluster.start(fourth);
+
+    EXPECT_TRUE(eventually_has(0, {{1, "voter"}, {2, "voter"}, {3, "voter"}, {4, "learner"}}))
+        << "one newcomer, whenever it was killed";
+    ASSERT_TRUE(put(0, "k"));
+    EXPECT_TRUE(eventually_gets(fourth, "k"));
+}
+
+TEST_F(ClusterMembers, EndWhenTheyAreRemovedAndDoNotComeBack) {
+    const std::size_t stays = cluster.leader();
+    const std::size_t gone = cluster.follower();
+
+    const auto answer = change(stays, "DELETE", "/v1/members/" + std::to_string(gone + 1));
+    ASSERT_EQ(answer.status, 200) << answer.body;
+
+    EXPECT_EQ(cluster.wait(gone, 20s), 0) << "it ends by itself";
+    EXPECT_THAT(cluster.log(gone), HasSubstr("removed"));
+    cluster.start(gone);
+    EXPECT_EQ(cluster.wait(gone, 20s), 1) << "and a start explains";
+    EXPECT_THAT(cluster.log(gone), HasSubstr("cannot come back"));
+    EXPECT_TRUE(put(stays, "after"));
+}
+
+TEST_F(ClusterMembers, LoseTheirLeaderToARemovalWithoutAPause) {
+    const std::size_t gone = cluster.leader();
+    const std::size_t stays = (gone + 1) % 3;
+
+    const auto answer = change(stays, "DELETE", "/v1/members/" + std::to_string(gone + 1));
+    ASSERT_EQ(answer.status, 200) << answer.body;
+
+    EXPECT_TRUE(eventually([&] { return put(stays, "after"); }));
+    EXPECT_EQ(cluster.wait(gone, 20s), 0);
+    EXPECT_TRUE(put(stays, "later"));
+}
+
+// A dead member is removed with as little ceremony as a live one.
+TEST_F(ClusterMembers, AreRemovedWhenTheyAreDead) {
+    const std::size_t dead = cluster.follower();
+    const std::size_t stays = cluster.leader();
+    cluster.kill(dead);
+
+    const auto answer = change(stays, "DELETE", "/v1/members/" + std::to_string(dead + 1));
+
+    EXPECT_EQ(answer.status, 200) << answer.body;
+    EXPECT_TRUE(put(stays, "after"));
+    // Back from the dead it is told, and does no harm.
+    cluster.start(dead);
+    EXPECT_EQ(cluster.wait(dead, 20s), 0);
+    EXPECT_TRUE(put(stays, "later"));
+}
+
+TEST_F(ClusterMembers, AreReplacedAllAtOnceUnderLoad) {
+    std::atomic<bool> stop{false};
+    std::atomic<int> written{0};
+    std::vector<std::size_t> fresh;
+    for (int i = 0; i < 3; ++i) fresh.push_back(cluster.join(0, "learner"));
+    ASSERT_TRUE(eventually([&] { return roles(0).size() == 6; }));
+    for (const std::size_t one : fresh) ASSERT_TRUE(eventually([&] { return put(one, "warm"); }));
+    std::thread load([&] {
+        // The newcomers hand what they are asked to the leader, whoever that is.
+        for (int i = 0; !stop; ++i) {
+            if (put(fresh[static_cast<std::size_t>(i) % 3], "load/" + std::to_string(i))) {
+                written = i;
+            }
+        }
+    });
+
+    const auto answer = change(fresh[0], "PUT", "/v1/members", R"({"voters":[4,5,6]})");
+    EXPECT_EQ(answer.status, 200) << answer.body;
+    for (std::size_t old = 0; old < 3; ++old) EXPECT_EQ(cluster.wait(old, 20s), 0) << old;
+    const int before = written;
+    EXPECT_TRUE(eventually([&] { return written > before + 20; })) << "writes go on";
+    stop = true;
+    load.join();
+
+    for (const std::size_t one : fresh) {
+        EXPECT_TRUE(eventually_gets(one, "load/" + std::to_string(written)));
+    }
+    EXPECT_TRUE(eventually_has(fresh[1], {{4, "voter"}, {5, "voter"}, {6, "voter"}}));
+}
+
+TEST_F(ClusterMembers, AreNotTakenFromAnotherDirectory) {
+    // Which directory each has is recorded soon after the first start.
+    const std::size_t lost = cluster.follower();
+    ASSERT_TRUE(put(cluster.leader(), "k"));
+    cluster.kill(lost);
+    std::filesystem::remove_all(cluster.folder() / ("n" + std::to_string(lost + 1)));
+
+    cluster.start(lost);
+
+    EXPECT_TRUE(
+        eventually([&] { return cluster.log(lost).find("data directory") != std::string::npos; }));
+    EXPECT_NE(cluster.client(lost).call("GET", "/readyz").status, 200);
+    EXPECT_TRUE(put(cluster.leader({lost}), "after"));
+}
+
+}  // namespace
+}  // namespace gavel::test
