@@ -332,10 +332,13 @@ proto::MemberReport Core::own_report() const {
 void Core::on(MemberId from, proto::MemberReport report) {
     hashes_.note(from, report.hashes);
     check_for_divergence();
+    const auto before = reports_.find(from);
+    const bool lately = before != reports_.end() && now_ - before->second.at < report_every_ms / 2;
     reports_[from] = {std::move(report), now_};
-    // One that was removed waits to hear that it is needed no more; nobody tells it by himself.
+    // One that was removed waits to hear that it is needed no more; nobody tells it by himself. Now
+    // and then, for two that both were removed would answer each other without end.
     const auto everyone = replica_.membership().everyone();
-    if (!std::ranges::binary_search(everyone, from)) send(from, own_report());
+    if (!lately && !std::ranges::binary_search(everyone, from)) send(from, own_report());
 }
 
 void Core::check_for_divergence() {

@@ -552,6 +552,24 @@ TEST(Core, LetsAMemberThatWasRemovedGoWhenTheOthersHaveWhatItHas) {
     }
 }
 
+TEST(Core, AnswersTheReportsOfOneWhoIsNoMemberNowAndThenOnly) {
+    Core core({.self = {1}, .boot = 1, .seed = 1},
+              statemachine::Machine({}, 8, {{.id = 1, .name = "n1"}, {.id = 2, .name = "n2"}}),
+              paxos::Durable{}, {1'000}, 1'700'000'000'000);
+    core.end_turn();
+    const auto answers = [&core](std::uint16_t from) {
+        core.receive({from}, proto::MemberReport{.applied = 7});
+        return std::ranges::count_if(core.end_turn().at_once, [&](const Outgoing& outgoing) {
+            return outgoing.to.number == from &&
+                   std::holds_alternative<proto::MemberReport>(outgoing.message);
+        });
+    };
+
+    EXPECT_EQ(answers(9), 1) << "it waits to be let go";
+    EXPECT_EQ(answers(9), 0) << "two of them would never end";
+    EXPECT_EQ(answers(2), 0) << "a member is told by and by";
+}
+
 TEST(Core, ServesOnWhenAllMembersAreReplacedAtOnce) {
     Cluster cluster(3);
     const auto leader = cluster.leader();
