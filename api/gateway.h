@@ -98,6 +98,10 @@ struct Status {
     std::uint64_t commits{};           // Durable transactions of the log since it started.
     std::uint64_t proposals{};         // Commands proposed here since it started.
     std::uint64_t reads{};
+    std::uint64_t snapshots_sent{};  // Of the state, whole, to members that lack too much.
+    std::uint64_t snapshots_installed{};
+    std::uint64_t snapshot_bytes_sent{};
+    std::uint64_t snapshot_bytes_received{};
     std::vector<std::string> alarms{};
     std::vector<statemachine::Epoch> epochs{};  // Of the window: the first governs, others will.
     std::string initial_cluster{};              // As the cluster was made: name=host:port,…
@@ -126,7 +130,8 @@ public:
 
     // From now on every change, in order, each revision whole, exactly once, is handed to `sink`
     // on the core thread, for as long as the returned object lives. A query that runs at applied
-    // slot A is followed by exactly the changes above A.
+    // slot A is followed by exactly the changes above A. Null: the state went on without changes
+    // that anybody could be told of; what comes next does not follow what was seen.
     using Changes = std::shared_ptr<const std::vector<statemachine::Ptr<statemachine::Change>>>;
     virtual std::shared_ptr<void> subscribe(std::function<void(Changes)> sink) = 0;
 

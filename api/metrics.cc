@@ -71,6 +71,14 @@ void write_member(Samples& samples, const Status& status) {
                 status.commits);
     samples.one("gavel_proposals_total", "counter", "Commands proposed here.", status.proposals);
     samples.one("gavel_reads_total", "counter", "Reads asked for here.", status.reads);
+    samples.one("gavel_snapshots_sent_total", "counter", "Of the state, whole, to other members.",
+                status.snapshots_sent);
+    samples.one("gavel_snapshots_installed_total", "counter", "Of other members' state.",
+                status.snapshots_installed);
+    samples.one("gavel_snapshot_bytes_sent_total", "counter", "Of rows in snapshots.",
+                status.snapshot_bytes_sent);
+    samples.one("gavel_snapshot_bytes_received_total", "counter", "Of rows in snapshots.",
+                status.snapshot_bytes_received);
     samples.one("gavel_peer_messages_dropped_total", "counter",
                 "For want of room in their queue or on the way to the disk.",
                 status.messages_dropped);

@@ -119,6 +119,10 @@ void Worker::post_changes(const Gateway::Changes& changes) {
 // Once something is left out, the rest must be as well: those who watch see no gap, they are cut
 // before it. Who starts to watch behind the next fence has the changes up to there by its query.
 void Worker::gather(Mail& mail, const Gateway::Changes& changes) {
+    if (changes == nullptr) {
+        mail.cut = true;
+        return;
+    }
     for (const auto& change : *changes) {
         const auto bytes = statemachine::footprint(*change);
         mail.cut = mail.cut || change_bytes_ + bytes > shared_->options.change_bytes_max;

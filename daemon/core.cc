@@ -62,10 +62,12 @@ Core::Core(Config config, statemachine::Machine machine, const paxos::Durable& d
       machine_(std::move(machine)),
       replica_(replica_config(config_), restored_for(machine_, durable), now),
       now_(now),
+      started_at_(now),
       wall_(wall),
       last_question_(config_.boot << 40),
       durable_applied_(machine_.applied()),
-      hashes_(config_.self) {
+      hashes_(config_.self),
+      sink_(machine_.limits(), machine_.globals().alpha) {
     // "An origin never has numbers outstanding W or more apart" (docs/paxos.md, exactly once).
     config_.limits.submissions =
         std::min(config_.limits.submissions, machine_.limits().request_window - 1);
@@ -85,7 +87,7 @@ void Core::spend(paxos::Effects effects) {
     std::move(effects.log_reads.begin(), effects.log_reads.end(),
               std::back_inserter(turn_.log_reads));
     if (effects.snapshot_wanted) {
-        behind_ = {*effects.snapshot_wanted, replica_.chosen_prefix()};
+        ask_for_snapshot(sink_.want(*effects.snapshot_wanted, replica_.chosen_prefix(), now_));
     }
     if (effects.role) on_role(*effects.role);
     for (const auto& chosen : effects.chosen) execute(chosen);
@@ -100,6 +102,7 @@ void Core::tick(Tick now, statemachine::TimeMs wall) {
     expire_requests();
     resend();
     report_to_others();
+    go_on_fetching();
 }
 
 void Core::receive(MemberId from, proto::PeerMessage message) {
@@ -123,6 +126,7 @@ Turn Core::end_turn() {
     pump();
     step(paxos::Flush{});
     serve_ready_reads();
+    drop_a_snapshot_of_no_use();
     turn_.retired = is_dismissed(config_.self.number);
     return std::exchange(turn_, {});
 }
@@ -302,16 +306,6 @@ StateBatch Core::take_state_batch() {
     return batch;
 }
 
-Slot Core::cut_point(std::uint64_t keep) const {
-    Revision cut = durable_applied_ > keep ? durable_applied_ - keep : 0;
-    for (const MemberId member : replica_.membership().everyone()) {
-        if (member == config_.self) continue;
-        const auto report = reports_.find(member);
-        cut = std::min(cut, report == reports_.end() ? 0 : report->second.report.durable);
-    }
-    return {cut};
-}
-
 void Core::report_to_others() {
     if (now_ - reported_at_ < report_every_ms) return;
     reported_at_ = now_;
@@ -350,8 +344,8 @@ void Core::check_for_divergence() {
 
 std::vector<std::string> Core::alarms() const {
     std::vector<std::string> alarms;
-    if (behind_ && behind_->prefix == replica_.chosen_prefix()) {
-        alarms.push_back("behind the log of member " + std::to_string(behind_->whom.number));
+    if (const auto source = sink_.source()) {
+        alarms.push_back("fetching a snapshot from member " + std::to_string(source->number));
     }
     for (const auto& [member, slot] : hashes_.differing()) {
         alarms.push_back("the state differs from that of member " + std::to_string(member.number) +

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -15,6 +16,7 @@
 #include "base/hash.h"
 #include "daemon/hash_book.h"
 #include "daemon/lease_book.h"
+#include "daemon/snapshot_sink.h"
 #include "paxos/replica.h"
 #include "proto/peer_message.h"
 #include "statemachine/machine.h"
@@ -54,6 +56,10 @@ struct Turn {
     std::vector<statemachine::Ptr<statemachine::Change>> changes{};
     std::vector<Answer> answers{};
     std::vector<paxos::LogRead> log_reads{};
+    std::map<paxos::MemberId, proto::SnapshotAsk> snapshot_asks{};
+    // The verified state of another member, ahead of this one's. Once the rest of the turn is
+    // spent this core has ended: the member begins anew from that state, durably, with a new boot.
+    std::unique_ptr<statemachine::Machine> snapshot{};
     // This member was removed, and nobody needs it any more: it may end.
     bool retired{};
     std::vector<paxos::RoleReport> roles{};  // For the diary.
@@ -133,9 +139,10 @@ public:
     // The state as of that slot is on the disk now.
     void on_state_durable(statemachine::Revision applied) { durable_applied_ = applied; }
 
-    // The log may be cut up to here, when so many entries are to be kept: never beyond what is in
-    // the durable state of every member, or one that lost its latest commits could not catch up.
-    paxos::Slot cut_point(std::uint64_t keep) const;
+    // The log may be cut up to here, when so many entries are to be kept behind the durable state:
+    // more of them for members that were heard from lately, and for those who are handed a snapshot
+    // of slot `served`, but not without end. Whoever needs what was cut fetches a snapshot.
+    paxos::Slot cut_point(std::uint64_t keep, std::optional<paxos::Slot> served) const;
 
     // That member was removed, and nobody needs it any more: a majority of those who follow have on
     // their disks what the set that it was in held.
@@ -143,6 +150,7 @@ public:
 
     const statemachine::Machine& machine() const { return machine_; }
     const paxos::Replica& replica() const { return replica_; }
+    const SnapshotSink& snapshot_sink() const { return sink_; }
     bool serves() const { return leader_started_ || bool(replica_.leader()); }
     api::Status status() const;
     void check_invariants() const;
@@ -211,6 +219,8 @@ private:
     void on(paxos::MemberId from, proto::LeasesAsk ask);
     void on(paxos::MemberId from, const proto::LeasesAnswer& answer);
     void on(paxos::MemberId from, proto::MemberReport report);
+    void on(paxos::MemberId from, proto::SnapshotAsk ask);
+    void on(paxos::MemberId from, proto::SnapshotChunk chunk);
 
     void send(paxos::MemberId to, proto::PeerMessage message);
     void dispatch(Pending& pending);
@@ -231,6 +241,9 @@ private:
     void serve_ready_reads();
     void report_to_others();
     proto::MemberReport own_report() const;
+    void ask_for_snapshot(std::optional<SnapshotSink::Question> question);
+    void go_on_fetching();
+    void drop_a_snapshot_of_no_use();
     void check_for_divergence();
     std::vector<std::string> alarms() const;
     std::uint64_t next_read_id() { return ++last_read_; }
@@ -239,14 +252,10 @@ private:
     statemachine::Machine machine_;
     paxos::Replica replica_;
     paxos::Tick now_;
+    const paxos::Tick started_at_;
     statemachine::TimeMs wall_;
     Turn turn_;
     bool shutting_down_ = false;
-    struct Behind {
-        paxos::MemberId whom{};
-        paxos::Slot prefix{};  // As long as it stays there.
-    };
-    std::optional<Behind> behind_;
 
     // Own clients.
     std::uint64_t last_number_ = 0;
@@ -288,6 +297,7 @@ private:
     std::map<paxos::MemberId, std::uint64_t> incarnations_;
     paxos::Tick reported_at_{};
     HashBook hashes_;
+    SnapshotSink sink_;
     std::uint64_t proposals_ = 0;
     std::uint64_t reads_served_ = 0;
 };

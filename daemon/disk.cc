@@ -5,6 +5,10 @@
 #include <memory>
 #include <utility>
 
+#include "base/invariant.h"
+#include "daemon/log.h"
+#include "proto/codec.h"
+
 namespace gavel::daemon {
 namespace {
 
@@ -22,6 +26,30 @@ std::size_t bytes_of(const paxos::Record& record) {
     }
     return bytes;
 }
+
+// Reads from a transaction of its own.
+class StateSnapshot final : public SnapshotReader {
+public:
+    explicit StateSnapshot(std::unique_ptr<persistence::StateReader> reader)
+        : reader_(std::move(reader)) {}
+
+    std::uint64_t applied() const override { return reader_->globals().applied; }
+
+    std::optional<proto::SnapshotChunk> read(const statemachine::RowKey& after) override {
+        auto piece = reader_->read(after, proto::snapshot_chunk_bytes);
+        if (!piece) {
+            log::error("the state cannot be handed on", {{"reason", piece.error().what}});
+            return std::nullopt;
+        }
+        proto::SnapshotChunk chunk{
+            .applied = applied(), .after = after, .rows = std::move(piece->rows), .globals = {}};
+        if (piece->last) chunk.globals = proto::encode(reader_->globals());
+        return chunk;
+    }
+
+private:
+    std::unique_ptr<persistence::StateReader> reader_;
+};
 
 bool by_key(const statemachine::Row& a, const statemachine::Row& b) { return a.key < b.key; }
 
@@ -138,6 +166,39 @@ paxos::LearnAnswer Disk::read(const paxos::LogRead& wanted) {
         start_keeping();
     }
     return answer;
+}
+
+std::unique_ptr<SnapshotReader> Disk::snapshot() const {
+    auto reader = state_.snapshot();
+    if (!reader) log::error("the state cannot be handed on", {{"reason", reader.error().what}});
+    if (!reader || *reader == nullptr) return nullptr;
+    return std::make_unique<StateSnapshot>(std::move(*reader));
+}
+
+void Disk::run_aside(std::function<void()> job, std::function<void()> done) {
+    aside_.start([this, job = std::move(job), done = std::move(done)]() mutable {
+        job();
+        post_(std::move(done));
+    });
+}
+
+void Disk::install(const statemachine::Machine& snapshot, std::function<void(Fresh)> done) {
+    invariant(idle(), "a snapshot is installed when nothing else is written");
+    state_busy_ = true;
+    state_writer_.start([this, &snapshot, done = std::move(done)] {
+        const paxos::Slot applied{snapshot.applied()};
+        state_.replace(snapshot.rows(), snapshot.globals());
+        log_.settle();
+        log_.cut(applied);
+        auto fresh = std::make_shared<Fresh>();
+        fresh->boot = log_.next_boot();
+        fresh->durable = log_.recover(applied);
+        post_([this, applied, fresh, done] {
+            state_busy_ = false;
+            durable_applied_ = applied.number;
+            done(std::move(*fresh));
+        });
+    });
 }
 
 }  // namespace gavel::daemon

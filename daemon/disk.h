@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "daemon/core.h"
+#include "daemon/snapshot_source.h"
 #include "daemon/writer.h"
 #include "persistence/log_store.h"
 #include "persistence/state_store.h"
@@ -17,7 +19,7 @@ namespace gavel::daemon {
 // when it is durable. Meanwhile a third thread keeps the log: moves what stands in its journal to
 // the tables, and cuts what is no longer needed. The state follows in the background: a batch of it
 // is started only once every record handed over before it is durable, and the log is cut only
-// behind the durable state.
+// behind the durable state. A fourth reads the state for members that fetch a snapshot.
 //
 // Every call and callback is on the core thread, but for the writers' own jobs.
 class Disk {
@@ -49,6 +51,21 @@ public:
     // Chosen values for a peer that asks; bounded, on the core thread, from memory-mapped pages.
     // There may be none yet; of what the durable state holds there are some soon.
     paxos::LearnAnswer read(const paxos::LogRead& wanted);
+
+    // The state as it is on the disk now, for another member. Null: it cannot be had.
+    std::unique_ptr<SnapshotReader> snapshot() const;
+    // Runs `job` on a thread of its own, then `done` on the core's. One at a time.
+    void run_aside(std::function<void()> job, std::function<void()> done);
+
+    // The state is replaced by one that another member handed on, the log cut up to its slot and
+    // the boot counter raised: then `done` gets what a member finds that starts from there. A
+    // crash leaves the old state or the new one. Only when idle(), and until then nothing else is
+    // to be started; `snapshot` stays as it is.
+    struct Fresh {
+        std::uint64_t boot{};
+        Result<paxos::Durable, persistence::StorageError> durable{paxos::Durable()};
+    };
+    void install(const statemachine::Machine& snapshot, std::function<void(Fresh)> done);
 
     bool idle() const { return !log_busy_ && !keeping_ && collecting_.empty() && state_is_idle(); }
     std::uint64_t commits() const { return commits_; }
@@ -90,6 +107,7 @@ private:
     Writer log_writer_;
     Writer log_keeper_;
     Writer state_writer_;
+    Writer aside_;
 };
 
 }  // namespace gavel::daemon

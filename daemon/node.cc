@@ -20,6 +20,7 @@
 #include "daemon/log.h"
 #include "daemon/peers.h"
 #include "daemon/roster.h"
+#include "daemon/snapshot_source.h"
 #include "persistence/failure.h"
 #include "proto/codec.h"
 
@@ -79,6 +80,16 @@ public:
           durable_(std::move(durable)),
           disk_(std::move(log), std::move(state), machine_->applied(),
                 [this](std::function<void()> job) { boost::asio::post(io_, std::move(job)); }),
+          source_({.open = [this] { return disk_.snapshot(); },
+                   .run =
+                       [this](std::function<void()> job, std::function<void()> done) {
+                           disk_.run_aside(std::move(job), std::move(done));
+                       },
+                   .send =
+                       [this](paxos::MemberId to, proto::SnapshotChunk chunk) {
+                           peers_->send(to, std::move(chunk));
+                           peers_->flush();
+                       }}),
           others_(disk_.log().acquaintances(),
                   [this](std::uint16_t member, const persistence::Acquaintance& acquaintance) {
                       disk_.log().remember(member, acquaintance);
@@ -174,8 +185,9 @@ public:
             status.alpha = identity_.alpha;
             status.version = options_.version;
             status.boot = boot_;
-            status.not_ready_reason =
-                leaving_ ? "shutting down" : "waiting to meet every initial member";
+            status.not_ready_reason = leaving_      ? "shutting down"
+                                      : installing_ ? "installing a snapshot"
+                                                    : "waiting to meet every initial member";
             status.epochs = machine_->globals().epochs;
             status.format_level = proto::format_level;
             for (const auto& member : status.epochs.back().members) {
@@ -190,6 +202,11 @@ public:
         status.state_bytes = disk_.state().bytes_used();
         status.messages_dropped = peers_->dropped() + messages_refused_;
         status.commits = disk_.commits();
+        status.snapshots_sent = source_.snapshots_sent();
+        status.snapshot_bytes_sent = source_.bytes_sent();
+        status.snapshots_installed = installed_;
+        status.snapshot_bytes_received =
+            received_bytes_ + (core_ ? core_->snapshot_sink().bytes() : 0);
         return status;
     }
 
@@ -268,7 +285,7 @@ private:
     void on_connected(const proto::Hello& hello) {
         log::info("connected to member", {{"member", hello.member}, {"boot", hello.boot}});
         others_.on_mutual(hello);
-        if (core_ || leaving_ || !may_vote()) return;
+        if (core_ || leaving_ || installing_ || !may_vote()) return;
         log::info("met every initial member");
         make_core();
         schedule_turn();
@@ -338,10 +355,13 @@ private:
             // What it proposes itself has to be recorded, too, and the others' votes may suffice.
             if (disk_.is_overloaded()) core_->hand_over();
             turn();
+        }
+        if (core_) {
             hand_state_over(false);
             core_->on_state_durable(disk_.durable_applied());
-            disk_.cut(core_->cut_point(options_.log_retain));
+            disk_.cut(core_->cut_point(options_.log_retain, source_.oldest()));
         }
+        source_.tick(monotonic_now());
         if (options_.alive && Clock::now() - alive_at_ >= alive_interval) {
             alive_at_ = Clock::now();
             options_.alive(status());
@@ -398,6 +418,10 @@ private:
         for (auto& answer : turn.answers) {
             std::visit([this](auto& alternative) { deliver(alternative); }, answer);
         }
+        for (const auto& [from, ask] : turn.snapshot_asks) {
+            source_.on_ask(from, ask, monotonic_now());
+        }
+        if (turn.snapshot && !leaving_) return begin_anew_from(std::move(*turn.snapshot));
         if (core_->dirty_rows() >= options_.state_commit_rows) hand_state_over(true);
     }
 
@@ -414,6 +438,7 @@ private:
     }
 
     void release(std::vector<Outgoing> messages) {
+        if (!core_) return;  // They were of a core that has ended.
         for (auto& outgoing : messages) {
             if (outgoing.to.number == identity_.member) {
                 core_->receive(outgoing.to, std::move(outgoing.message));
@@ -427,9 +452,11 @@ private:
 
     void publish(std::vector<statemachine::Ptr<statemachine::Change>> changes) {
         if (changes.empty() || sinks_.empty()) return;
-        const auto shared =
-            std::make_shared<const std::vector<statemachine::Ptr<statemachine::Change>>>(
-                std::move(changes));
+        tell_sinks(std::make_shared<const std::vector<statemachine::Ptr<statemachine::Change>>>(
+            std::move(changes)));
+    }
+
+    void tell_sinks(const Changes& shared) {
         std::erase_if(sinks_, [&](const auto& weak) {
             const auto sink = weak.lock();
             if (sink) (*sink)(shared);
@@ -468,6 +495,54 @@ private:
         return callback;
     }
 
+    // ---- From the state of another member -------------------------------------------------------
+
+    // As if the process ended here and started again from that state; a crash before it is durable
+    // leaves the old one. The others see a new boot, so nothing that was said to the old core
+    // reaches the new one.
+    void begin_anew_from(statemachine::Machine snapshot) {
+        log::info("installing a snapshot",
+                  {{"slot", snapshot.applied()}, {"instead_of", core_->machine().applied()}});
+        installing_ = true;
+        received_bytes_ += core_->snapshot_sink().bytes();
+        fail_callers(api::Failure::Kind::no_leader);
+        core_.reset();
+        machine_ = std::move(snapshot);
+        leader_.store(0, std::memory_order_relaxed);
+        tell_sinks(nullptr);
+        once_disk_is_idle([this] {
+            if (stopping_) return;
+            disk_.install(*machine_, [this](Disk::Fresh fresh) { begin_anew(std::move(fresh)); });
+        });
+    }
+
+    void begin_anew(Disk::Fresh fresh) {
+        installing_ = false;
+        ++installed_;
+        if (stopping_) return;
+        const auto end = [](const std::string& reason) {
+            persistence::end_soon();
+            log::error("cannot go on from a snapshot", {{"reason", reason}});
+            log::stop();
+            std::_Exit(persistence::storage_exit_code);
+        };
+        if (!fresh.durable) end(fresh.durable.error().what);
+        boot_ = fresh.boot;
+        durable_ = std::move(*fresh.durable);
+        log::info("installed a snapshot", {{"slot", machine_->applied()}, {"boot", boot_}});
+
+        messages_refused_ += peers_->dropped();
+        peers_.reset();
+        options_.peer_listen.port = peer_port;
+        make_peers();
+        followed_epochs_ = {};
+        if (const auto port = listen(); !port) end(port.error().what);
+        peers_->start();
+        if (leaving_) return;
+        make_core();
+        schedule_turn();
+    }
+
     // ---- State to the disk, and the end ---------------------------------------------------------
 
     void hand_state_over(bool now) {
@@ -504,31 +579,29 @@ private:
             turn();
             hand_state_over(true);
         }
-        wait_for_disk();
+        once_disk_is_idle([this] {
+            fail_callers(api::Failure::Kind::shutting_down);
+            io_.stop();
+        });
     }
 
-    void wait_for_disk() {
-        if (!disk_.idle()) {
-            auto timer =
-                std::make_shared<boost::asio::steady_timer>(io_, std::chrono::milliseconds(1));
-            timer->async_wait([this, timer](const boost::system::error_code&) { wait_for_disk(); });
-            return;
-        }
-        for (auto& [ticket, done] : submits_) {
+    void once_disk_is_idle(std::function<void()> then) {
+        if (disk_.idle()) return then();
+        auto timer = std::make_shared<boost::asio::steady_timer>(io_, std::chrono::milliseconds(1));
+        timer->async_wait(
+            [this, timer, then = std::move(then)](const boost::system::error_code&) mutable {
+                once_disk_is_idle(std::move(then));
+            });
+    }
+
+    // Whoever waits for an answer of this core. What becomes of a command is not known.
+    void fail_callers(api::Failure::Kind why) {
+        for (auto& [ticket, done] : std::exchange(submits_, {})) {
             done(api::Failure{api::Failure::Kind::outcome_unknown});
         }
-        for (auto& [ticket, query] : queries_) {
-            query(nullptr, api::Failure{api::Failure::Kind::shutting_down});
-        }
-        for (auto& [ticket, done] : keep_alives_) {
-            done(api::Failure{api::Failure::Kind::shutting_down});
-        }
-        for (auto& [ticket, done] : leases_) done({});
-        submits_.clear();
-        queries_.clear();
-        keep_alives_.clear();
-        leases_.clear();
-        io_.stop();
+        for (auto& [ticket, query] : std::exchange(queries_, {})) query(nullptr, api::Failure{why});
+        for (auto& [ticket, done] : std::exchange(keep_alives_, {})) done(api::Failure{why});
+        for (auto& [ticket, done] : std::exchange(leases_, {})) done({});
     }
 
     Options options_;
@@ -542,6 +615,7 @@ private:
     std::unique_ptr<Peers> peers_;
     std::optional<Core> core_;
     Disk disk_;
+    SnapshotSource source_;
     Acquaintances others_;
     boost::asio::steady_timer timer_;
     std::pair<std::uint64_t, std::uint64_t> followed_epochs_{1, 1};
@@ -550,6 +624,9 @@ private:
     bool turn_scheduled_ = false;
     bool leaving_ = false;  // Takes no new commands, and makes no core that would.
     bool stopping_ = false;
+    bool installing_ = false;  // The core has ended; `machine_` is on its way to the disk.
+    std::uint64_t installed_ = 0;
+    std::uint64_t received_bytes_ = 0;  // By cores that have ended.
     Clock::time_point alive_at_{};
     Clock::time_point state_handed_at_{};
 
@@ -580,6 +657,7 @@ Result<std::unique_ptr<Node>, persistence::StorageError> Node::open(Options opti
         return persistence::StorageError{
             "the state on disk is not the one that was written (its hash differs)"};
     }
+    if (const paxos::Slot replaced{state.replaced()}; replaced >= log.oldest()) log.cut(replaced);
     auto durable = log.recover({machine.applied()});
     if (!durable) return durable.error();
 

@@ -19,6 +19,8 @@ struct UrgencyOf {
     Urgency operator()(const proto::MemberReport&) const { return Urgency::bulk; }
     Urgency operator()(const proto::LeasesAsk&) const { return Urgency::bulk; }
     Urgency operator()(const proto::LeasesAnswer&) const { return Urgency::bulk; }
+    Urgency operator()(const proto::SnapshotAsk&) const { return Urgency::bulk; }
+    Urgency operator()(const proto::SnapshotChunk&) const { return Urgency::bulk; }
     template <class Other>
     Urgency operator()(const Other&) const {
         return Urgency::urgent;

@@ -103,6 +103,9 @@ public:
         if (code != MDB_NOTFOUND) check(code, "delete");
     }
 
+    // Every key of the table is gone.
+    void clear(MDB_dbi table) { check(mdb_drop(get(), table, 0), "empty a table"); }
+
     // Bytes of the pages that a table fills.
     std::uint64_t bytes_of(MDB_dbi table) const {
         MDB_stat stat{};

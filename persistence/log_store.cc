@@ -244,6 +244,13 @@ LogStore& LogStore::operator=(LogStore&&) noexcept = default;
 const Identity& LogStore::identity() const { return impl_->identity; }
 std::uint64_t LogStore::boot() const { return impl_->tables.marks().boot; }
 
+std::uint64_t LogStore::next_boot() {
+    return or_end_process([&] {
+        const std::lock_guard one_at_a_time(impl_->settling);
+        return impl_->tables.next_boot();
+    });
+}
+
 // Writing.
 
 void LogStore::commit(std::span<const paxos::Record> records) {

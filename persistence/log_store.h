@@ -75,6 +75,9 @@ public:
     const Identity& identity() const;
     // Counts up, durably, at each open: 1 at the first.
     std::uint64_t boot() const;
+    // Counts up once more, durably: for a member that begins anew within one run. Gives the new
+    // one.
+    std::uint64_t next_boot();
     // The protocol's memory, put together with the state's durable slot as recover() in recovery.h
     // says; of the entries only those above `applied` are read. Verifies every record it reads.
     // Settles first.

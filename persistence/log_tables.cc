@@ -177,6 +177,13 @@ Slot LogTables::cut_some(Slot through) {
     return reached;
 }
 
+std::uint64_t LogTables::next_boot() {
+    Transaction transaction(environment_, Transaction::Kind::write);
+    mark_table_.put_boot(transaction, written_.boot + 1);
+    transaction.commit();
+    return ++written_.boot;
+}
+
 void LogTables::change(const std::function<void(Transaction&, const MarkTable&)>& put) {
     Transaction transaction(environment_, Transaction::Kind::write);
     put(transaction, mark_table_);

@@ -44,6 +44,8 @@ public:
     // Removes entries up to `through`, as many as go into a bounded transaction; durable. Gives the
     // slot up to which they are gone.
     paxos::Slot cut_some(paxos::Slot through);
+    // Another run begins; durable. Gives its number.
+    std::uint64_t next_boot();
     // A mark of another kind; durable.
     void change(const std::function<void(lmdb::Transaction&, const MarkTable&)>& put);
 

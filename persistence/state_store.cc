@@ -1,5 +1,6 @@
 #include "persistence/state_store.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -16,6 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using lmdb::Transaction;
 using statemachine::Globals;
+using statemachine::Revision;
 using statemachine::Row;
 using statemachine::RowValue;
 using statemachine::Table;
@@ -24,6 +26,7 @@ constexpr const char* environment_name = "state";
 constexpr MDB_dbi tables_max = 16;
 
 constexpr std::string_view globals_key = "globals";
+constexpr std::string_view replaced_key = "replaced";
 
 // Tables of rows, in the order of their numbers, which begin with 1.
 constexpr std::array row_tables{"sessions", "locks",    "waiters",    "keys",
@@ -194,6 +197,93 @@ std::optional<StorageError> StateStore::Impl::read_rows(const Transaction& trans
         row({{table, std::string(item->key)}, std::move(*value)});
     }
     return std::nullopt;
+}
+
+void StateStore::replace(std::span<const Row> rows, const Globals& globals) {
+    try {
+        Transaction transaction(impl_->environment, Transaction::Kind::write);
+        for (const MDB_dbi table : impl_->tables.rows) transaction.clear(table);
+        impl_->write(transaction, rows);
+        impl_->meta_seal.put(transaction, impl_->tables.meta, globals_key, proto::encode(globals));
+        impl_->meta_seal.put(transaction, impl_->tables.meta, replaced_key,
+                             packed(globals.applied));
+        transaction.commit();
+    } catch (const DiskError& error) {
+        end_process(environment_name, error);
+    }
+}
+
+Revision StateStore::replaced() const {
+    try {
+        const Transaction transaction(impl_->environment, Transaction::Kind::read);
+        const auto stored = transaction.find(impl_->tables.meta, replaced_key);
+        if (!stored) return 0;
+        const auto payload = impl_->meta_seal.open(replaced_key, *stored);
+        const auto slot = payload ? unpacked_number(*payload) : std::nullopt;
+        if (slot) return *slot;
+        // What it guards against is worse than a log with less in it.
+        const auto globals = impl_->read_globals(transaction);
+        if (globals && *globals) return (*globals)->applied;
+        throw DiskError{"read where the state came from", MDB_CORRUPTED};
+    } catch (const DiskError& error) {
+        end_process(environment_name, error);
+    }
+}
+
+// ---- Reading in pieces --------------------------------------------------------------------------
+
+struct StateReader::Impl {
+    const StateStore::Impl& store;
+    Transaction transaction;
+    Globals globals;
+};
+
+StateReader::StateReader(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+StateReader::~StateReader() = default;
+
+const Globals& StateReader::globals() const { return impl_->globals; }
+
+Result<std::unique_ptr<StateReader>, StorageError> StateStore::snapshot() const {
+    try {
+        Transaction transaction(impl_->environment, Transaction::Kind::read);
+        auto globals = impl_->read_globals(transaction);
+        if (!globals) return globals.error();
+        if (!*globals) return std::unique_ptr<StateReader>();
+        return std::unique_ptr<StateReader>(new StateReader(std::make_unique<StateReader::Impl>(
+            StateReader::Impl{*impl_, std::move(transaction), std::move(**globals)})));
+    } catch (const DiskError& error) {
+        return StorageError{explain(environment_name, error)};
+    }
+}
+
+Result<StateReader::Piece, StorageError> StateReader::read(const statemachine::RowKey& after,
+                                                           std::size_t bytes) const {
+    const auto& store = impl_->store;
+    Piece piece;
+    std::size_t held = 0;
+    try {
+        const auto first = std::max<std::size_t>(1, static_cast<std::size_t>(after.table));
+        for (std::size_t number = first; number <= row_tables.size(); ++number) {
+            const auto table = static_cast<Table>(number);
+            lmdb::Cursor cursor(impl_->transaction, store.tables.rows.at(number - 1));
+            auto item = table == after.table ? cursor.seek(after.key) : cursor.first();
+            if (item && table == after.table && item->key == after.key) item = cursor.next();
+            for (; item; item = cursor.next()) {
+                if (held >= bytes) return piece;
+                const auto payload = store.row_seals[number - 1].open(item->key, item->value);
+                if (!payload) {
+                    return StorageError{std::string("a row of the state's table '") +
+                                        row_tables.at(number - 1) + "' is damaged"};
+                }
+                held += item->key.size() + payload->size();
+                piece.rows.push_back({{table, std::string(item->key)}, std::string(*payload)});
+            }
+        }
+    } catch (const DiskError& error) {
+        return StorageError{explain(environment_name, error)};
+    }
+    piece.last = true;
+    return piece;
 }
 
 std::uint64_t StateStore::bytes_used() const {

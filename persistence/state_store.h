@@ -9,9 +9,35 @@
 
 #include "base/result.h"
 #include "persistence/log_store.h"
+#include "proto/peer_message.h"
 #include "statemachine/state.h"
 
 namespace gavel::persistence {
+
+// The state as of one slot, to be handed on in pieces: one read transaction, for as long as the
+// object lives, during which LMDB keeps every page that it sees. Made and used by any thread, by
+// one at a time; ends before its store.
+class StateReader {
+public:
+    struct Piece {
+        std::vector<proto::EncodedRow> rows{};
+        bool last{};  // No row follows.
+    };
+    ~StateReader();
+    StateReader(const StateReader&) = delete;
+    StateReader& operator=(const StateReader&) = delete;
+
+    const statemachine::Globals& globals() const;
+    // The rows after that key (all zero: the first ones) in order, up to the one with which they
+    // hold `bytes`. Every record is verified; an error names the first that is corrupt.
+    Result<Piece, StorageError> read(const statemachine::RowKey& after, std::size_t bytes) const;
+
+private:
+    friend class StateStore;
+    struct Impl;
+    explicit StateReader(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
 
 // The state environment: rows and the globals they belong to, always exactly the state after some
 // slot. One writer thread. The caller hands rows over only when every log entry up to
@@ -39,9 +65,21 @@ public:
     Result<std::optional<statemachine::Globals>, StorageError> load(
         const std::function<void(statemachine::Row)>& row) const;
 
+    // What is there now. Null for a fresh store.
+    Result<std::unique_ptr<StateReader>, StorageError> snapshot() const;
+
+    // Everything is replaced, in one durable transaction, by a state that another member handed
+    // on: `rows` are all there are, as for commit(). The log's entries up to its slot are of no
+    // use from then on, for nobody compared them with what was chosen: whoever calls this, or
+    // finds a slot replaced() beyond the log's cut, cuts the log up to there before it is read.
+    void replace(std::span<const statemachine::Row> rows, const statemachine::Globals& globals);
+    // The slot of the last state that came that way; 0: none did.
+    statemachine::Revision replaced() const;
+
     std::uint64_t bytes_used() const;
 
 private:
+    friend class StateReader;
     struct Impl;
     explicit StateStore(std::unique_ptr<Impl> impl);
     std::unique_ptr<Impl> impl_;

@@ -158,6 +158,29 @@ void put(const LeasesAnswer& from, schema::PeerMessage& to) {
     }
 }
 
+void put(const statemachine::RowKey& from, schema::RowKey& to) {
+    to.set_table(static_cast<std::uint32_t>(from.table));
+    to.set_key(from.key);
+}
+
+void put(const SnapshotAsk& from, schema::PeerMessage& to) {
+    auto& message = *to.mutable_snapshot_ask();
+    message.set_applied(from.applied);
+    put(from.after, *message.mutable_after());
+}
+
+void put(const SnapshotChunk& from, schema::PeerMessage& to) {
+    auto& message = *to.mutable_snapshot_chunk();
+    message.set_applied(from.applied);
+    put(from.after, *message.mutable_after());
+    for (const auto& row : from.rows) {
+        auto& listed = *message.add_rows();
+        put(row.key, *listed.mutable_key());
+        listed.set_value(row.value);
+    }
+    message.set_globals(from.globals);
+}
+
 void put(const MemberReport& from, schema::PeerMessage& to) {
     auto& message = *to.mutable_member_report();
     message.set_applied(from.applied);
@@ -307,6 +330,39 @@ LeasesAnswer take(schema::LeasesAnswer& from, Check& check) {
     return answer;
 }
 
+statemachine::RowKey take(schema::RowKey& from, Check& check) {
+    constexpr auto last_table = static_cast<std::uint32_t>(statemachine::Table::idempotency);
+    check.that(from.table() <= last_table);
+    check.that(from.table() != 0 || from.key().empty());
+    return {static_cast<statemachine::Table>(from.table()),
+            check.text(from.mutable_key(), statemachine::row_key_bytes_max)};
+}
+
+SnapshotAsk take(schema::SnapshotAsk& from, Check& check) {
+    check.that(from.has_after());
+    SnapshotAsk ask{.applied = from.applied(),
+                    .after = take(check.known(*from.mutable_after()), check)};
+    check.that(ask.applied != 0 || ask.after == statemachine::RowKey{});
+    return ask;
+}
+
+SnapshotChunk take(schema::SnapshotChunk& from, Check& check) {
+    check.that(from.has_after() && from.applied() != 0);
+    SnapshotChunk chunk{.applied = from.applied(),
+                        .after = take(check.known(*from.mutable_after()), check),
+                        .globals = check.text(from.mutable_globals(), snapshot_globals_bytes_max)};
+    check.that(from.rows_size() != 0 || !chunk.globals.empty());
+    for (auto& listed : *from.mutable_rows()) {
+        auto& row = check.known(listed);
+        check.that(row.has_key());
+        EncodedRow taken{.key = take(check.known(*row.mutable_key()), check),
+                         .value = check.text(row.mutable_value(), snapshot_row_bytes_max)};
+        check.that((chunk.rows.empty() ? chunk.after : chunk.rows.back().key) < taken.key);
+        chunk.rows.push_back(std::move(taken));
+    }
+    return chunk;
+}
+
 MemberReport take(schema::MemberReport& from, Check& check) {
     MemberReport report{
         .applied = from.applied(),
@@ -369,6 +425,10 @@ PeerMessage take(schema::PeerMessage& from, Check& check) {
             return own(from.mutable_leases_ask());
         case schema::PeerMessage::kLeasesAnswer:
             return own(from.mutable_leases_answer());
+        case schema::PeerMessage::kSnapshotAsk:
+            return own(from.mutable_snapshot_ask());
+        case schema::PeerMessage::kSnapshotChunk:
+            return own(from.mutable_snapshot_chunk());
         case schema::PeerMessage::MESSAGE_NOT_SET:
             break;
     }

@@ -8,7 +8,7 @@
 
 #include "base/bytes.h"
 #include "paxos/messages.h"
-#include "statemachine/types.h"
+#include "statemachine/state.h"
 
 namespace gavel::proto {
 
@@ -71,8 +71,37 @@ struct MemberReport {
     bool operator==(const MemberReport&) const = default;
 };
 
+// A row of the state as it stands on the disk and travels.
+struct EncodedRow {
+    statemachine::RowKey key{};
+    std::string value{};  // For decode_row().
+    bool operator==(const EncodedRow&) const = default;
+};
+
+// A member whose missing values were cut from the others' logs fetches the state of one of them,
+// piece by piece: each question names what it has, so it makes no difference which question was
+// lost, asked again, or answered by a connection that is gone.
+struct SnapshotAsk {
+    std::uint64_t applied{};       // The slot of the snapshot that is being fetched; 0: any.
+    statemachine::RowKey after{};  // The last row it has of that; all zero: none.
+    bool operator==(const SnapshotAsk&) const = default;
+};
+struct SnapshotChunk {
+    std::uint64_t applied{};
+    statemachine::RowKey after{};    // As it was asked; all zero: this is the beginning.
+    std::vector<EncodedRow> rows{};  // Those that follow, in order of their keys.
+    std::string globals{};           // For decode_globals(). Empty: there are more rows.
+    bool operator==(const SnapshotChunk&) const = default;
+};
+// Rows are added to a chunk until it holds this much: it ends with the row that reaches it.
+inline constexpr std::size_t snapshot_chunk_bytes = 256 << 10;
+// The value of one row. The largest by far are a key's (its value and some text) and the change
+// left by the end of a session that held, and was waited for at, as many locks as it may.
+inline constexpr std::size_t snapshot_row_bytes_max = 6 << 20;
+inline constexpr std::size_t snapshot_globals_bytes_max = 1 << 20;
+
 using PeerMessage = std::variant<paxos::Message, Forward, KeepAlive, KeepAliveAnswer, MemberReport,
-                                 LeasesAsk, LeasesAnswer>;
+                                 LeasesAsk, LeasesAnswer, SnapshotAsk, SnapshotChunk>;
 
 // The first frame in each direction of a connection between members.
 struct Hello {

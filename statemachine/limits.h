@@ -32,6 +32,7 @@ inline constexpr std::size_t label_bytes_max = 256;  // Session names, authors, 
 inline constexpr std::size_t metadata_bytes_max = 4'096;
 inline constexpr std::size_t value_bytes_max = 1 << 20;
 inline constexpr std::size_t idempotency_key_bytes_max = 255;
+inline constexpr std::size_t row_key_bytes_max = 411;  // statemachine/state.h, RowKey.
 inline constexpr std::size_t member_changes_max = 64;  // In one command.
 
 }  // namespace gavel::statemachine

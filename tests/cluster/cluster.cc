@@ -60,7 +60,8 @@ void Client::watch(const std::string& target,
         });
 }
 
-Cluster::Cluster(std::size_t members) {
+Cluster::Cluster(std::size_t members, std::vector<std::string> further_options)
+    : further_options_(std::move(further_options)) {
     std::filesystem::create_directories(CLUSTER_DATA);
     std::string pattern = std::string(CLUSTER_DATA) + "/XXXXXX";
     if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no folder for the data");
@@ -89,12 +90,15 @@ Cluster::~Cluster() {
 
 std::vector<std::string> Cluster::arguments(std::size_t member) const {
     const auto& self = members_.at(member);
-    return {GAVELD_BINARY,
-            "--name=" + self.name,
-            "--data-dir=" + (folder_ / self.name).string(),
-            "--listen=127.0.0.1:" + std::to_string(self.port),
-            "--peer-listen=127.0.0.1:" + std::to_string(self.peer_port),
-            self.cluster.empty() ? "--initial-cluster=" + initial_cluster_ : self.cluster};
+    std::vector<std::string> all{
+        GAVELD_BINARY,
+        "--name=" + self.name,
+        "--data-dir=" + (folder_ / self.name).string(),
+        "--listen=127.0.0.1:" + std::to_string(self.port),
+        "--peer-listen=127.0.0.1:" + std::to_string(self.peer_port),
+        self.cluster.empty() ? "--initial-cluster=" + initial_cluster_ : self.cluster};
+    all.insert(all.end(), further_options_.begin(), further_options_.end());
+    return all;
 }
 
 void Cluster::start(std::size_t member) {

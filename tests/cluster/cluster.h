@@ -48,7 +48,7 @@ private:
 // Real gaveld processes on loopback, with their data on the disk that holds the build.
 class Cluster {
 public:
-    explicit Cluster(std::size_t members = 3);
+    explicit Cluster(std::size_t members = 3, std::vector<std::string> further_options = {});
     ~Cluster();
     Cluster(const Cluster&) = delete;
     Cluster& operator=(const Cluster&) = delete;
@@ -89,6 +89,7 @@ private:
     std::filesystem::path folder_;
     std::vector<Member> members_;
     std::string initial_cluster_;
+    std::vector<std::string> further_options_;
 };
 
 // A session made through the client; empty when that failed.

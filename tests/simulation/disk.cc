@@ -13,6 +13,34 @@ namespace {
 
 constexpr std::size_t learn_bytes = 4 * 1024;
 
+// A copy of what was durable at a moment, read in small pieces.
+class Copy final : public daemon::SnapshotReader {
+public:
+    Copy(std::map<statemachine::RowKey, std::string> rows, std::string globals,
+         statemachine::Revision applied, std::uint64_t bytes)
+        : rows_(std::move(rows)), globals_(std::move(globals)), applied_(applied), bytes_(bytes) {}
+
+    std::uint64_t applied() const override { return applied_; }
+
+    std::optional<proto::SnapshotChunk> read(const statemachine::RowKey& after) override {
+        proto::SnapshotChunk chunk{.applied = applied_, .after = after, .rows = {}, .globals = {}};
+        std::uint64_t held = 0;
+        for (auto row = rows_.upper_bound(after); row != rows_.end(); ++row) {
+            if (held >= bytes_) return chunk;
+            held += row->first.key.size() + row->second.size();
+            chunk.rows.push_back({row->first, row->second});
+        }
+        chunk.globals = globals_;
+        return chunk;
+    }
+
+private:
+    std::map<statemachine::RowKey, std::string> rows_;
+    std::string globals_;
+    statemachine::Revision applied_;
+    std::uint64_t bytes_;
+};
+
 paxos::LogEntry through_codec(const paxos::LogEntry& entry) {
     auto decoded = proto::decode_log_entry(proto::encode(entry));
     expect(decoded.has_value(), "a log entry can be read back");
@@ -41,7 +69,11 @@ void Disk::restore(statemachine::Machine& machine) const {
     expect(machine.finish_load(*globals), "the state on disk is the one that was written");
 }
 
-paxos::Durable Disk::recover(paxos::Slot applied) const {
+paxos::Durable Disk::recover(paxos::Slot applied) {
+    if (replaced_ > log_.cut) {
+        reached_.count("log not cut yet under a snapshot");
+        cut_now(replaced_);
+    }
     paxos::Durable found = log_;
     found.log.clear();
     for (auto it = log_.log.upper_bound(applied); it != log_.log.end(); ++it) {
@@ -197,6 +229,37 @@ void Disk::on_state_durable() {
     reached_.count("state committed");
 }
 
+// ---- Snapshots ----------------------------------------------------------------------------------
+
+std::unique_ptr<daemon::SnapshotReader> Disk::snapshot() const {
+    if (!globals_) return nullptr;
+    return std::make_unique<Copy>(rows_, *globals_, durable_applied_, settings_.snapshot_bytes);
+}
+
+bool Disk::idle() const {
+    return !syncing_ && !cutting_ && collecting_.records.empty() && state_is_idle();
+}
+
+void Disk::install(const statemachine::Machine& snapshot, std::function<void()> done) {
+    collecting_ = {};
+    cut_target_ = {};
+    installing_ = daemon::StateBatch{.rows = snapshot.rows(), .globals = snapshot.globals()};
+    begin(Transaction::install, 4 * sync_time(), [this, done = std::move(done)] {
+        replace(*std::exchange(installing_, {}));
+        cutting_ = replaced_;
+        begin(Transaction::cut, sync_time(), [this, done] {
+            cut_now(*std::exchange(cutting_, {}));
+            done();
+        });
+    });
+}
+
+void Disk::replace(const daemon::StateBatch& snapshot) {
+    rows_.clear();
+    write(snapshot);
+    replaced_ = {snapshot.globals.applied};
+}
+
 // ---- Trouble ------------------------------------------------------------------------------------
 
 void Disk::crash() {
@@ -213,6 +276,8 @@ void Disk::crash() {
             write(*syncing_state_);
         }
     }
+    if (installing_ && survives("install under way")) replace(*installing_);
+    installing_.reset();
     syncing_.reset();
     collecting_ = {};
     cutting_.reset();

@@ -3,12 +3,14 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/prng.h"
 #include "daemon/core.h"
+#include "daemon/snapshot_source.h"
 #include "paxos/records.h"
 #include "statemachine/machine.h"
 #include "tests/simulation/reached.h"
@@ -23,7 +25,7 @@ namespace gavel::simulation {
 // not at all. What is kept is kept as bytes of the production codec.
 class Disk {
 public:
-    enum class Transaction : std::uint8_t { log, cut, state };
+    enum class Transaction : std::uint8_t { log, cut, state, install };
     struct Callbacks {
         // Records, durable now, in order; then what waited for them.
         std::function<void(const std::vector<paxos::Record>&)> durable{};
@@ -39,7 +41,7 @@ public:
     // What a member that starts finds. The machine is fresh.
     std::uint64_t next_boot() { return ++boot_; }
     void restore(statemachine::Machine& machine) const;
-    paxos::Durable recover(paxos::Slot applied) const;
+    paxos::Durable recover(paxos::Slot applied);
 
     void append(std::vector<paxos::Record> records, std::vector<daemon::Outgoing> once_durable);
     bool state_is_idle() const { return !state_busy_ && !held_state_; }
@@ -48,11 +50,18 @@ public:
     void cut(paxos::Slot through);
     paxos::LearnAnswer read(const paxos::LogRead& wanted) const;
 
+    // The state as it is now, for another member; null: there is none yet.
+    std::unique_ptr<daemon::SnapshotReader> snapshot() const;
+    bool idle() const;
+    // The state is replaced by this one; the log is cut up to there by a second transaction.
+    void install(const statemachine::Machine& snapshot, std::function<void()> done);
+
     void crash();
     // An entry above the durable state becomes unreadable; false: there is none.
     bool spoil_an_entry();
     void stall_until(Time until) { stalled_until_ = until; }
     void heal() { healed_ = true; }
+    bool is_healed() const { return healed_; }
     // Everything is lost but the boot counter.
     void forget_log();
 
@@ -72,6 +81,7 @@ private:
     void on_state_durable();
     void write(const std::vector<paxos::Record>& records);
     void write(const daemon::StateBatch& batch);
+    void replace(const daemon::StateBatch& snapshot);
     void cut_now(paxos::Slot through);
     // Counts what becomes of the transaction under way when the member crashes.
     bool survives(const char* transaction);
@@ -85,9 +95,11 @@ private:
     // Durable.
     std::uint64_t boot_ = 0;
     paxos::Durable log_;
-    std::map<statemachine::RowKey, std::string> rows_;
+    using Rows = std::map<statemachine::RowKey, std::string>;
+    Rows rows_;
     std::optional<std::string> globals_;
     statemachine::Revision durable_applied_ = 0;
+    paxos::Slot replaced_{};  // By a snapshot of that slot.
 
     // Under way.
     std::uint64_t run_ = 0;  // Changed by a crash: what was scheduled before is void.
@@ -99,6 +111,7 @@ private:
     bool state_busy_ = false;
     std::optional<daemon::StateBatch> held_state_;
     std::optional<daemon::StateBatch> syncing_state_;
+    std::optional<daemon::StateBatch> installing_;
     std::uint64_t held_until_ = 0;
     paxos::Slot cut_target_{};
     Time stalled_until_ = 0;

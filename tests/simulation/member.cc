@@ -40,7 +40,7 @@ Member::Member(Surroundings around, paxos::MemberId id)
 // ---- Life and death -----------------------------------------------------------------------------
 
 void Member::start() {
-    if (ended_) return;
+    if (ended_ || runs()) return;
     const Settings& settings = around_.settings;
     auto machine = Observer::fresh_machine(settings);
     disk_.restore(machine);
@@ -61,16 +61,32 @@ void Member::start() {
                              .paxos_limits = settings.paxos_limits},
         std::move(machine), disk_.recover(applied), monotonic(), wall());
     ++run_;
+    fetched_ = {};
+    source_ = std::make_unique<daemon::SnapshotSource>(daemon::SnapshotSource::Callbacks{
+        .open = [this] { return disk_.snapshot(); },
+        .run =
+            [this](std::function<void()> job, std::function<void()> done) {
+                around_.schedule.after(1 + prng_.below(2 * millisecond), [=, this, run = run_] {
+                    if (run != run_) return;
+                    job();
+                    done();
+                });
+            },
+        .send = [this](paxos::MemberId to,
+                       proto::SnapshotChunk chunk) { send(to, std::move(chunk)); }});
     around_.observer.on_start(id_, boot, applied, *core_);
     schedule_turn();
     tick();
 }
 
 void Member::crash() {
-    if (!core_) return;
+    if (!runs()) return;
     around_.trace.line(around_.schedule.now(), id_.number, "crashes");
     ++run_;
     core_.reset();
+    source_.reset();
+    installing_.reset();
+    crashes_once_installed_ = false;
     inbox_.clear();
     turn_scheduled_ = false;
     paused_until_ = 0;
@@ -78,8 +94,63 @@ void Member::crash() {
     crash_in_.reset();
     crash_during_.reset();
     disk_.crash();
+    drop_clients();
+}
+
+void Member::drop_clients() {
     for (auto& [ticket, answered] : std::exchange(waiting_, {})) answered(nullptr, nullptr);
     for (auto& sink : std::exchange(sinks_, {})) sink(nullptr);
+}
+
+// As daemon/node.cc does it: the core ends here, as if in a crash that the disk outlives.
+void Member::begin_anew_from(std::unique_ptr<statemachine::Machine> snapshot) {
+    around_.trace.line(around_.schedule.now(), id_.number, "begins anew from", snapshot->applied());
+    around_.observer.on_snapshot(id_, *core_, *snapshot);
+    ++run_;
+    core_.reset();
+    source_.reset();
+    inbox_.clear();
+    turn_scheduled_ = false;
+    paused_until_ = 0;
+    tick_missed_ = false;
+    installing_ = std::move(snapshot);
+    drop_clients();
+
+    // Too rare a time for those who crash members at any time.
+    const bool crashes = around_.settings.crash_every > 0 && !disk_.is_healed() && prng_.chance(30);
+    const std::uint64_t when = crashes ? prng_.below(3) : 3;
+    if (when == 0) {
+        around_.reached.count("crash before a snapshot is installed");
+        return crash_for_a_while();
+    }
+    if (when == 1) crash_during_ = Disk::Transaction::install;
+    crashes_once_installed_ = when == 2;
+    install_once_idle();
+}
+
+void Member::crash_for_a_while() {
+    crash();
+    around_.schedule.after(1 + prng_.below(2 * around_.settings.down_for), [this] { start(); });
+}
+
+void Member::install_once_idle() {
+    const std::uint64_t run = run_;
+    if (!disk_.idle()) {
+        around_.schedule.after(millisecond, [this, run] {
+            if (run == run_) install_once_idle();
+        });
+        return;
+    }
+    disk_.install(*installing_, [this, run] {
+        if (run != run_) return;
+        around_.reached.count("snapshot installed");
+        if (crashes_once_installed_) {
+            around_.reached.count("crash after a snapshot was installed");
+            return crash_for_a_while();
+        }
+        installing_.reset();
+        start();
+    });
 }
 
 bool Member::crash_point(const char* where) {
@@ -92,7 +163,7 @@ bool Member::crash_point(const char* where) {
 void Member::on_transaction(Disk::Transaction transaction, Time lasts) {
     if (crash_during_ != transaction) return;
     around_.schedule.after(prng_.below(lasts + 1), [this, run = run_] {
-        if (run == run_ && crash_during_) crash();
+        if (run == run_ && crash_during_) crash_for_a_while();
     });
 }
 
@@ -174,7 +245,7 @@ void Member::enter(std::function<void(daemon::Core&)> take, bool of_client) {
 }
 
 void Member::schedule_turn() {
-    if (turn_scheduled_) return;
+    if (!core_ || turn_scheduled_) return;
     turn_scheduled_ = true;
     // Now and then the loop is busy, and more comes together in one turn.
     const Time delay = prng_.chance(10) ? prng_.below(3 * millisecond) : prng_.below(50);
@@ -228,7 +299,15 @@ void Member::tick() {
         disk_.commit_state(core_->take_state_batch());
     }
     core_->on_state_durable(disk_.durable_applied());
-    disk_.cut(core_->cut_point(around_.settings.log_kept));
+    source_->tick(monotonic());
+    disk_.cut(core_->cut_point(around_.settings.log_kept, source_->oldest()));
+    const auto& fetched = core_->snapshot_sink().reached();
+    if (fetched.resumed > fetched_.resumed) around_.reached.count("snapshot fetch resumed");
+    if (fetched.begun_anew > fetched_.begun_anew) {
+        around_.reached.count("snapshot fetch begun anew");
+    }
+    expect(fetched.refused == 0, "a snapshot is the state that it says it is");
+    fetched_ = fetched;
 }
 
 // ---- Turns --------------------------------------------------------------------------------------
@@ -276,7 +355,9 @@ void Member::spend(daemon::Turn turn) {
         if (crash_point("crash before a client is answered")) return;
         answer(each);
     }
-    crash_point("crash after a turn");
+    for (const auto& [from, ask] : turn.snapshot_asks) source_->on_ask(from, ask, monotonic());
+    if (crash_point("crash after a turn")) return;
+    if (turn.snapshot) begin_anew_from(std::move(turn.snapshot));
 }
 
 void Member::send(paxos::MemberId to, const proto::PeerMessage& message) {

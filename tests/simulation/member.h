@@ -45,6 +45,8 @@ public:
     bool is_up() const { return core_ != nullptr; }
     // It was removed and has ended for good.
     bool has_ended() const { return ended_; }
+    // It has a core, or will have one: a snapshot is being installed.
+    bool runs() const { return core_ != nullptr || installing_; }
     const daemon::Core& core() const { return *core_; }
 
     void start();
@@ -78,6 +80,10 @@ private:
     void turn();
     void spend(daemon::Turn turn);
     void tick();
+    void begin_anew_from(std::unique_ptr<statemachine::Machine> snapshot);
+    void install_once_idle();
+    void crash_for_a_while();
+    void drop_clients();
     void send(paxos::MemberId to, const proto::PeerMessage& message);
     void release(std::vector<daemon::Outgoing> messages);
     void answer(const daemon::Turn::Answer& answer);
@@ -95,6 +101,10 @@ private:
     std::uint64_t run_ = 0;  // Changed by start and crash: what was scheduled before is void.
     std::unique_ptr<daemon::Core> core_;
     bool ended_ = false;
+    std::unique_ptr<daemon::SnapshotSource> source_;
+    std::unique_ptr<statemachine::Machine> installing_;
+    bool crashes_once_installed_ = false;
+    daemon::SnapshotSink::Reached fetched_{};
     std::vector<Input> inbox_;
     bool turn_scheduled_ = false;
     Time paused_until_ = 0;

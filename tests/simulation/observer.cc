@@ -1,5 +1,6 @@
 #include "tests/simulation/observer.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/hash.h"
@@ -41,10 +42,38 @@ void Observer::on_start(MemberId member, std::uint64_t boot, Slot restored,
     Seen& seen = members_[member];
     expect(sabotaged_ || core.replica().promised() >= seen.promised,
            "a promise outlives a restart");
+    expect(sabotaged_ || boot > seen.boot, "no two runs have one boot number");
+    expect(sabotaged_ || (restored.number <= chosen_prefix() &&
+                          core.machine().hash() == hash_at(core.machine().applied())),
+           "a member starts from a state that all had at that slot");
     seen.boot = boot;
     seen.change = seen.applied = restored.number;
     seen.role = {};
     seen.reached = {};
+}
+
+void Observer::on_snapshot(MemberId member, const daemon::Core& core,
+                           const statemachine::Machine& snapshot) {
+    const Revision slot = snapshot.applied();
+    expect(slot <= chosen_prefix() && snapshot.hash() == hash_at(slot),
+           "a snapshot is the state that all had at that slot");
+    expect(slot > core.machine().applied(), "a snapshot leads ahead");
+    snapshot.check_invariants();
+    if (slot + settings_.alpha > chosen_prefix()) reached_.count("snapshot inside the window");
+    if (snapshot.globals().epochs.size() > 1) reached_.count("snapshot with an epoch pending");
+    const auto above = accepted_at_.upper_bound({slot});
+    if (std::any_of(above, accepted_at_.end(),
+                    [member](const auto& each) { return each.second.contains(member); })) {
+        reached_.count("snapshot below what was accepted");
+    }
+    for (Slot each{core.machine().applied() + 1}; each.number <= slot; each = each.next()) {
+        const auto at = accepted_at_.find(each);
+        if (at == accepted_at_.end() || !at->second.contains(member)) continue;
+        const auto value = values_.find({each, at->second.at(member)});
+        if (value->second != hash64(chosen_.at(each).command.view())) {
+            reached_.count("snapshot above a value that was not chosen");
+        }
+    }
 }
 
 void Observer::on_durable(MemberId member, const std::vector<paxos::Record>& records) {

@@ -30,6 +30,9 @@ public:
     // A member starts from that much durable state.
     void on_start(paxos::MemberId member, std::uint64_t boot, paxos::Slot restored,
                   const daemon::Core& core);
+    // A member has fetched the state of another, and goes on from there.
+    void on_snapshot(paxos::MemberId member, const daemon::Core& core,
+                     const statemachine::Machine& snapshot);
     void on_durable(paxos::MemberId member, const std::vector<paxos::Record>& records);
     void on_cut(paxos::MemberId member, paxos::Slot through);
     // A message leaves a member.

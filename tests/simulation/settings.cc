@@ -82,6 +82,7 @@ void set_disks(Settings& settings, Prng& prng) {
     settings.state_commit_every = prng.between(20, 3'000) * millisecond;
     settings.log_kept = one_of(prng, kept);
     settings.log_cut_at_least = prng.between(1, 20);
+    settings.snapshot_bytes = 500ULL << (settings.seed % 8);
     if (prng.chance(40)) settings.flaky_members = (settings.members - 1U) / 2U;
 }
 

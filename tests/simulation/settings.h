@@ -65,7 +65,8 @@ struct Settings {
     Time state_commit_every{};
     std::uint64_t log_kept{};
     std::uint64_t log_cut_at_least{};
-    std::uint64_t flaky_members{};  // A minority, whose disks may lose an entry while down.
+    std::uint64_t snapshot_bytes{};  // In a piece.
+    std::uint64_t flaky_members{};   // A minority, whose disks may lose an entry while down.
     // Clients.
     std::uint64_t clients{};
     std::uint64_t watchers{};

@@ -101,18 +101,18 @@ void World::crash_some() {
 }
 
 void World::crash(Member& victim) {
-    if (!victim.is_up()) return;
+    if (!victim.runs()) return;
     const std::uint64_t dice = prng_.below(100);
     if (dice < 45) {
         victim.crash_soon(prng_.below(60));
     } else if (dice < 60) {
-        victim.crash_during(static_cast<Disk::Transaction>(prng_.below(3)));
+        victim.crash_during(static_cast<Disk::Transaction>(prng_.below(4)));
     } else {
         reached_.count("crash between two turns");
         victim.crash();
     }
     restart_later(victim);
-    if (victim.is_up()) return;
+    if (victim.runs()) return;
     for (auto& other : members_) {
         if (other->id() == victim.id() || !prng_.chance(50)) continue;
         schedule_.after(prng_.below(20 * millisecond),
@@ -123,13 +123,13 @@ void World::crash(Member& victim) {
 void World::restart_later(Member& member) {
     schedule_.after(1 + prng_.below(2 * settings_.down_for), [this, &member] {
         // It has not come to its end yet.
-        if (member.is_up() && member.is_doomed() && !healed_) return restart_later(member);
+        if (member.runs() && member.is_doomed() && !healed_) return restart_later(member);
         restart(member);
     });
 }
 
 void World::restart(Member& member) {
-    if (member.is_up()) return;
+    if (member.runs()) return;
     if (member.id().number <= settings_.flaky_members && prng_.chance(50)) member.spoil_disk();
     member.start();
 }
@@ -334,7 +334,7 @@ bool World::all_agree() const {
     const std::uint64_t chosen = observer_.chosen_prefix();
     return std::all_of(members_.begin(), members_.end(), [&](const auto& member) {
         if (!is_member(*member)) return member->has_ended() || !may_find_out(*member);
-        if (!member->is_up()) return false;
+        if (!member->is_up()) return false;  // It installs a snapshot.
         const auto& machine = member->core().machine();
         return machine.applied() == chosen && machine.hash() == observer_.hash_at(chosen);
     });

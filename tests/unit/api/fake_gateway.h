@@ -142,6 +142,11 @@ public:
         const std::lock_guard lock(mutex_);
         while (count-- > 0) machine_.apply_noop(machine_.applied() + 1);
     }
+    // As when this member goes on from the state of another.
+    void skip() {
+        const std::lock_guard lock(mutex_);
+        for (auto& [id, sink] : sinks_) sink(nullptr);
+    }
     statemachine::SessionId open_session(const std::string& name = "") {
         return std::get<statemachine::SessionOpened>(
                    run(statemachine::OpenSession{name, 15'000, 0, "{}"}).outcome)

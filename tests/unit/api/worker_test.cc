@@ -143,5 +143,25 @@ TEST(Worker, IsToldOfChangesFromBeforeAWatchHasAskedForItsStart) {
     EXPECT_EQ(held.position(), 1U);
 }
 
+TEST(Worker, CutsItsWatchersWhenTheStateWentOnWithoutChanges) {
+    Held held;
+    const auto early = std::make_shared<Noted>(held.hub);
+    const auto late = std::make_shared<Noted>(held.hub);
+    held.watch(early);
+    auto go_on = held.stop();
+    held.gateway.put("a", "v");
+    held.gateway.skip();
+    held.watch(late);
+    held.gateway.put("a", "v");
+
+    go_on.set_value();
+    held.ask([] {});
+
+    EXPECT_THAT(early->seen, ElementsAre(1));
+    EXPECT_EQ(early->ended_at, 1U);
+    EXPECT_THAT(late->seen, ElementsAre(2));
+    EXPECT_EQ(late->ended_at, std::nullopt);
+}
+
 }  // namespace
 }  // namespace gavel::api

@@ -95,14 +95,35 @@ TEST(CoreBounds, ALeaderStartTakesNoNumberOfTheRequestWindow) {
     EXPECT_TRUE(member.core.status().role == "leader") << "it knows its own nevertheless";
 }
 
-TEST(CoreBounds, TheLogIsCutOnlyBehindWhatEveryMemberHasOnItsDisk) {
+TEST(CoreBounds, TheLogIsKeptForMembersThatWereHeardFromLately) {
     Driven member({}, {{.id = 1}, {.id = 2}});
     member.core.on_state_durable(100);
 
-    EXPECT_EQ(member.core.cut_point(0), Slot{0}) << "nothing is known of the other";
+    EXPECT_EQ(member.core.cut_point(20, {}), Slot{0}) << "nothing is known of the other";
     member.core.receive(other, proto::MemberReport{.applied = 90, .durable = 40});
-    EXPECT_EQ(member.core.cut_point(0), Slot{40});
-    EXPECT_EQ(member.core.cut_point(70), Slot{30});
+    EXPECT_EQ(member.core.cut_point(20, {}), Slot{40});
+    EXPECT_EQ(member.core.cut_point(70, {}), Slot{30}) << "what is kept anyway";
+    member.tick(10'001);
+    EXPECT_EQ(member.core.cut_point(20, {}), Slot{80}) << "it is away";
+}
+
+TEST(CoreBounds, TheLogIsKeptForWhoeverIsHandedASnapshot) {
+    Driven member({}, {{.id = 1}});
+    member.core.on_state_durable(100);
+
+    EXPECT_EQ(member.core.cut_point(20, {}), Slot{80});
+    EXPECT_EQ(member.core.cut_point(20, Slot{60}), Slot{60});
+    EXPECT_EQ(member.core.cut_point(20, Slot{90}), Slot{80});
+}
+
+TEST(CoreBounds, TheLogIsKeptForNobodyWithoutEnd) {
+    Driven member({}, {{.id = 1}, {.id = 2}});
+    member.core.on_state_durable(1'000);
+    member.core.receive(other, proto::MemberReport{.applied = 90, .durable = 40});
+
+    EXPECT_EQ(member.core.cut_point(20, Slot{50}), Slot{1'000 - 8 * 20});
+    EXPECT_EQ(member.core.cut_point(0, Slot{50}), Slot{1'000});
+    EXPECT_EQ(member.core.cut_point(~0ULL, {}), Slot{0});
 }
 
 TEST(CoreBounds, ReadsWhoseTimeIsUpLeaveNothingBehindWithoutALeader) {

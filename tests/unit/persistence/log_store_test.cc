@@ -78,6 +78,38 @@ TEST_F(Log, CountsItsBoots) {
     for (std::uint64_t boot = 1; boot <= 3; ++boot) EXPECT_EQ(store().boot(), boot);
 }
 
+TEST_F(Log, CountsABootWithinOneRunAsWell) {
+    {
+        LogStore log = store();
+        EXPECT_EQ(log.next_boot(), 2U);
+        EXPECT_EQ(log.boot(), 2U);
+    }
+
+    EXPECT_EQ(store().boot(), 3U);
+}
+
+// What was accepted below the slot of a state that came from another member may be anything: it is
+// handed to nobody.
+TEST_F(Log, CutUpToAStateThatCameFromElsewhereKeepsWhatItAcceptedAbove) {
+    LogStore log = store();
+    std::vector<Record> records = chosen_slots(5);
+    for (const std::uint64_t slot : {6, 7, 8, 9, 12}) records.push_back(accepted(slot, "maybe"));
+    records.emplace_back(PromiseRecord{{.round = 9, .member = {3}}});
+    log.commit(records);
+
+    log.settle();
+    log.cut({8});
+    const Durable durable = log.recover({8}).value();
+
+    EXPECT_EQ(log.oldest(), Slot{9});
+    EXPECT_EQ(durable.promised, (Ballot{.round = 9, .member = {3}}));
+    EXPECT_EQ(durable.chosen_prefix, Slot{8});
+    EXPECT_THAT(durable.log, SizeIs(2));
+    EXPECT_FALSE(durable.log.at({9}).chosen);
+    EXPECT_THAT(log.read_chosen({7}, 1'000), IsEmpty());
+    EXPECT_THAT(log.read_chosen({9}, 1'000), IsEmpty());
+}
+
 TEST_F(Log, GivesBackWhatWasCommitted) {
     {
         LogStore log = store();

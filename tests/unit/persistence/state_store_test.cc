@@ -159,6 +159,112 @@ TEST_F(State, TakesTheLongestKeysAndValues) {
     EXPECT_EQ(rows_of(state).size(), 2U);
 }
 
+// All pieces of a snapshot, one after the other.
+std::map<RowKey, std::string> read_all(const StateReader& reader, std::size_t bytes) {
+    std::map<RowKey, std::string> rows;
+    RowKey after{};
+    for (;;) {
+        const auto piece = reader.read(after, bytes);
+        EXPECT_TRUE(piece.has_value()) << piece.error().what;
+        std::size_t held = 0;
+        for (const auto& row : piece->rows) {
+            EXPECT_LT(after, row.key) << "rows come in order";
+            EXPECT_LT(held, bytes) << "a piece ends with the row that fills it";
+            held += row.key.key.size() + row.value.size();
+            after = row.key;
+            rows[row.key] = row.value;
+        }
+        if (piece->last) return rows;
+        EXPECT_FALSE(piece->rows.empty());
+    }
+}
+
+std::vector<Row> many_rows(Prng& prng, Revision applied) {
+    std::map<RowKey, Row> rows;
+    for (int i = 0; i < 200; ++i) {
+        const std::string key = std::to_string(prng.below(1'000));
+        Row row = key_row(key, std::string(prng.below(3'000), 'x'), applied);
+        if (prng.chance(30)) {
+            row = {{Table::locks, key}, std::make_shared<const Lock>(Lock{.name = key})};
+        }
+        rows.insert_or_assign(row.key, std::move(row));
+    }
+    std::vector<Row> ordered;
+    for (auto& [key, row] : rows) ordered.push_back(std::move(row));
+    return ordered;
+}
+
+TEST_F(State, IsHandedOnInPiecesAsItWasAtOneSlot) {
+    Prng prng(2);
+    StateStore state = store();
+    state.commit(many_rows(prng, 5), {.applied = 5});
+    const Rows then = rows_of(state);
+    const auto reader = state.snapshot().value();
+    state.commit(many_rows(prng, 6), {.applied = 6});
+
+    EXPECT_EQ(reader->globals().applied, 5U);
+    EXPECT_EQ(read_all(*reader, 1), then) << "row by row";
+    EXPECT_EQ(read_all(*reader, 10'000), then);
+    EXPECT_EQ(read_all(*reader, 10 << 20), then) << "all at once";
+    EXPECT_NE(rows_of(state), then);
+}
+
+TEST_F(State, IsHandedOnByOtherThreads) {
+    Prng prng(3);
+    StateStore state = store();
+    state.commit(many_rows(prng, 5), {.applied = 5});
+    const Rows then = rows_of(state);
+    std::unique_ptr<StateReader> reader;
+    Rows found;
+
+    std::thread([&] { reader = std::move(state.snapshot().value()); }).join();
+    std::thread([&] { found = read_all(*reader, 1'000); }).join();
+    reader.reset();
+
+    EXPECT_EQ(found, then);
+}
+
+TEST_F(State, ThatIsFreshOrEmptyIsHandedOnLikewise) {
+    StateStore state = store();
+    EXPECT_EQ(state.snapshot().value(), nullptr);
+
+    state.commit({}, {.applied = 1});
+    const auto piece = state.snapshot().value()->read({}, 1'000);
+
+    EXPECT_TRUE(piece->last);
+    EXPECT_THAT(piece->rows, IsEmpty());
+}
+
+TEST_F(State, WithADamagedRowIsNotHandedOn) {
+    StateStore state = store();
+    state.commit(std::vector<Row>{key_row("a", "marked value a")}, {.applied = 1});
+    ASSERT_GT(flip(folder.path() / "state" / "data.mdb", "marked value a"), 0U);
+
+    const auto piece = state.snapshot().value()->read({}, 1'000);
+
+    EXPECT_THAT(piece.error().what, HasSubstr("table 'keys' is damaged"));
+}
+
+TEST_F(State, ThatIsReplacedHoldsWhatReplacedItAndNothingElse) {
+    Prng prng(4);
+    StateStore state = store();
+    state.commit(many_rows(prng, 5), {.applied = 5});
+    EXPECT_EQ(state.replaced(), 0U);
+    const Rows then = rows_of(state);
+    const auto before = state.snapshot().value();
+    const auto rows = many_rows(prng, 90);
+    Rows expected;
+    for (const auto& row : rows) expected[row.key] = proto::encode(row.value);
+
+    state.replace(rows, {.applied = 90, .alpha = 8});
+
+    EXPECT_EQ(rows_of(state), expected);
+    EXPECT_EQ(state.load([](const Row&) {}).value()->applied, 90U);
+    EXPECT_EQ(read_all(*before, 1'000), then) << "who reads the old one reads on";
+    state.commit(std::vector<Row>{key_row("k", "v", 91)}, {.applied = 91});
+    EXPECT_EQ(state.replaced(), 90U);
+}
+
 TEST_F(State, OfAnotherOwnerIsRefused) {
     store().commit({}, {.applied = 1});
     Identity stranger = sample_identity();

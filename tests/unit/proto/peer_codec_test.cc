@@ -113,6 +113,32 @@ TEST(PeerCodec, RefusesWhatIsTooLong) {
     EXPECT_TRUE(decode_hello(encode(hello)).has_error());
 }
 
+TEST(PeerCodec, RefusesASnapshotThatNobodyWouldSend) {
+    using statemachine::Table;
+    const statemachine::RowKey key{Table::keys, "k"};
+    const std::string long_key(statemachine::row_key_bytes_max + 1, 'k');
+    const auto chunk = [](std::vector<EncodedRow> rows, std::string globals = {}) {
+        return SnapshotChunk{.applied = 1,
+                             .after = {Table::locks, "l"},
+                             .rows = std::move(rows),
+                             .globals = globals};
+    };
+
+    EXPECT_FALSE(refused(chunk({{key, "row"}})));
+    EXPECT_FALSE(refused(chunk({}, "globals")));
+    EXPECT_TRUE(refused(chunk({}))) << "nothing, and more to come";
+    EXPECT_TRUE(refused(SnapshotChunk{.applied = 0, .rows = {{key, "row"}}})) << "of no slot";
+    EXPECT_TRUE(refused(chunk({{key, "row"}, {key, "row"}}))) << "a row twice";
+    EXPECT_TRUE(refused(chunk({{{Table::locks, "l"}, "row"}}))) << "a row that is there already";
+    EXPECT_TRUE(refused(chunk({{{Table{8}, "k"}, "row"}}))) << "an unknown table";
+    EXPECT_TRUE(refused(chunk({{{Table::keys, long_key}, "row"}})));
+    EXPECT_TRUE(refused(chunk({{key, std::string(snapshot_row_bytes_max + 1, 'r')}})));
+    EXPECT_TRUE(refused(chunk({}, std::string(snapshot_globals_bytes_max + 1, 'g'))));
+    EXPECT_TRUE(refused(SnapshotAsk{.applied = 0, .after = key})) << "further rows of any snapshot";
+    EXPECT_TRUE(refused(SnapshotAsk{.applied = 1, .after = {Table{}, "k"}})) << "of no table";
+    EXPECT_TRUE(refused(SnapshotAsk{.applied = 1, .after = {Table::keys, long_key}}));
+}
+
 TEST(PeerCodec, RefusesAnUnknownVerdictAndANegativeDuration) {
     EXPECT_TRUE(refused(KeepAliveAnswer{.verdict = static_cast<KeepAliveAnswer::Verdict>(3)}));
     EXPECT_TRUE(refused(KeepAliveAnswer{.expires_in = -1}));

@@ -131,7 +131,15 @@ std::vector<PeerMessage> peer_samples() {
                      .hashes = {{2'048, 14}, {1'024, 12}},
                      .durable = 11},
         LeasesAsk{.number = 10, .sessions = {11, 12}},
-        LeasesAnswer{.number = 10, .leases = {{11, 9'000}, {12, 0}}}};
+        LeasesAnswer{.number = 10, .leases = {{11, 9'000}, {12, 0}}},
+        SnapshotAsk{},
+        SnapshotAsk{.applied = 15, .after = {Table::keys, "a key"}},
+        SnapshotChunk{.applied = 15,
+                      .after = {},
+                      .rows = {{{Table::locks, "a lock"}, "a row"}, {{Table::keys, ""}, ""}},
+                      .globals = {}},
+        SnapshotChunk{
+            .applied = 15, .after = {Table::keys, "a key"}, .rows = {}, .globals = "globals"}};
 }
 
 std::vector<Outcome> outcome_samples() {

@@ -1,0 +1,64 @@
+// Core: what this member lacks was cut from the others' logs, or what they lack from its own.
+
+#include <algorithm>
+#include <string>
+
+#include "daemon/core.h"
+
+namespace gavel::daemon {
+namespace {
+
+using paxos::MemberId;
+using paxos::Slot;
+using statemachine::Revision;
+
+// Members that were heard from within this time are waited for when the log is cut, as long as it
+// holds no more than so many times what is kept anyway.
+constexpr std::uint64_t wait_for_ms = 10'000;
+constexpr std::uint64_t wait_for_factor = 8;
+
+}  // namespace
+
+void Core::ask_for_snapshot(std::optional<SnapshotSink::Question> question) {
+    if (question) send(question->to, std::move(question->ask));
+}
+
+void Core::on(MemberId from, proto::SnapshotAsk ask) {
+    turn_.snapshot_asks.insert_or_assign(from, std::move(ask));
+}
+
+void Core::on(MemberId from, proto::SnapshotChunk chunk) {
+    ask_for_snapshot(sink_.on_chunk(from, std::move(chunk), replica_.chosen_prefix(), now_));
+    if (auto whole = sink_.take()) turn_.snapshot = std::move(whole);
+}
+
+void Core::go_on_fetching() {
+    std::vector<MemberId> others = replica_.membership().everyone();
+    std::erase(others, config_.self);
+    ask_for_snapshot(sink_.tick(others, replica_.chosen_prefix(), now_));
+}
+
+void Core::drop_a_snapshot_of_no_use() {
+    if (turn_.snapshot && turn_.snapshot->applied() <= replica_.chosen_prefix().number) {
+        turn_.snapshot.reset();
+    }
+}
+
+Slot Core::cut_point(std::uint64_t keep, std::optional<Slot> served) const {
+    const auto behind = [this](std::uint64_t slots) {
+        return durable_applied_ > slots ? durable_applied_ - slots : 0;
+    };
+    Revision cut = behind(keep);
+    if (served) cut = std::min(cut, served->number);
+    for (const MemberId member : replica_.membership().everyone()) {
+        if (member == config_.self) continue;
+        const auto report = reports_.find(member);
+        const bool unknown = report == reports_.end();
+        if (now_ - (unknown ? started_at_ : report->second.at) > wait_for_ms) continue;
+        cut = std::min(cut, unknown ? 0 : report->second.report.durable);
+    }
+    const bool bounded = keep <= durable_applied_ / wait_for_factor;
+    return {std::max(cut, bounded ? behind(wait_for_factor * keep) : 0)};
+}
+
+}  // namespace gavel::daemon

@@ -1,0 +1,115 @@
+#include "daemon/snapshot_sink.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proto/codec.h"
+
+namespace gavel::daemon {
+
+using paxos::MemberId;
+using paxos::Slot;
+using paxos::Tick;
+using statemachine::Machine;
+using statemachine::RowKey;
+
+std::optional<SnapshotSink::Question> SnapshotSink::want(MemberId from, Slot prefix, Tick now) {
+    if (source_ || complete_) return std::nullopt;
+    source_ = from;
+    wanted_at_ = prefix;
+    return ask(now);
+}
+
+SnapshotSink::Question SnapshotSink::ask(Tick now) {
+    asked_at_ = now;
+    ++asks_;
+    return {*source_, {applied_, last_}};
+}
+
+std::optional<SnapshotSink::Question> SnapshotSink::tick(const std::vector<MemberId>& others,
+                                                         Slot prefix, Tick now) {
+    if (!source_) return std::nullopt;
+    const bool overtaken = applied_ == 0 ? prefix > wanted_at_ : prefix.number >= applied_;
+    if (overtaken) {
+        forget();
+        return std::nullopt;
+    }
+    if (asks_ < asks_max) {
+        if (now - asked_at_ < patience_ms) return std::nullopt;
+        return ask(now);
+    }
+
+    if (applied_ != 0) ++reached_.begun_anew;
+    const auto next = std::upper_bound(others.begin(), others.end(), *source_);
+    const auto whom = next == others.end() ? others.begin() : next;
+    forget();
+    if (whom == others.end()) return std::nullopt;
+    source_ = *whom;
+    wanted_at_ = prefix;
+    return ask(now);
+}
+
+std::optional<SnapshotSink::Question> SnapshotSink::on_chunk(MemberId from,
+                                                             proto::SnapshotChunk chunk,
+                                                             Slot prefix, Tick now) {
+    if (source_ != from) return std::nullopt;
+    if (chunk.after == RowKey{} && chunk.applied > applied_) {
+        if (chunk.applied <= prefix.number) {
+            refuse();
+            return std::nullopt;
+        }
+        if (applied_ != 0) ++reached_.begun_anew;
+        begin(chunk.applied);
+    } else if (chunk.applied != applied_ || chunk.after != last_) {
+        return std::nullopt;  // The answer to a question that was asked twice.
+    }
+    if (asks_ > 1) ++reached_.resumed;
+    if (!load(chunk)) {
+        ++reached_.refused;
+        refuse();
+        return std::nullopt;
+    }
+    asks_ = 0;
+    if (chunk.globals.empty()) return ask(now);
+    complete_ = std::move(loading_);
+    forget();
+    return std::nullopt;
+}
+
+void SnapshotSink::begin(std::uint64_t applied) {
+    applied_ = applied;
+    last_ = {};
+    loading_ = std::make_unique<Machine>(limits_, alpha_, std::vector<statemachine::Member>());
+}
+
+bool SnapshotSink::load(proto::SnapshotChunk& chunk) {
+    for (auto& row : chunk.rows) {
+        auto value = proto::decode_row(row.key.table, row.value);
+        if (!value) return false;
+        bytes_ += row.key.key.size() + row.value.size();
+        last_ = row.key;
+        loading_->load({std::move(row.key), std::move(*value)});
+    }
+    if (chunk.globals.empty()) return true;
+    const auto globals = proto::decode_globals(chunk.globals);
+    return globals && globals->applied == applied_ && globals->alpha == alpha_ &&
+           loading_->finish_load(*globals);
+}
+
+// Another member is asked at the next tick.
+void SnapshotSink::refuse() {
+    begin(0);
+    asks_ = asks_max;
+}
+
+void SnapshotSink::forget() {
+    source_.reset();
+    asks_ = 0;
+    applied_ = 0;
+    last_ = {};
+    loading_.reset();
+}
+
+std::unique_ptr<Machine> SnapshotSink::take() { return std::move(complete_); }
+
+}  // namespace gavel::daemon

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "paxos/types.h"
+#include "proto/peer_message.h"
+#include "statemachine/machine.h"
+
+namespace gavel::daemon {
+
+// Fetches the state of another member, piece by piece, into a machine of its own, and hands that
+// out when it is whole and its hash is right. It asks for the next piece when it has the last one,
+// and again when no answer comes; a member that stays silent, or has nothing of use, is left for
+// the next one, and the fetch begins anew. What was fetched is bounded as the state is. Pure.
+class SnapshotSink {
+public:
+    static constexpr std::uint64_t patience_ms = 1'000;
+    static constexpr unsigned asks_max = 4;  // In a row, to one that does not answer.
+
+    struct Question {
+        paxos::MemberId to{};
+        proto::SnapshotAsk ask{};
+    };
+    struct Reached {
+        std::uint64_t resumed{};     // An answer came only after a question was asked again.
+        std::uint64_t begun_anew{};  // The snapshot, or the member that had it, was gone.
+        std::uint64_t refused{};     // What came was damaged, or not what its hash says.
+        bool operator==(const Reached&) const = default;
+    };
+
+    SnapshotSink(statemachine::Limits limits, std::uint64_t alpha)
+        : limits_(limits), alpha_(alpha) {}
+
+    // This member executed everything up to `prefix`, and what follows was cut from the log of
+    // `from`. A fetch that is under way goes on.
+    std::optional<Question> want(paxos::MemberId from, paxos::Slot prefix, paxos::Tick now);
+    // `others` are ordered. A fetch that has been overtaken by `prefix` ends.
+    std::optional<Question> tick(const std::vector<paxos::MemberId>& others, paxos::Slot prefix,
+                                 paxos::Tick now);
+    std::optional<Question> on_chunk(paxos::MemberId from, proto::SnapshotChunk chunk,
+                                     paxos::Slot prefix, paxos::Tick now);
+    // What is complete; null until then.
+    std::unique_ptr<statemachine::Machine> take();
+
+    // Whom it fetches from.
+    std::optional<paxos::MemberId> source() const { return source_; }
+    std::uint64_t bytes() const { return bytes_; }  // Of all rows that came.
+    const Reached& reached() const { return reached_; }
+
+private:
+    Question ask(paxos::Tick now);
+    void begin(std::uint64_t applied);
+    bool load(proto::SnapshotChunk& chunk);
+    void refuse();
+    void forget();
+
+    statemachine::Limits limits_;
+    std::uint64_t alpha_;
+    std::optional<paxos::MemberId> source_;
+    paxos::Slot wanted_at_{};
+    paxos::Tick asked_at_{};
+    unsigned asks_ = 0;  // Since the last answer.
+    std::uint64_t applied_ = 0;
+    statemachine::RowKey last_{};
+    std::unique_ptr<statemachine::Machine> loading_;
+    std::unique_ptr<statemachine::Machine> complete_;
+    std::uint64_t bytes_ = 0;
+    Reached reached_;
+};
+
+}  // namespace gavel::daemon

@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "paxos/types.h"
+#include "proto/peer_message.h"
+
+namespace gavel::daemon {
+
+// A member's state as of one slot, for as long as the object lives.
+class SnapshotReader {
+public:
+    virtual ~SnapshotReader() = default;
+    virtual std::uint64_t applied() const = 0;
+    // What follows `after`. Nothing: it cannot be read. By one thread at a time.
+    virtual std::optional<proto::SnapshotChunk> read(const statemachine::RowKey& after) = 0;
+};
+
+// Hands the state of this member to others that ask for it, a piece for each question. Nothing is
+// remembered of those who ask: whoever asks further of a snapshot that is still open gets what
+// follows, everybody else the beginning of a newer one. Pieces are read elsewhere, one at a time,
+// so that neither the core nor the log waits for one.
+//
+// Every call and callback is on the core thread, but for the jobs.
+class SnapshotSource {
+public:
+    static constexpr std::size_t open_max = 2;
+    static constexpr std::uint64_t idle_ms_max = 30'000;  // Then it is closed.
+    // One that was opened within this time is good enough for whoever wants any.
+    static constexpr std::uint64_t share_ms = 5'000;
+
+    struct Callbacks {
+        // Null: there is no state yet.
+        std::function<std::unique_ptr<SnapshotReader>()> open{};
+        // Runs `job` somewhere else, then `done` here.
+        std::function<void(std::function<void()> job, std::function<void()> done)> run{};
+        std::function<void(paxos::MemberId to, proto::SnapshotChunk chunk)> send{};
+    };
+
+    explicit SnapshotSource(Callbacks callbacks) : callbacks_(std::move(callbacks)) {}
+
+    void on_ask(paxos::MemberId from, const proto::SnapshotAsk& ask, paxos::Tick now);
+    void tick(paxos::Tick now);
+    // The log beyond it is needed by whoever fetches that snapshot.
+    std::optional<paxos::Slot> oldest() const;
+
+    std::uint64_t snapshots_sent() const { return snapshots_sent_; }  // To the last piece.
+    std::uint64_t bytes_sent() const { return bytes_sent_; }
+
+private:
+    struct Open {
+        std::shared_ptr<SnapshotReader> reader{};
+        paxos::Tick opened_at{};
+        paxos::Tick asked_at{};
+    };
+
+    Open* reader_for(const proto::SnapshotAsk& ask);
+    void serve_next();
+    void on_read(paxos::MemberId to, std::optional<proto::SnapshotChunk> chunk);
+
+    Callbacks callbacks_;
+    paxos::Tick now_{};
+    std::vector<Open> open_;                              // Oldest first.
+    std::map<paxos::MemberId, proto::SnapshotAsk> asks_;  // The latest of each.
+    bool busy_ = false;
+    std::uint64_t snapshots_sent_ = 0;
+    std::uint64_t bytes_sent_ = 0;
+};
+
+}  // namespace gavel::daemon

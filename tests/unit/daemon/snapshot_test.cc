@@ -1,0 +1,315 @@
+#include <gmock/gmock.h>
+
+#include <deque>
+
+#include "daemon/snapshot_sink.h"
+#include "daemon/snapshot_source.h"
+#include "proto/codec.h"
+
+namespace gavel::daemon {
+namespace {
+
+using paxos::MemberId;
+using paxos::Slot;
+using paxos::Tick;
+using statemachine::Machine;
+using statemachine::Revision;
+using statemachine::RowKey;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+constexpr MemberId m1{1}, m2{2}, m3{3};
+constexpr std::uint64_t alpha = 8;
+
+Machine machine_at(Revision slot) {
+    Machine machine({}, alpha, {{.id = 1}, {.id = 2}, {.id = 3}});
+    for (Revision at = 1; at <= slot; ++at) {
+        machine.apply(at, {.request = {1, 1, at},
+                           .stamp = 5,
+                           .idempotency = {},
+                           .command = statemachine::PutKey{.key = "k" + std::to_string(at % 7),
+                                                           .value = std::to_string(at)}});
+    }
+    return machine;
+}
+
+// A state in memory that hands out one row at a time.
+class RowByRow final : public SnapshotReader {
+public:
+    explicit RowByRow(const Machine& machine)
+        : rows_(machine.rows()), globals_(machine.globals()) {}
+
+    std::uint64_t applied() const override { return globals_.applied; }
+    std::optional<proto::SnapshotChunk> read(const RowKey& after) override {
+        proto::SnapshotChunk chunk{.applied = applied(), .after = after, .rows = {}, .globals = {}};
+        for (const auto& row : rows_) {
+            if (row.key <= after) continue;
+            if (!chunk.rows.empty()) return chunk;
+            chunk.rows.push_back({row.key, proto::encode(row.value)});
+        }
+        chunk.globals = proto::encode(globals_);
+        return chunk;
+    }
+
+private:
+    std::vector<statemachine::Row> rows_;
+    statemachine::Globals globals_;
+};
+
+// The source of one member, whose jobs are done when the test says so.
+class Serving {
+public:
+    explicit Serving(Revision slot) : slot_(slot) {}
+
+    void grow(Revision slot) { slot_ = slot; }
+    void ask(MemberId from, const proto::SnapshotAsk& ask) { source_.on_ask(from, ask, now_); }
+    void pass(std::uint64_t ms) {
+        now_ = now_ + ms;
+        source_.tick(now_);
+    }
+    void run_jobs() {
+        while (!jobs_.empty()) {
+            auto [job, done] = std::move(jobs_.front());
+            jobs_.pop_front();
+            job();
+            done();
+        }
+    }
+    // The answer to that question.
+    proto::SnapshotChunk answer(MemberId from, const proto::SnapshotAsk& question) {
+        ask(from, question);
+        run_jobs();
+        auto chunk = std::move(sent.back().second);
+        sent.clear();
+        return chunk;
+    }
+
+    std::vector<std::pair<MemberId, proto::SnapshotChunk>> sent{};
+    std::size_t opened = 0;
+    std::size_t waiting_jobs() const { return jobs_.size(); }
+    const SnapshotSource& source() const { return source_; }
+
+private:
+    Revision slot_;
+    Tick now_{1};
+    std::deque<std::pair<std::function<void()>, std::function<void()>>> jobs_{};
+    SnapshotSource source_{
+        {.open =
+             [this] {
+                 ++opened;
+                 return slot_ == 0 ? nullptr : std::make_unique<RowByRow>(machine_at(slot_));
+             },
+         .run = [this](auto job,
+                       auto done) { jobs_.emplace_back(std::move(job), std::move(done)); },
+         .send = [this](MemberId to, auto chunk) { sent.emplace_back(to, std::move(chunk)); }}};
+};
+
+// ---- Source -------------------------------------------------------------------------------------
+
+TEST(SnapshotSource, HandsOutTheStateOfOneSlotThoughItGoesOn) {
+    Serving serving(20);
+    proto::SnapshotAsk ask{};
+    std::map<RowKey, std::string> rows;
+    for (proto::SnapshotChunk chunk; chunk.globals.empty();) {
+        chunk = serving.answer(m2, ask);
+        serving.grow(30);
+        for (const auto& row : chunk.rows) rows[row.key] = row.value;
+        if (!chunk.rows.empty()) ask = {chunk.applied, chunk.rows.back().key};
+    }
+
+    const auto expected = machine_at(20).rows();
+    ASSERT_THAT(rows, SizeIs(expected.size()));
+    for (const auto& row : expected) EXPECT_EQ(rows[row.key], proto::encode(row.value));
+    EXPECT_EQ(serving.source().snapshots_sent(), 1U);
+}
+
+TEST(SnapshotSource, BeginsANewerOneWhenTheOldOneIsGone) {
+    Serving serving(20);
+    const auto first = serving.answer(m2, {});
+    serving.grow(30);
+    serving.pass(SnapshotSource::idle_ms_max + 1);
+    EXPECT_EQ(serving.source().oldest(), std::nullopt) << "it is closed";
+
+    const auto next = serving.answer(m2, {first.applied, first.rows.back().key});
+
+    EXPECT_EQ(next.applied, 30U);
+    EXPECT_EQ(next.after, RowKey{});
+}
+
+TEST(SnapshotSource, OpensTwoAndNoMore) {
+    Serving serving(20);
+    serving.answer(m1, {});
+    EXPECT_EQ(serving.answer(m2, {}).applied, 20U) << "one of just now will do";
+    EXPECT_EQ(serving.opened, 1U);
+    serving.pass(SnapshotSource::share_ms);
+    serving.grow(30);
+    EXPECT_EQ(serving.answer(m2, {}).applied, 30U);
+    serving.pass(SnapshotSource::share_ms);
+    serving.grow(40);
+    EXPECT_EQ(serving.answer(m3, {}).applied, 30U) << "the newest there is";
+    EXPECT_EQ(serving.opened, 2U);
+    EXPECT_EQ(serving.source().oldest(), Slot{20});
+}
+
+TEST(SnapshotSource, ReadsForOneAtATimeAndRemembersTheLatestQuestionOfEach) {
+    Serving serving(20);
+    for (int i = 0; i < 3; ++i) {
+        serving.ask(m1, {});
+        serving.ask(m2, {});
+    }
+
+    EXPECT_EQ(serving.waiting_jobs(), 1U);
+    serving.run_jobs();
+    EXPECT_THAT(serving.sent, SizeIs(3)) << "the one under way, and one for each";
+}
+
+TEST(SnapshotSource, SaysNothingWithoutAState) {
+    Serving serving(0);
+
+    serving.ask(m2, {});
+    serving.run_jobs();
+
+    EXPECT_THAT(serving.sent, IsEmpty());
+}
+
+// ---- Sink ---------------------------------------------------------------------------------------
+
+// A sink that fetches from serving members.
+class Fetching {
+public:
+    Fetching() {
+        serving.emplace(m2, 20);
+        serving.emplace(m3, 25);
+    }
+    using Question = std::optional<SnapshotSink::Question>;
+
+    proto::SnapshotChunk answer(const Question& question) {
+        return serving.at(question->to).answer(m1, question->ask);
+    }
+    Question take_in(MemberId from, proto::SnapshotChunk chunk) {
+        return sink.on_chunk(from, std::move(chunk), prefix, now);
+    }
+    Question pass(std::uint64_t ms) {
+        now = now + ms;
+        return sink.tick({m2, m3}, prefix, now);
+    }
+    // To the end.
+    std::unique_ptr<Machine> fetch(Question question) {
+        while (question) question = take_in(question->to, answer(question));
+        return sink.take();
+    }
+
+    std::map<MemberId, Serving> serving{};
+    SnapshotSink sink{{}, alpha};
+    Slot prefix{4};
+    Tick now{1'000};
+};
+
+TEST(SnapshotSink, FetchesAStatePieceByPiece) {
+    Fetching at;
+
+    const auto machine = at.fetch(at.sink.want(m2, at.prefix, at.now));
+
+    ASSERT_NE(machine, nullptr);
+    EXPECT_EQ(machine->hash(), machine_at(20).hash());
+    machine->check_invariants();
+    EXPECT_EQ(at.sink.source(), std::nullopt);
+    EXPECT_GT(at.sink.bytes(), 0U);
+}
+
+TEST(SnapshotSink, AsksAgainForWhatWasLostAndTakesAnAnswerOnce) {
+    Fetching at;
+    auto question = at.sink.want(m2, at.prefix, at.now);
+    question = at.take_in(m2, at.answer(question));
+    EXPECT_FALSE(at.pass(SnapshotSink::patience_ms - 1));
+
+    const auto again = at.pass(1);
+    ASSERT_TRUE(again);
+    EXPECT_EQ(again->ask, question->ask);
+    const auto chunk = at.answer(again);
+    question = at.take_in(m2, chunk);
+    EXPECT_FALSE(at.take_in(m2, chunk)) << "the answer to the first question comes late";
+    EXPECT_EQ(at.sink.reached().resumed, 1U);
+
+    EXPECT_EQ(at.fetch(question)->hash(), machine_at(20).hash());
+}
+
+TEST(SnapshotSink, BeginsAnewWhenTheSnapshotIsGone) {
+    Fetching at;
+    auto question = at.sink.want(m2, at.prefix, at.now);
+    question = at.take_in(m2, at.answer(question));
+    at.serving.at(m2).pass(SnapshotSource::idle_ms_max + 1);
+    at.serving.at(m2).grow(40);
+
+    const auto machine = at.fetch(question);
+
+    EXPECT_EQ(machine->hash(), machine_at(40).hash());
+    EXPECT_EQ(at.sink.reached().begun_anew, 1U);
+}
+
+TEST(SnapshotSink, TurnsToAnotherMemberWhenOneStaysSilent) {
+    Fetching at;
+    at.take_in(m2, at.answer(at.sink.want(m2, at.prefix, at.now)));
+    Fetching::Question question;
+    for (unsigned i = 0; i < SnapshotSink::asks_max; ++i)
+        question = at.pass(SnapshotSink::patience_ms);
+
+    ASSERT_TRUE(question);
+    EXPECT_EQ(question->to, m3);
+    EXPECT_EQ(question->ask, proto::SnapshotAsk{});
+    EXPECT_EQ(at.fetch(question)->hash(), machine_at(25).hash());
+}
+
+TEST(SnapshotSink, TurnsToAnotherMemberWhenOneHasNothingOfUse) {
+    Fetching at;
+    at.prefix = {20};
+    EXPECT_FALSE(at.take_in(m2, at.answer(at.sink.want(m2, at.prefix, at.now))));
+
+    const auto question = at.pass(10);
+
+    ASSERT_TRUE(question);
+    EXPECT_EQ(question->to, m3);
+}
+
+TEST(SnapshotSink, RefusesAStateThatIsNotTheOneThatItsHashSays) {
+    Fetching at;
+    const auto asked = at.sink.want(m2, at.prefix, at.now);
+    proto::SnapshotChunk whole{.applied = 20};
+    for (const auto& row : machine_at(20).rows()) {
+        whole.rows.push_back({row.key, proto::encode(row.value)});
+    }
+    whole.rows.pop_back();
+    whole.globals = proto::encode(machine_at(20).globals());
+
+    EXPECT_FALSE(at.take_in(asked->to, whole));
+
+    EXPECT_EQ(at.sink.take(), nullptr);
+    EXPECT_EQ(at.sink.reached().refused, 1U);
+    EXPECT_EQ(at.pass(10)->to, m3);
+}
+
+TEST(SnapshotSink, RefusesARowThatCannotBeRead) {
+    Fetching at;
+    auto chunk = at.answer(at.sink.want(m2, at.prefix, at.now));
+    chunk.rows[0].value = "no row";
+
+    EXPECT_FALSE(at.take_in(m2, chunk));
+
+    EXPECT_EQ(at.sink.reached().refused, 1U);
+    EXPECT_EQ(at.pass(10)->to, m3);
+}
+
+TEST(SnapshotSink, EndsAFetchThatIsOvertaken) {
+    Fetching at;
+    at.take_in(m2, at.answer(at.sink.want(m2, at.prefix, at.now)));
+    at.prefix = {19};
+    EXPECT_FALSE(at.pass(10));
+    EXPECT_TRUE(at.sink.source()) << "slot 20 is ahead still";
+    at.prefix = {20};
+    EXPECT_FALSE(at.pass(10));
+
+    EXPECT_EQ(at.sink.source(), std::nullopt);
+}
+
+}  // namespace
+}  // namespace gavel::daemon
