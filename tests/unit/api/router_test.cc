@@ -257,6 +257,8 @@ void see_members(Rounds& rounds) {
         rounds.see(desk, method, target);
     }
     rounds.see(desk, M::put, "/v1/members", R"({"voters":[9]})");
+    rounds.see(desk, M::put, "/v1/members", one, {{"content-encoding", "gzip"}});
+    rounds.see(desk, M::post, "/v1/members", n3, {{"content-encoding", "gzip"}});
     // Promoting changes something, too.
     Desk learner({}, {}, {testing::a_member(1), testing::a_member(2, statemachine::Role::learner)});
     learner.gateway.fills = false;
