@@ -141,17 +141,19 @@ TEST(Client, DoesNotRepeatWhatTheServerDecided) {
 
 TEST(Client, IsInterruptedInTheMiddleOfACall) {
     const int interrupt = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    FakeServer server([interrupt](const FakeRequest&) {
-        ::eventfd_write(interrupt, 1);
-        return test::FakeReply{.silent = true};
-    });
-    Client client({server.endpoint()}, interrupt);
+    {
+        FakeServer server([interrupt](const FakeRequest&) {
+            ::eventfd_write(interrupt, 1);
+            return test::FakeReply{.silent = true};
+        });
+        Client client({server.endpoint()}, interrupt);
 
-    const auto answer = client.call({.target = "/", .attempt_limit = std::chrono::minutes{5}});
+        const auto answer = client.call({.target = "/", .attempt_limit = std::chrono::minutes{5}});
 
-    EXPECT_EQ(answer.error().code, "interrupted");
-    EXPECT_FALSE(client.pause(std::chrono::minutes{5}));
-    ::close(interrupt);
+        EXPECT_EQ(answer.error().code, "interrupted");
+        EXPECT_FALSE(client.pause(std::chrono::minutes{5}));
+    }
+    ::close(interrupt);  // The server has let go of it.
 }
 
 TEST(Client, StreamsABodyAndStopsWhenToldTo) {
