@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 #include <utility>
@@ -69,7 +70,9 @@ void Process::kill() {
     pid_ = 0;
 }
 
-int free_port() {
+namespace {
+
+int port_chosen_by_the_kernel() {
     const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -81,6 +84,15 @@ int free_port() {
     ::close(listener);
     if (!bound) throw std::runtime_error("no free port on loopback");
     return ntohs(address.sin_port);
+}
+
+}  // namespace
+
+int free_port() {
+    static std::set<int> given;
+    int port = port_chosen_by_the_kernel();
+    while (!given.insert(port).second) port = port_chosen_by_the_kernel();
+    return port;
 }
 
 std::string contents(const std::string& file) {

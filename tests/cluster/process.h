@@ -29,7 +29,7 @@ private:
     pid_t pid_ = 0;
 };
 
-// A port of loopback that was free a moment ago.
+// A port of loopback that was free a moment ago, each time another one.
 int free_port();
 
 std::string contents(const std::string& file);
