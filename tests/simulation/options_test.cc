@@ -158,7 +158,7 @@ void meet(int (*fault)(volatile int*)) {
     std::_Exit(fault(nullptr) & 0);  // Not reached.
 }
 int wild_pointer(volatile int* nowhere) { return *nowhere; }
-int endless(volatile int* outer) {
+[[maybe_unused]] int endless(volatile int* outer) {
     volatile int here = outer == nullptr ? 1 : *outer;
     return here < 0 ? 0 : endless(&here) + here;
 }
@@ -167,7 +167,9 @@ bool ended_badly(int status) { return status != 0; }
 TEST(GavelSim, NamesTheSeedWhenItMeetsAFault) {
     const char* said = "seed 42 failed: ended by SIGSEGV\nreplay: gavel-sim --seed 42 --trace\n";
     EXPECT_EXIT(meet(wild_pointer), ended_badly, said);
+#ifndef __SANITIZE_THREAD__  // It keeps a stack of its own, which overflows first.
     EXPECT_EXIT(meet(endless), ended_badly, said);
+#endif
 }
 
 }  // namespace
