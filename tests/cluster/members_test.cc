@@ -19,6 +19,19 @@ protected:
     void SetUp() override {
         cluster.start_all();
         cluster.leader();
+        ASSERT_TRUE(eventually([&] { return all_have_met(); }));
+    }
+
+    // Every member has heard from every other one: until then a plan takes it for unreachable.
+    bool all_have_met() {
+        for (std::size_t at = 0; at < cluster.size(); ++at) {
+            const json told = cluster.client(at).call("GET", "/v1/members").json();
+            if (!told.is_object()) return false;
+            for (const auto& member : told.value("members", json::array())) {
+                if (member["last_contact"].is_null() || member["applied"].is_null()) return false;
+            }
+        }
+        return true;
     }
 
     // What a member says of the members: number to role.
