@@ -188,11 +188,9 @@ void Disk::install(const statemachine::Machine& snapshot, std::function<void(Fre
     state_writer_.start([this, &snapshot, done = std::move(done)] {
         const paxos::Slot applied{snapshot.applied()};
         state_.replace(snapshot.rows(), snapshot.globals());
-        log_.settle();
-        log_.cut(applied);
         auto fresh = std::make_shared<Fresh>();
         fresh->boot = log_.next_boot();
-        fresh->durable = log_.recover(applied);
+        fresh->durable = log_.recover(applied, applied);
         post_([this, applied, fresh, done] {
             state_busy_ = false;
             durable_applied_ = applied.number;

@@ -657,8 +657,7 @@ Result<std::unique_ptr<Node>, persistence::StorageError> Node::open(Options opti
         return persistence::StorageError{
             "the state on disk is not the one that was written (its hash differs)"};
     }
-    if (const paxos::Slot replaced{state.replaced()}; replaced >= log.oldest()) log.cut(replaced);
-    auto durable = log.recover({machine.applied()});
+    auto durable = log.recover({machine.applied()}, {state.replaced()});
     if (!durable) return durable.error();
 
     auto impl = std::make_unique<Impl>(std::move(options), std::move(log), std::move(state),

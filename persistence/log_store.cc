@@ -170,6 +170,7 @@ struct LogStore::Impl {
     bool is_ordinary(std::span<const paxos::Record> records) const;
     void append(std::span<const paxos::Record> records, std::string_view payload);
     paxos::Ballot settle(std::span<const paxos::Record> more);
+    void cut_up_to(Slot through);
     void raise_chosen_prefix(Slot slot);
 
     FolderLock lock;
@@ -330,13 +331,15 @@ void LogStore::Impl::raise_chosen_prefix(Slot slot) {
 }
 
 // In bounded transactions, for a commit may wait for one.
+void LogStore::Impl::cut_up_to(Slot through) {
+    while (cut < through.number) {
+        const std::lock_guard one_at_a_time(settling);
+        cut = tables.cut_some(through).number;
+    }
+}
+
 void LogStore::cut(Slot through) {
-    or_end_process([&] {
-        while (impl_->cut < through.number) {
-            const std::lock_guard one_at_a_time(impl_->settling);
-            impl_->cut = impl_->tables.cut_some(through).number;
-        }
-    });
+    or_end_process([&] { impl_->cut_up_to(through); });
 }
 
 void LogStore::remember(std::uint16_t member, const Acquaintance& acquaintance) {
@@ -365,9 +368,10 @@ void LogStore::retire(Slot slot) {
 
 // Reading.
 
-Result<paxos::Durable, StorageError> LogStore::recover(Slot applied) {
+Result<paxos::Durable, StorageError> LogStore::recover(Slot applied, Slot replaced) {
     try {
         impl_->settle({});
+        impl_->cut_up_to(replaced);
         auto log = impl_->tables.read_above(applied);
         if (!log) return log.error();
         if (applied < log->cut) {

@@ -80,8 +80,9 @@ public:
     std::uint64_t next_boot();
     // The protocol's memory, put together with the state's durable slot as recover() in recovery.h
     // says; of the entries only those above `applied` are read. Verifies every record it reads.
-    // Settles first.
-    Result<paxos::Durable, StorageError> recover(paxos::Slot applied);
+    // Settles first. Where the state came from another member at slot `replaced`, everything up to
+    // there is cut before it is read: it may be other values than those that were chosen.
+    Result<paxos::Durable, StorageError> recover(paxos::Slot applied, paxos::Slot replaced = {});
 
     // Durable together. Returns when the records are on the disk, or not at all. Most batches
     // become durable in the journal, and reach the tables by a later settle().

@@ -70,8 +70,8 @@ public:
 
     // Everything is replaced, in one durable transaction, by a state that another member handed
     // on: `rows` are all there are, as for commit(). The log's entries up to its slot are of no
-    // use from then on, for nobody compared them with what was chosen: whoever calls this, or
-    // finds a slot replaced() beyond the log's cut, cuts the log up to there before it is read.
+    // use from then on, for nobody compared them with what was chosen: LogStore::recover() is to
+    // be told the slot.
     void replace(std::span<const statemachine::Row> rows, const statemachine::Globals& globals);
     // The slot of the last state that came that way; 0: none did.
     statemachine::Revision replaced() const;

@@ -42,6 +42,7 @@ public:
     std::uint64_t next_boot() { return ++boot_; }
     void restore(statemachine::Machine& machine) const;
     paxos::Durable recover(paxos::Slot applied);
+    const paxos::Durable& log() const { return log_; }
 
     void append(std::vector<paxos::Record> records, std::vector<daemon::Outgoing> once_durable);
     bool state_is_idle() const { return !state_busy_ && !held_state_; }

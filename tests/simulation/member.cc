@@ -75,6 +75,7 @@ void Member::start() {
         .send = [this](paxos::MemberId to,
                        proto::SnapshotChunk chunk) { send(to, std::move(chunk)); }});
     around_.observer.on_start(id_, boot, applied, *core_);
+    around_.observer.on_kept(disk_.log(), applied);
     schedule_turn();
     tick();
 }

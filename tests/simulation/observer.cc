@@ -52,6 +52,16 @@ void Observer::on_start(MemberId member, std::uint64_t boot, Slot restored,
     seen.reached = {};
 }
 
+void Observer::on_kept(const paxos::Durable& log, Slot restored) const {
+    if (sabotaged_) return;
+    const auto end = log.log.upper_bound(restored);
+    for (auto each = log.log.begin(); each != end; ++each) {
+        const auto known = chosen_.find(each->first);
+        expect(known != chosen_.end() && known->second == each->second.proposal.value,
+               "of what the state executed the log holds what was chosen, or nothing");
+    }
+}
+
 void Observer::on_snapshot(MemberId member, const daemon::Core& core,
                            const statemachine::Machine& snapshot) {
     const Revision slot = snapshot.applied();

@@ -30,6 +30,8 @@ public:
     // A member starts from that much durable state.
     void on_start(paxos::MemberId member, std::uint64_t boot, paxos::Slot restored,
                   const daemon::Core& core);
+    // Its log as it is from then on, which it may hand on as far as `restored`.
+    void on_kept(const paxos::Durable& log, paxos::Slot restored) const;
     // A member has fetched the state of another, and goes on from there.
     void on_snapshot(paxos::MemberId member, const daemon::Core& core,
                      const statemachine::Machine& snapshot);

@@ -189,5 +189,62 @@ TEST_F(DiskTest, CutsNoFurtherOnceItIsToEnd) {
     EXPECT_LT(disk_->log().oldest(), paxos::Slot{slots / 2});
 }
 
+// A state from another member, and the log below it: values that were accepted, not chosen.
+class DiskInstall : public DiskTest {
+protected:
+    DiskInstall() : snapshot_({}, 8, {{.id = 1}, {.id = 2}}) {
+        for (Revision slot = 1; slot <= 6; ++slot) snapshot_.apply_noop(slot);
+        std::vector<paxos::Record> records{paxos::PromiseRecord{ballot(3)}};
+        for (const std::uint64_t slot : {1, 2, 3, 4, 5, 6, 8}) {
+            records.emplace_back(paxos::AcceptRecord{{slot}, {ballot(3), {"perhaps"}}});
+        }
+        records.emplace_back(paxos::PrefixRecord{{2}});
+        disk_->append(std::move(records), {});
+        run_reports_until_idle();
+        boot_ = disk_->log().boot();
+    }
+    void expect_installed(const paxos::Durable& durable) {
+        EXPECT_EQ(durable.promised, ballot(3));
+        EXPECT_EQ(durable.chosen_prefix, paxos::Slot{6});
+        EXPECT_EQ(durable.cut, paxos::Slot{6});
+        EXPECT_THAT(durable.log, SizeIs(1)) << "what it accepted above";
+        EXPECT_EQ(applied_on_disk(), 6U);
+        EXPECT_THAT(disk_->log().read_chosen({1}, 1'000), IsEmpty());
+        EXPECT_THAT(disk_->log().read_chosen({6}, 1'000), IsEmpty());
+    }
+
+    statemachine::Machine snapshot_;
+    std::uint64_t boot_ = 0;
+};
+
+TEST_F(DiskInstall, LeavesWhatAMemberFindsThatStartsFromTheSnapshot) {
+    std::optional<Disk::Fresh> fresh;
+    disk_->install(snapshot_, [&](Disk::Fresh found) { fresh = std::move(found); });
+    EXPECT_FALSE(disk_->idle());
+    run_reports_until_idle();
+
+    ASSERT_TRUE(fresh && fresh->durable.has_value());
+    EXPECT_EQ(fresh->boot, boot_ + 1);
+    EXPECT_EQ(disk_->durable_applied(), 6U);
+    expect_installed(*fresh->durable);
+    EXPECT_EQ(disk_->snapshot()->applied(), 6U) << "and can be handed on";
+}
+
+TEST_F(DiskInstall, ThatEndedBeforeTheLogWasCutIsFinishedByTheNextStart) {
+    close();
+    {
+        auto log = LogStore::open({folder_.path(), small_map}, persistence::sample_identity());
+        auto state = StateStore::open({folder_.path(), log.value().identity(), small_map});
+        state.value().replace(snapshot_.rows(), snapshot_.globals());
+    }
+    open();
+
+    const paxos::Slot applied{applied_on_disk()};
+    const auto durable = disk_->log().recover(applied, {disk_->state().replaced()});
+
+    ASSERT_TRUE(durable.has_value());
+    expect_installed(*durable);
+}
+
 }  // namespace
 }  // namespace gavel::daemon

@@ -90,16 +90,14 @@ TEST_F(Log, CountsABootWithinOneRunAsWell) {
 
 // What was accepted below the slot of a state that came from another member may be anything: it is
 // handed to nobody.
-TEST_F(Log, CutUpToAStateThatCameFromElsewhereKeepsWhatItAcceptedAbove) {
+TEST_F(Log, RecoveredUnderAStateThatCameFromElsewhereKeepsWhatItAcceptedAbove) {
     LogStore log = store();
     std::vector<Record> records = chosen_slots(5);
     for (const std::uint64_t slot : {6, 7, 8, 9, 12}) records.push_back(accepted(slot, "maybe"));
     records.emplace_back(PromiseRecord{{.round = 9, .member = {3}}});
     log.commit(records);
 
-    log.settle();
-    log.cut({8});
-    const Durable durable = log.recover({8}).value();
+    const Durable durable = log.recover({8}, {8}).value();
 
     EXPECT_EQ(log.oldest(), Slot{9});
     EXPECT_EQ(durable.promised, (Ballot{.round = 9, .member = {3}}));
