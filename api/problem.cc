@@ -100,6 +100,10 @@ std::string why(const statemachine::MembersRefused& outcome) {
             return member + " has that name";
         case Reason::address_taken:
             return member + " has that peer address";
+        case Reason::registered_otherwise:
+            return "this directory was registered as " + member +
+                   " under another name or peer address: start it with those, or remove " + member +
+                   " and use an empty directory";
         case Reason::no_voter_left:
             return "no voter would be left";
         case Reason::too_many_voters:
@@ -160,6 +164,8 @@ std::string_view slug(statemachine::MembersRefused::Reason reason) {
             return "name-taken";
         case Reason::address_taken:
             return "address-taken";
+        case Reason::registered_otherwise:
+            return "registered-otherwise";
         case Reason::no_voter_left:
             return "no-voter-left";
         case Reason::too_many_voters:

@@ -30,6 +30,9 @@ public:
                 there.name == add.name && there.peer_address == add.peer_address;
             const bool same_directory =
                 add.incarnation != 0 && there.incarnation == add.incarnation;
+            if (same_directory && !same_place) {
+                return MembersRefused{Reason::registered_otherwise, there.id};
+            }
             if (same_directory || (same_place && there.incarnation == 0)) return claim(there, add);
             if (there.name == add.name) return MembersRefused{Reason::name_taken, there.id};
             if (there.peer_address == add.peer_address) {
@@ -66,10 +69,14 @@ public:
 
     // What is wrong with the set as it stands now.
     Refusal objection() const {
-        const auto voters =
-            static_cast<std::size_t>(std::ranges::count(members_, Role::voter, &Member::role));
+        std::size_t voters = 0;
+        std::size_t to_vote = 0;
+        for (const Member& member : members_) {
+            if (member.role == Role::voter) ++voters;
+            if (member.role == Role::voter || member.wants_vote) ++to_vote;
+        }
         if (voters == 0) return MembersRefused{Reason::no_voter_left};
-        if (voters > limits_.voters) return MembersRefused{Reason::too_many_voters};
+        if (to_vote > limits_.voters) return MembersRefused{Reason::too_many_voters};
         if (members_.size() > limits_.members) return MembersRefused{Reason::too_many_members};
         return std::nullopt;
     }
@@ -127,10 +134,12 @@ Outcome Members::change(Revision slot, const ChangeMembers& command) {
     }
     if (const auto objection = draft.objection()) return *objection;
 
+    const MemberNumber next_member = draft.next();
     if (governs_alike(draft.members(), newest.members)) {
         // No new epoch: what is only known better is known better at once.
         const MembersChanged outcome{newest.number, newest.first_slot, std::move(draft.added())};
         globals_.epochs.back().members = std::move(draft.members());
+        globals_.next_member = next_member;
         return outcome;
     }
     if (globals_.epochs.size() > limits_.pending_epochs) {
@@ -148,7 +157,7 @@ Outcome Members::change(Revision slot, const ChangeMembers& command) {
         globals_.removed.erase(globals_.removed.begin(),
                                globals_.removed.begin() + static_cast<std::ptrdiff_t>(excess));
     }
-    globals_.next_member = draft.next();
+    globals_.next_member = next_member;
     MembersChanged outcome{next.number, next.first_slot, std::move(draft.added())};
     globals_.epochs.push_back(std::move(next));
     return outcome;

@@ -91,6 +91,7 @@ struct MembersRefused {
         no_such_member,
         name_taken,
         address_taken,
+        registered_otherwise,  // The same directory, under another name or address.
         no_voter_left,
         too_many_voters,
         too_many_members,

@@ -73,6 +73,7 @@ TEST(Problem, IsMadeOfEachOutcomeThatIsARefusal) {
         {MembersRefused{MembersRefused::Reason::no_such_member, 9}, "member-not-found"},
         {MembersRefused{MembersRefused::Reason::name_taken, 1}, "members-refused"},
         {MembersRefused{MembersRefused::Reason::address_taken, 1}, "members-refused"},
+        {MembersRefused{MembersRefused::Reason::registered_otherwise, 1}, "members-refused"},
         {MembersRefused{MembersRefused::Reason::no_voter_left}, "members-refused"},
         {MembersRefused{MembersRefused::Reason::too_many_voters}, "members-refused"},
         {MembersRefused{MembersRefused::Reason::too_many_members}, "members-refused"},

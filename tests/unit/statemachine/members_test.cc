@@ -125,6 +125,21 @@ TEST_F(MembersTest, HaveNamesAndAddressesOfTheirOwn) {
               Outcome(MembersRefused{Reason::address_taken, id}));
 }
 
+TEST_F(MembersTest, AreOneDirectoryUnderOneNameAndAddress) {
+    const MemberNumber id = add("n3", 33);
+    EXPECT_EQ(change({AddMember{"n3", "elsewhere:1", 33}}),
+              Outcome(MembersRefused{Reason::registered_otherwise, id}));
+    EXPECT_EQ(change({AddMember{"n4", "n3:1", 33}}),
+              Outcome(MembersRefused{Reason::registered_otherwise, id}));
+}
+
+TEST_F(MembersTest, NeverShareAnIdThoughOneLeavesByTheCommandThatItCameWith) {
+    const auto outcome = change({AddMember{"n3", "n3:1", 33}, RemoveMember{3}});
+    EXPECT_THAT(std::get<MembersChanged>(outcome).added, ElementsAre(3));
+
+    EXPECT_EQ(add("n4"), 4);
+}
+
 TEST_F(MembersTest, StayAsTheyAreWhenOneChangeOfSeveralCannotBe) {
     const Globals before = globals();
 
@@ -148,6 +163,12 @@ TEST_F(MembersTest, KeepAVoterAndTheirBounds) {
     std::vector<MemberChange> promote;
     for (const MemberNumber id : added) promote.emplace_back(SetRole{id, Role::voter});
     EXPECT_EQ(change(promote), Outcome(MembersRefused{Reason::too_many_voters}));
+
+    // A vote that is only wanted counts, too: it would be asked for and refused for ever.
+    promote.pop_back();
+    change(promote);
+    EXPECT_EQ(change({AddMember{"w", "w:1", 0, true}}),
+              Outcome(MembersRefused{Reason::too_many_voters}));
 
     for (std::size_t i = 0; i < driver.machine().limits().members; ++i) {
         const std::string name = "l" + std::to_string(i);
