@@ -145,15 +145,11 @@ std::optional<std::string> contradiction(const Options& options,
             return made_with("initial-cluster", kept.initial_cluster, given);
         }
     }
-    const auto members = parse_initial_cluster(kept.initial_cluster);
-    if (options.peer_advertise) {
-        const auto own = std::ranges::find(*members, kept.name, &InitialMember::name);
-        if (own->peer_address != *options.peer_advertise) {
-            return made_with("peer-advertise", to_string(own->peer_address),
-                             to_string(*options.peer_advertise));
-        }
+    if (options.peer_advertise && to_string(*options.peer_advertise) != kept.peer_address) {
+        return made_with("peer-advertise", kept.peer_address, to_string(*options.peer_advertise));
     }
     if (options.cluster_token) {
+        const auto members = parse_initial_cluster(kept.initial_cluster);
         if (cluster_id(*members, kept.alpha, *options.cluster_token) != kept.cluster_id) {
             return "made with another --cluster-token";
         }

@@ -1,11 +1,19 @@
 #include "daemon/join.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <ctime>
 #include <fstream>
+#include <iterator>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include "daemon/bootstrap.h"
@@ -30,21 +38,38 @@ std::string hex(std::uint64_t number) {
     return text.data();
 }
 
+fs::path registration_in(const fs::path& folder) { return folder / ".joining"; }
+
+ConfigError failed(const fs::path& file, const std::string& to_what) {
+    return {file.string() + ": cannot be " + to_what + ": " +
+            std::generic_category().message(errno)};
+}
+
+Result<void, ConfigError> write_durably(const fs::path& file, const std::string& text) {
+    const int opened = ::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (opened < 0) return failed(file, "made");
+    const bool whole = ::write(opened, text.data(), text.size()) == std::ssize(text);
+    const bool durable = whole && ::fsync(opened) == 0;
+    const auto error = failed(file, "written");
+    ::close(opened);
+    if (!durable) return error;
+    return {};
+}
+
 // The incarnation that this directory is to have: kept from an earlier try, or drawn now.
 Result<std::uint64_t, ConfigError> incarnation_for(const fs::path& folder) {
-    const fs::path file = folder / ".joining";
-    if (std::ifstream kept(file); kept) {
-        std::uint64_t number = 0;
-        if (kept >> std::hex >> number && number != 0) return number;
-    }
     if (const auto unfit = persistence::unfit_for_new_member(folder)) {
         return ConfigError{unfit->what};
     }
+    if (std::ifstream kept(registration_in(folder)); kept) {
+        std::uint64_t number = 0;
+        if (kept >> std::hex >> number && number != 0) return number;
+    }
     if (const auto error = persistence::make_folder(folder)) return ConfigError{error->what};
     const std::uint64_t number = random_number() | 1;
-    std::ofstream fresh(file);
-    fresh << hex(number) << '\n' << std::flush;
-    if (!fresh) return ConfigError{file.string() + ": cannot be written"};
+    if (auto written = write_durably(registration_in(folder), hex(number) + '\n'); !written) {
+        return written.error();
+    }
     if (const auto error = persistence::sync_folder(folder)) return ConfigError{error->what};
     return number;
 }
@@ -61,21 +86,42 @@ bool wait_before_retry() {
 // Why a cluster said no, from its RFC 9457 problem.
 std::string reason_in(const HttpAnswer& response) {
     const json problem = json::parse(response.body, nullptr, false);
-    const std::string status = "HTTP " + std::to_string(response.status);
-    if (!problem.is_object()) return status;
-    return problem.value("detail", problem.value("title", status));
+    for (const char* field : {"detail", "title"}) {
+        const auto text = problem.find(field);
+        if (problem.is_object() && text != problem.end() && text->is_string()) {
+            return text->get<std::string>();
+        }
+    }
+    return "HTTP " + std::to_string(response.status);
+}
+
+ConfigError no_answer_of_ours() {
+    return {"the answer is not one of a gaveld that knows how to be joined"};
+}
+
+std::uint64_t number_in(const json& object, const char* field, std::uint64_t max) {
+    const json& number = object.at(field);
+    if (!number.is_number_unsigned() || number.get<std::uint64_t>() - 1 >= max) {
+        throw std::out_of_range(field);
+    }
+    return number.get<std::uint64_t>();
+}
+
+paxos::MemberId member_in(const json& object) {
+    constexpr std::uint64_t most = std::numeric_limits<std::uint16_t>::max();
+    return {static_cast<std::uint16_t>(number_in(object, "member_id", most))};
 }
 
 Result<persistence::Identity, ConfigError> identity_from(const std::string& body,
                                                          persistence::Identity identity) {
     try {
         const json told = json::parse(body);
-        identity.member = told.at("member_id").get<std::uint16_t>();
+        identity.member = member_in(told).number;
         identity.name = told.at("name").get<std::string>();
         identity.cluster_id = told.at("cluster_id").get<std::string>();
-        identity.alpha = told.at("alpha").get<std::uint64_t>();
+        identity.alpha = number_in(told, "alpha", alpha_max);
         identity.initial_cluster = told.at("initial_cluster").get<std::string>();
-        const auto level = told.at("format_level").get<std::uint64_t>();
+        const auto level = number_in(told, "format_level", std::uint64_t{1} << 32);
         if (level != identity.format_level) {
             return ConfigError{"the cluster is at format level " + std::to_string(level) +
                                ", this gaveld knows level " +
@@ -83,20 +129,23 @@ Result<persistence::Identity, ConfigError> identity_from(const std::string& body
         }
         std::map<paxos::MemberId, Address> contacts;
         for (const auto& member : told.at("members")) {
-            const paxos::MemberId id{member.at("member_id").get<std::uint16_t>()};
+            const paxos::MemberId id = member_in(member);
             const auto address = parse_address(member.at("peer_address").get<std::string>());
             if (address && id.number != identity.member) contacts[id] = *address;
         }
         identity.contacts = contacts_text(contacts);
     } catch (const json::exception&) {
-        return ConfigError{"the answer is not one of a gaveld that knows how to be joined"};
+        return no_answer_of_ours();
+    } catch (const std::out_of_range&) {
+        return no_answer_of_ours();
     }
     if (identity.contacts.empty() || parse_initial_cluster(identity.initial_cluster).has_error()) {
-        return ConfigError{"the answer is not one of a gaveld that knows how to be joined"};
+        return no_answer_of_ours();
     }
     return identity;
 }
 
+// A 4xx is the cluster's word, but for "too many requests".
 bool is_worth_another_try(unsigned status) {
     return status == 503 || status == 504 || status == 429;
 }
@@ -131,6 +180,20 @@ Result<persistence::Identity, ConfigError> join_cluster(const Options& options) 
         }
         if (!wait_before_retry()) return ConfigError{"--join: ended before the cluster answered"};
     }
+}
+
+bool is_joining(const fs::path& folder) {
+    std::error_code ignored;
+    return fs::exists(registration_in(folder), ignored);
+}
+
+Result<void, ConfigError> forget_registration(const fs::path& folder) {
+    if (!is_joining(folder)) return {};
+    if (::unlink(registration_in(folder).c_str()) != 0) {
+        return failed(registration_in(folder), "removed");
+    }
+    if (const auto error = persistence::sync_folder(folder)) return ConfigError{error->what};
+    return {};
 }
 
 }  // namespace gavel::daemon

@@ -48,6 +48,7 @@ struct Options {
 };
 
 inline constexpr std::string_view join_scheme = "http://";
+inline constexpr std::uint64_t alpha_max = 4'096;
 inline constexpr std::uint64_t alpha_default = 512;
 inline constexpr std::string_view name_default = "default";
 

@@ -29,6 +29,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr int exit_failure = 1;
+constexpr int removed_signal = SIGUSR1;  // From this process to itself: it is no member any more.
 constexpr milliseconds hand_over_patience{2'000};
 constexpr milliseconds drain_bound{5'000};
 constexpr std::size_t own_descriptors = 128;  // Peers, the two environments, the log.
@@ -91,18 +92,32 @@ private:
 
 using StorageResult = Result<persistence::LogStore, persistence::StorageError>;
 
-// A directory remembers who it is, and what the options say must agree with it; one without a
-// member becomes the one that the options name.
+// What a directory without a member is to become.
+Result<persistence::Identity, ConfigError> identity_for(const Options& options) {
+    if (options.join) return join_cluster(options);
+    if (is_joining(options.data_dir)) {
+        return ConfigError{options.data_dir.string() +
+                           ": a start of this member that was to join a cluster was cut short; "
+                           "give it --join again, or use an empty directory"};
+    }
+    return new_identity(options, random_number());
+}
+
+// A directory remembers who it is, and what the options say must agree with it.
 StorageResult open_log(const Options& options) {
-    const bool joins = options.join && !persistence::LogStore::exists(options.data_dir);
-    const auto fresh = joins ? join_cluster(options) : new_identity(options, random_number());
-    auto log = persistence::LogStore::open(
-        {.folder = options.data_dir,
-         .map_bytes = options.log_map_bytes,
-         .refuse = [&](const auto& kept) { return contradiction(options, kept); }},
-        fresh ? std::optional(*fresh) : std::nullopt);
-    if (!log && log.error().nothing_there && !fresh) {
-        return persistence::StorageError{fresh.error().what};
+    const persistence::LogStore::Options place{
+        .folder = options.data_dir,
+        .map_bytes = options.log_map_bytes,
+        .refuse = [&](const auto& kept) { return contradiction(options, kept); }};
+    auto log = persistence::LogStore::open(place, std::nullopt);
+    if (!log && log.error().nothing_there) {
+        const auto fresh = identity_for(options);
+        if (!fresh) return persistence::StorageError{fresh.error().what};
+        log = persistence::LogStore::open(place, *fresh);
+    }
+    if (log) {
+        const auto forgotten = forget_registration(options.data_dir);
+        if (!forgotten) return persistence::StorageError{forgotten.error().what};
     }
     return log;
 }
@@ -117,7 +132,7 @@ Node::Options node_options(const Options& options, const persistence::Identity& 
         .log_retain = options.log_retention,
         .peer_queue_bytes = options.peer_queue_bytes,
         // The main thread waits for signals; this is one more reason to stop.
-        .on_removed = [] { ::kill(::getpid(), SIGTERM); },
+        .on_removed = [] { ::kill(::getpid(), removed_signal); },
         .alive = Pulse()};
     const auto members = parse_initial_cluster(identity.initial_cluster);
     for (const auto& member : *members) {
@@ -163,7 +178,7 @@ void reload(const ReadOptionsAgain& read_again) {
 sigset_t handled_signals() {
     sigset_t set;
     sigemptyset(&set);
-    for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, signal);
+    for (const int signal : {SIGTERM, SIGINT, SIGHUP, removed_signal}) sigaddset(&set, signal);
     return set;
 }
 
@@ -178,8 +193,11 @@ void wait_for_the_end(const ReadOptionsAgain& read_again) {
             continue;
         }
         log::info("stopping", {{"signal", signal}});
-        // Whoever asks twice does not want to wait.
-        pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+        // Whoever asks twice does not want to wait; that the member was removed is no second time.
+        sigset_t impatient;
+        sigemptyset(&impatient);
+        for (const int ends : {SIGTERM, SIGINT}) sigaddset(&impatient, ends);
+        pthread_sigmask(SIG_UNBLOCK, &impatient, nullptr);
         return;
     }
 }

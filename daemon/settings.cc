@@ -173,7 +173,9 @@ Error set_cluster_token(Options& options, const std::string& text) {
 
 Error set_alpha(Options& options, const std::string& text) {
     const auto number = number_from<std::uint64_t>(text);
-    if (!number || *number < 1 || *number > 4'096) return "a number from 1 to 4096";
+    if (!number || *number < 1 || *number > alpha_max) {
+        return "a number from 1 to " + std::to_string(alpha_max);
+    }
     options.alpha = *number;
     return std::nullopt;
 }

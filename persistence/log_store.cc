@@ -192,10 +192,6 @@ struct LogStore::Impl {
 
 // Opening.
 
-bool LogStore::exists(const fs::path& folder) {
-    return has_environment(plain(folder), environment_name);
-}
-
 Result<LogStore, StorageError> LogStore::open(Options options, std::optional<Identity> fresh) {
     const fs::path folder = plain(options.folder);
     const bool made = has_environment(folder, environment_name);

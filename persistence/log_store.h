@@ -65,8 +65,6 @@ public:
     LogStore(LogStore&&) noexcept;
     LogStore& operator=(LogStore&&) noexcept;
 
-    // Whether a member was made in that data directory.
-    static bool exists(const std::filesystem::path& folder);
     // Opens what is there; with `fresh` set, creates the directory's log for that identity when
     // there is none, and refuses one of another cluster, name, member or alpha. Holds an exclusive
     // lock on the folder until destroyed.

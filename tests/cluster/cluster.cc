@@ -90,13 +90,12 @@ Cluster::~Cluster() {
 
 std::vector<std::string> Cluster::arguments(std::size_t member) const {
     const auto& self = members_.at(member);
-    std::vector<std::string> all{
-        GAVELD_BINARY,
-        "--name=" + self.name,
-        "--data-dir=" + (folder_ / self.name).string(),
-        "--listen=127.0.0.1:" + std::to_string(self.port),
-        "--peer-listen=127.0.0.1:" + std::to_string(self.peer_port),
-        self.cluster.empty() ? "--initial-cluster=" + initial_cluster_ : self.cluster};
+    std::vector<std::string> all{GAVELD_BINARY, "--name=" + self.name,
+                                 "--data-dir=" + (folder_ / self.name).string(),
+                                 "--listen=127.0.0.1:" + std::to_string(self.port),
+                                 "--peer-listen=127.0.0.1:" + std::to_string(self.peer_port)};
+    if (self.joins.empty()) all.push_back("--initial-cluster=" + initial_cluster_);
+    all.insert(all.end(), self.joins.begin(), self.joins.end());
     all.insert(all.end(), further_options_.begin(), further_options_.end());
     return all;
 }
@@ -110,18 +109,28 @@ void Cluster::start_all() {
     for (std::size_t i = 0; i < size(); ++i) start(i);
 }
 
-std::size_t Cluster::join(std::size_t through, const std::string& as) {
+std::size_t Cluster::prepare_to_join(std::size_t through, const std::string& as) {
     Member newcomer;
     newcomer.name = "n" + std::to_string(size() + 1);
     newcomer.port = free_port();
     newcomer.peer_port = free_port();
-    newcomer.cluster = "--join=http://127.0.0.1:" + std::to_string(port(through));
+    newcomer.joins = {"--join=http://127.0.0.1:" + std::to_string(port(through)),
+                      "--join-as=" + as};
     members_.push_back(std::move(newcomer));
-    const std::size_t index = size() - 1;
-    auto command = arguments(index);
-    command.push_back("--join-as=" + as);
-    members_[index].process = Process(command, (folder_ / members_[index].name).string() + ".log");
+    return size() - 1;
+}
+
+std::size_t Cluster::join(std::size_t through, const std::string& as) {
+    const std::size_t index = prepare_to_join(through, as);
+    start(index);
     return index;
+}
+
+int Cluster::run_instead(std::size_t member, std::vector<std::string> command) {
+    const auto own = arguments(member);
+    command.insert(command.end(), own.begin(), own.end());
+    Process process(command, (folder_ / members_.at(member).name).string() + ".log");
+    return process.wait(20s);
 }
 
 std::string Cluster::log(std::size_t member) const {

@@ -58,6 +58,10 @@ public:
     void start_all();
     // One more member, with an empty directory, that joins through another; gives its index.
     std::size_t join(std::size_t through, const std::string& as = "voter");
+    // The same, not started yet.
+    std::size_t prepare_to_join(std::size_t through, const std::string& as = "voter");
+    // Runs a command instead of the member, which is given its command line; waits for its end.
+    int run_instead(std::size_t member, std::vector<std::string> command);
     void kill(std::size_t member) { members_.at(member).process.kill(); }
     void signal(std::size_t member, int number) { members_.at(member).process.signal(number); }
     int wait(std::size_t member, std::chrono::milliseconds patience) {
@@ -82,7 +86,7 @@ private:
         std::string name{};
         int port = 0;
         int peer_port = 0;
-        std::string cluster{};  // The option that says which cluster it is of.
+        std::vector<std::string> joins{};  // The options that make it join; none: a founder.
         Process process{};
     };
 

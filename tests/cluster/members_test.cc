@@ -47,16 +47,19 @@ protected:
     bool eventually_has(std::size_t at, const std::map<int, std::string>& wanted) {
         return eventually([&] { return roles(at) == wanted; });
     }
-    // Repeated while the plan is refused for what is only not known yet.
     Answer change(std::size_t at, const std::string& method, const std::string& target,
                   const std::string& body = "") {
-        Answer answer;
-        eventually([&] {
-            answer = cluster.client(at).call(method, target, body,
-                                             {{"Content-Type", "application/json"}});
-            return answer.ok() || !answer.json().value("retryable", false);
-        });
-        return answer;
+        return cluster.client(at).call(method, target, body,
+                                       {{"Content-Type", "application/json"}});
+    }
+    // What a member keeps, but for what is hidden, as `rm -rf DIR/*` leaves it.
+    void wipe(std::size_t member) {
+        const auto folder = cluster.folder() / ("n" + std::to_string(member + 1));
+        for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+            if (!entry.path().filename().string().starts_with('.')) {
+                std::filesystem::remove_all(entry.path());
+            }
+        }
     }
     bool put(std::size_t at, const std::string& key) {
         return cluster.client(at).call("PUT", "/v1/config/" + key, "value of " + key).ok();
@@ -80,15 +83,41 @@ TEST_F(ClusterMembers, JoinThroughAnyMemberAndVoteOnceTheyHaveCaughtUp) {
     EXPECT_TRUE(put(fourth, "after"));
 }
 
-TEST_F(ClusterMembers, KeepTheirNumberOverAStartThatWasCutShort) {
-    const std::size_t fourth = cluster.join(0, "learner");
-    cluster.kill(fourth);
-    cluster.start(fourth);
+const std::map<int, std::string> with_a_learner{
+    {1, "voter"}, {2, "voter"}, {3, "voter"}, {4, "learner"}};
 
-    EXPECT_TRUE(eventually_has(0, {{1, "voter"}, {2, "voter"}, {3, "voter"}, {4, "learner"}}))
-        << "one newcomer, whenever it was killed";
+TEST_F(ClusterMembers, KeepTheirNumberOverAStartThatWasCutShort) {
+    const std::size_t fourth = cluster.prepare_to_join(0, "learner");
+    // It registers, and then has no room for its log.
+    const std::vector<std::string> without_room{"/bin/sh", "-c", "ulimit -f 2048; exec \"$@\"",
+                                                "sh"};
+    EXPECT_NE(cluster.run_instead(fourth, without_room), 0);
+    ASSERT_TRUE(eventually_has(0, with_a_learner));
+
+    // It must not found a cluster of its own on what is left.
+    auto without_join = cluster.arguments(fourth);
+    std::erase_if(without_join, [](const auto& option) { return option.starts_with("--join"); });
+    EXPECT_EQ(Process(without_join, (cluster.folder() / "n4.log").string()).wait(20s), 1);
+    EXPECT_THAT(cluster.log(fourth), HasSubstr("was cut short"));
+
+    cluster.start(fourth);
     ASSERT_TRUE(put(0, "k"));
     EXPECT_TRUE(eventually_gets(fourth, "k"));
+    EXPECT_TRUE(eventually_has(0, with_a_learner)) << "one newcomer, however often it came";
+}
+
+// Whoever got its number back without its memory would vote as one that never promised anything.
+TEST_F(ClusterMembers, DoNotGetTheirNumberBackWithoutTheirMemory) {
+    const std::size_t fourth = cluster.join(0, "learner");
+    ASSERT_TRUE(put(0, "k"));
+    ASSERT_TRUE(eventually_gets(fourth, "k"));
+    cluster.kill(fourth);
+    wipe(fourth);
+
+    cluster.start(fourth);
+
+    EXPECT_EQ(cluster.wait(fourth, 20s), 1);
+    EXPECT_THAT(cluster.log(fourth), HasSubstr("member 4 has that name"));
 }
 
 TEST_F(ClusterMembers, EndWhenTheyAreRemovedAndDoNotComeBack) {
@@ -106,7 +135,7 @@ TEST_F(ClusterMembers, EndWhenTheyAreRemovedAndDoNotComeBack) {
     EXPECT_TRUE(put(stays, "after"));
 }
 
-TEST_F(ClusterMembers, LoseTheirLeaderToARemovalWithoutAPause) {
+TEST_F(ClusterMembers, ServeOnWhenTheirLeaderIsRemoved) {
     const std::size_t gone = cluster.leader();
     const std::size_t stays = (gone + 1) % 3;
 
@@ -141,6 +170,7 @@ TEST_F(ClusterMembers, AreReplacedAllAtOnceUnderLoad) {
     for (int i = 0; i < 3; ++i) fresh.push_back(cluster.join(0, "learner"));
     ASSERT_TRUE(eventually([&] { return roles(0).size() == 6; }));
     for (const std::size_t one : fresh) ASSERT_TRUE(eventually([&] { return put(one, "warm"); }));
+    ASSERT_TRUE(eventually([&] { return all_have_met(); }));
     std::thread load([&] {
         // The newcomers hand what they are asked to the leader, whoever that is.
         for (int i = 0; !stop; ++i) {

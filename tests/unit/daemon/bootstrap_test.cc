@@ -126,6 +126,22 @@ TEST(DataDirectory, RefusesToBeSomebodyElses) {
     EXPECT_EQ(contradiction(same_address, *kept), std::nullopt);
 }
 
+// Its founders' list does not name it, or names another one that had its name.
+TEST(DataDirectory, OfAMemberThatJoinedKnowsItsOwnAddress) {
+    auto kept = *new_identity(options_of("n1", three), 7);
+    kept.member = 4;
+    kept.name = "n4";
+    kept.peer_address = "10.0.0.4:7500";
+    kept.contacts = "1=10.0.0.1:7500";
+    Options same, other;
+    same.peer_advertise = Address{"10.0.0.4", 7500};
+    other.peer_advertise = Address{"10.0.0.1", 7500};
+
+    EXPECT_EQ(contradiction(same, kept), std::nullopt);
+    EXPECT_EQ(contradiction(other, kept),
+              "made with --peer-advertise '10.0.0.4:7500', not '10.0.0.1:7500'");
+}
+
 TEST(RandomNumber, DiffersEachTime) { EXPECT_NE(random_number(), random_number()); }
 
 }  // namespace
