@@ -51,6 +51,7 @@ void AcceptedPeer::on_frame(const Frame& frame) {
             if (member_) return on_batch(frame);
             return refuse("a batch before the hello");
         case FrameKind::farewell:
+            return gone();  // Believed only where this member dialled, and knows whom.
         case FrameKind::refusal:
             handshake_.complain(who_, "refused by a member", std::string(frame.payload));
             return gone();
@@ -84,8 +85,7 @@ void AcceptedPeer::on_batch(const Frame& frame) {
 
 void AcceptedPeer::refuse(const Peers::Refusal& refusal) {
     handshake_.complain(who_, "refused a connection", refusal.reason);
-    const auto kind = refusal.removed ? FrameKind::farewell : FrameKind::refusal;
-    if (connection_) connection_->close_with(kind, refusal.reason);
+    if (connection_) handshake_.say_no(*connection_, refusal);
     gone();
 }
 

@@ -6,9 +6,11 @@ namespace gavel::daemon {
 
 using persistence::Acquaintance;
 
-std::optional<std::string> Acquaintances::admit(const proto::Hello& hello) {
+std::optional<std::string> Acquaintances::admit(const proto::Hello& hello, std::uint64_t recorded) {
     const auto found = known_.find(hello.member);
-    if (found == known_.end()) {
+    const bool another =
+        found != known_.end() && recorded != 0 && found->second.incarnation != recorded;
+    if (found == known_.end() || another) {
         change(hello.member, {.incarnation = hello.incarnation, .boot = hello.boot});
         return std::nullopt;
     }
@@ -28,7 +30,9 @@ std::optional<std::string> Acquaintances::admit(const proto::Hello& hello) {
 }
 
 void Acquaintances::on_mutual(const proto::Hello& hello) {
-    Acquaintance known = known_.at(hello.member);
+    const auto found = known_.find(hello.member);
+    if (found == known_.end()) return;  // Admitted for this connection only.
+    Acquaintance known = found->second;
     known.mutual = true;
     change(hello.member, known);
 }

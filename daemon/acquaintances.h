@@ -25,9 +25,11 @@ public:
         : known_(std::move(known)), remember_(std::move(remember)) {}
 
     // Why the sender of this Hello is refused; nothing: it is welcome, and known from now on.
-    std::optional<std::string> admit(const proto::Hello& hello);
+    // `recorded`: the incarnation that the state names for it, which the Hello has; 0: none. It
+    // outranks what was met.
+    std::optional<std::string> admit(const proto::Hello& hello, std::uint64_t recorded = 0);
 
-    // An admitted member answered this one's Hello with its own: it knows this member, too.
+    // A member answered this one's Hello with its own: it knows this member, too.
     void on_mutual(const proto::Hello& hello);
 
     // The handshake with that member once went through in both directions. Admitting it is not

@@ -12,8 +12,6 @@
 namespace gavel::daemon {
 namespace {
 
-constexpr std::size_t last_words_bytes_max = 512;
-
 void set_option(int socket, int level, int name, int value) {
     // A socket whose peer is gone refuses some; the first read says so.
     static_cast<void>(setsockopt(socket, level, name, &value, sizeof(value)));
@@ -92,11 +90,10 @@ void Connection::close() {
     socket_.close(ignored);
 }
 
-void Connection::close_with(FrameKind kind, std::string reason) {
+void Connection::close_with(FrameKind kind, std::string last_words) {
     if (closed_ || std::exchange(leaving_, true)) return;
-    reason.resize(std::min(reason.size(), last_words_bytes_max));
     last_kind_ = kind;
-    last_words_ = std::move(reason);
+    last_words_ = std::move(last_words);
     if (!writing()) written();
 }
 

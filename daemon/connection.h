@@ -35,8 +35,8 @@ public:
 
     // No event follows.
     void close();
-    // Tells the other side why, then closes.
-    void close_with(FrameKind kind, std::string reason);
+    // A last frame, then closes.
+    void close_with(FrameKind kind, std::string last_words);
 
 private:
     void read();

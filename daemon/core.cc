@@ -14,6 +14,7 @@ using paxos::Tick;
 using statemachine::Revision;
 
 constexpr std::uint64_t report_every_ms = 1'000;
+constexpr std::uint64_t forget_after_ms = 60'000;
 
 paxos::Epoch to_paxos(const statemachine::Epoch& epoch) {
     paxos::Epoch result{.number = epoch.number};
@@ -309,8 +310,16 @@ StateBatch Core::take_state_batch() {
 void Core::report_to_others() {
     if (now_ - reported_at_ < report_every_ms) return;
     reported_at_ = now_;
+    const auto everyone = replica_.membership().everyone();
+    // Whoever left, or was heard once, is not remembered for ever.
+    const auto left = [&](MemberId member, Tick at) {
+        return now_ - at > forget_after_ms && !std::ranges::binary_search(everyone, member);
+    };
+    std::erase_if(reports_, [&](const auto& one) { return left(one.first, one.second.at); });
+    std::erase_if(contact_, [&](const auto& one) { return left(one.first, one.second); });
+
     const proto::MemberReport report = own_report();
-    for (const MemberId member : replica_.membership().everyone()) {
+    for (const MemberId member : everyone) {
         if (member != config_.self) turn_.at_once.push_back({member, report});
     }
 }

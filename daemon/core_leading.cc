@@ -51,10 +51,12 @@ void Core::start_leading() {
     leases_.start(machine_, now_);
 }
 
-void Core::on(paxos::MemberId, proto::Forward forward) {
+void Core::on(paxos::MemberId from, proto::Forward forward) {
     if (replica_.role() != Role::leader) return;
     // What is chosen must be executed by every member: nothing is proposed that cannot be read.
-    if (!proto::decode_entry(forward.entry.view())) return;
+    // Each forwards what it numbered itself, or a window of requests would be kept for anybody.
+    const auto entry = proto::decode_entry(forward.entry.view());
+    if (!entry || entry->request.member != from.number) return;
     // A full queue says nothing: the origin sends again, or gives up at its deadline.
     enqueue(std::move(forward.entry));
 }

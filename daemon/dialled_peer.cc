@@ -80,11 +80,9 @@ void DialledPeer::shake_hands(tcp::socket socket) {
 
 void DialledPeer::on_frame(const Frame& frame) {
     switch (frame.kind) {
-        case FrameKind::farewell: {
-            const std::string reason(frame.payload);
-            on_broken("removed");
-            return callbacks_.on_removed(reason);
-        }
+        case FrameKind::farewell:
+            if (!up_) return on_farewell(frame);
+            return refuse({"a farewell after the hello"});
         case FrameKind::refusal:
             handshake_.complain(who_, "refused by a member", std::string(frame.payload));
             return on_broken("refused");
@@ -113,6 +111,17 @@ void DialledPeer::on_hello(const Frame& frame) {
     callbacks_.on_connected(member_, *hello);
 }
 
+void DialledPeer::on_farewell(const Frame& frame) {
+    const auto farewell = proto::decode_farewell(frame.payload);
+    if (farewell.has_error()) return refuse({"a malformed farewell"});
+    if (const auto reason = handshake_.refuse(farewell->hello)) return refuse(*reason);
+    if (farewell->hello.member != member_.number) {
+        return refuse({"member " + std::to_string(farewell->hello.member) + " answers there"});
+    }
+    on_broken("removed");
+    callbacks_.on_removed(farewell->hello, farewell->reason);
+}
+
 void DialledPeer::on_broken(const std::string& why) {
     const auto lived = std::chrono::steady_clock::now() - up_since_;
     const bool was_up = std::exchange(up_, false);
@@ -135,8 +144,7 @@ void DialledPeer::on_broken(const std::string& why) {
 void DialledPeer::refuse(const Peers::Refusal& refusal) {
     handshake_.complain(who_, "refused a member", refusal.reason);
     const auto connection = std::exchange(connection_, nullptr);
-    connection->close_with(refusal.removed ? FrameKind::farewell : FrameKind::refusal,
-                           refusal.reason);
+    handshake_.say_no(*connection, refusal);
     on_broken("refused: " + refusal.reason);
 }
 

@@ -39,6 +39,7 @@ private:
     void shake_hands(boost::asio::ip::tcp::socket socket);
     void on_frame(const Frame& frame);
     void on_hello(const Frame& frame);
+    void on_farewell(const Frame& frame);
     void on_broken(const std::string& why);
     void refuse(const Peers::Refusal& refusal);
     void retry();

@@ -20,7 +20,7 @@ enum class FrameKind : std::uint8_t {
     hello = 1,    // An encoded proto::Hello; the first frame in each direction.
     refusal = 2,  // Text: why the sender closes the connection.
     batch = 3,    // Messages.
-    farewell = 4  // Text: the receiver was removed from the cluster, and is needed no more.
+    farewell = 4  // An encoded proto::Farewell: the receiver was removed, and is needed no more.
 };
 
 inline constexpr std::size_t frame_header_bytes = 9;

@@ -1,6 +1,9 @@
 #include "daemon/handshake.h"
 
+#include <algorithm>
+
 #include "daemon/log.h"
+#include "proto/codec.h"
 
 namespace gavel::daemon {
 namespace {
@@ -31,6 +34,16 @@ std::optional<Peers::Refusal> Handshake::refuse(const proto::Hello& hello) const
                               ", as this one does"};
     }
     return admit_ ? admit_(hello) : std::nullopt;
+}
+
+void Handshake::say_no(Connection& connection, Peers::Refusal refusal) const {
+    refusal.reason.resize(std::min(refusal.reason.size(), proto::reason_bytes_max));
+    if (refusal.removed) {
+        connection.close_with(FrameKind::farewell,
+                              proto::encode(proto::Farewell{self_, std::move(refusal.reason)}));
+    } else {
+        connection.close_with(FrameKind::refusal, std::move(refusal.reason));
+    }
 }
 
 void Handshake::complain(const std::string& who, const std::string& what, const std::string& why) {

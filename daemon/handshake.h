@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "daemon/connection.h"
 #include "daemon/peers.h"
 #include "proto/peer_message.h"
 
@@ -23,6 +24,9 @@ public:
 
     // Why the sender of this Hello is refused; nothing: it is welcome.
     std::optional<Peers::Refusal> refuse(const proto::Hello& hello) const;
+
+    // Closes a connection whose Hello was refused, and tells the other side why.
+    void say_no(Connection& connection, Peers::Refusal refusal) const;
 
     // Logs what stands between this member and another one, unless it said the same before.
     void complain(const std::string& who, const std::string& what, const std::string& why);

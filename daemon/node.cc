@@ -243,7 +243,8 @@ private:
                                  proto::PeerMessage message) { receive(from, std::move(message)); },
             .on_read = [this] { schedule_turn(); },
             .on_down = [this](paxos::MemberId member, bool refused) { on_down(member, refused); },
-            .on_removed = [this](const std::string& reason) { retire(reason); }};
+            .on_removed = [this](const proto::Hello& hello,
+                                 const std::string& reason) { on_removed(hello, reason); }};
         peers_ = std::make_unique<Peers>(io_, std::move(options), std::move(callbacks));
     }
 
@@ -266,9 +267,23 @@ private:
             const bool dismissed = core_ && core_->is_dismissed(hello.member);
             if (!refusal->removed || dismissed) return refusal;
         }
-        if (const auto reason = others_.admit(hello)) return Peers::Refusal{*reason};
+        // A number that was not given out yet, as far as this member knows: it is heard, for this
+        // member may be the one that is behind, but what it is known by is for the state to say.
+        if (hello.member >= globals().next_member) return std::nullopt;
+        const auto recorded = recorded_incarnation(globals(), hello.member);
+        if (const auto reason = others_.admit(hello, recorded)) return Peers::Refusal{*reason};
         if (core_) core_->met({hello.member}, hello.incarnation);
         return std::nullopt;
+    }
+
+    // For good, so not everyone is believed: only a member of this one's own set, in the directory
+    // that it was met in or that the state names.
+    void on_removed(const proto::Hello& hello, const std::string& reason) {
+        const bool known =
+            others_.is_mutual(hello.member) || recorded_incarnation(globals(), hello.member) != 0;
+        if (known && addresses_of(globals()).contains({hello.member})) return retire(reason);
+        log::warning("told by a stranger that this member was removed",
+                     {{"member", hello.member}, {"reason", reason}});
     }
 
     void receive(paxos::MemberId from, proto::PeerMessage message) {

@@ -64,8 +64,9 @@ public:
         // The connection broke. `refused`: a second call, when the attempt to reconnect that
         // follows at once was refused: the process is dead, not slow.
         std::function<void(paxos::MemberId, bool refused)> on_down{};
-        // Another member says that this one was removed, and is needed no more.
-        std::function<void(const std::string& reason)> on_removed{};
+        // The sender of that Hello, whom `admit` let in, says that this member was removed and is
+        // needed no more.
+        std::function<void(const proto::Hello&, const std::string& reason)> on_removed{};
     };
 
     Peers(boost::asio::io_context& io, Options options, Callbacks callbacks);

@@ -44,14 +44,19 @@ std::optional<Peers::Refusal> refusal_of(const Globals& globals, const proto::He
                                         "again; to take part it has to join anew, empty",
                               .removed = true};
     }
-    const Member* member = find(globals, hello.member);
-    if (member != nullptr && member->incarnation != 0 && member->incarnation != hello.incarnation) {
+    const std::uint64_t recorded = recorded_incarnation(globals, hello.member);
+    if (recorded != 0 && recorded != hello.incarnation) {
         return Peers::Refusal{
             .reason =
                 "its data directory is not the one that this cluster knows it by: a member "
                 "that lost its directory has to be removed, and to join anew, empty"};
     }
     return std::nullopt;
+}
+
+std::uint64_t recorded_incarnation(const Globals& globals, MemberNumber id) {
+    const Member* member = find(globals, id);
+    return member == nullptr ? 0 : member->incarnation;
 }
 
 std::string contacts_text(const std::map<paxos::MemberId, Address>& contacts) {

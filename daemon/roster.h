@@ -24,6 +24,10 @@ bool is_gone(const statemachine::Globals& globals, statemachine::MemberNumber me
 std::optional<Peers::Refusal> refusal_of(const statemachine::Globals& globals,
                                          const proto::Hello& hello);
 
+// The incarnation that the state names for a member; 0: none, or no such member.
+std::uint64_t recorded_incarnation(const statemachine::Globals& globals,
+                                   statemachine::MemberNumber member);
+
 // Where a member that joined finds the others before it has caught up: NUMBER=HOST:PORT,…
 std::string contacts_text(const std::map<paxos::MemberId, Address>& contacts);
 Result<std::map<paxos::MemberId, Address>, ConfigError> parse_contacts(std::string_view text);

@@ -260,20 +260,23 @@ Effects Replica::leave_to_successors() {
     if (!asked_to_stand_.empty() && now_ - handed_over_ < config_.heartbeat_ms) return {};
     handed_over_ = now_;
     const auto& voters = governing().voters;
-    if (asked_to_stand_.size() == voters.size()) asked_to_stand_.clear();
     std::optional<MemberId> successor;
     for (const MemberId voter : voters) {
         if (asked_to_stand_.contains(voter)) continue;
         if (!successor || executed_by(voter) > executed_by(*successor)) successor = voter;
+    }
+    if (!successor) {  // All were asked, of a set that may have followed another one meanwhile.
+        successor = voters.front();
+        asked_to_stand_.clear();
     }
     asked_to_stand_.insert(*successor);
     return {.at_once = {{*successor, HandOver{proposer_.ballot()}}}};
 }
 
 Effects Replica::confirm_reads() {
+    if (!proposer_.leads()) return {};
     // Never below what recovery settled. C(e+1) must be known and have promised: until then another
     // leader's value may be chosen there and executed elsewhere.
-    if (!proposer_.leads()) return {};
     const Slot index = std::max(learner_.chosen_prefix(), proposer_.recovered());
     if (!membership_.knows(index.next()) || !proposer_.is_settled(index.next())) return {};
     auto [begin, effects] = reader_.begin_round(index);

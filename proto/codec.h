@@ -31,6 +31,8 @@ std::string encode(const PeerMessage& message);
 Result<PeerMessage> decode_peer_message(std::string_view bytes);
 std::string encode(const Hello& hello);
 Result<Hello> decode_hello(std::string_view bytes);
+std::string encode(const Farewell& farewell);
+Result<Farewell> decode_farewell(std::string_view bytes);
 
 std::string encode(const paxos::LogEntry& entry);
 Result<paxos::LogEntry> decode_log_entry(std::string_view bytes);

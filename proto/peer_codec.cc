@@ -436,6 +436,17 @@ PeerMessage take(schema::PeerMessage& from, Check& check) {
     return {};
 }
 
+void put(const Hello& from, schema::Hello& to) {
+    to.set_format_level(from.format_level);
+    to.set_cluster_id(from.cluster_id);
+    to.set_member(from.member);
+    to.set_incarnation(from.incarnation);
+    to.set_boot(from.boot);
+    to.set_alpha(from.alpha);
+    to.set_version(from.version);
+    to.set_peer_address(from.peer_address);
+}
+
 Hello take(schema::Hello& from, Check& check) {
     return {.format_level = from.format_level(),
             .cluster_id = check.text(from.mutable_cluster_id(), label_bytes_max),
@@ -462,15 +473,23 @@ Result<PeerMessage> decode_peer_message(std::string_view bytes) {
 
 std::string encode(const Hello& hello) {
     Scratch<schema::Hello> message;
-    message->set_format_level(hello.format_level);
-    message->set_cluster_id(hello.cluster_id);
-    message->set_member(hello.member);
-    message->set_incarnation(hello.incarnation);
-    message->set_boot(hello.boot);
-    message->set_alpha(hello.alpha);
-    message->set_version(hello.version);
-    message->set_peer_address(hello.peer_address);
+    put(hello, *message);
     return serialized(*message);
+}
+
+std::string encode(const Farewell& farewell) {
+    Scratch<schema::Farewell> message;
+    put(farewell.hello, *message->mutable_hello());
+    message->set_reason(farewell.reason);
+    return serialized(*message);
+}
+
+Result<Farewell> decode_farewell(std::string_view bytes) {
+    return decoded<schema::Farewell, Farewell>(bytes, [](schema::Farewell& message, Check& check) {
+        check.that(message.has_hello());
+        return Farewell{.hello = take(check.known(*message.mutable_hello()), check),
+                        .reason = check.text(message.mutable_reason(), reason_bytes_max)};
+    });
 }
 
 Result<Hello> decode_hello(std::string_view bytes) {

@@ -117,4 +117,12 @@ struct Hello {
     bool operator==(const Hello&) const = default;
 };
 
+// To a member that was removed from the cluster and is needed no more, instead of a Hello.
+inline constexpr std::size_t reason_bytes_max = 512;
+struct Farewell {
+    Hello hello{};  // Of the one who says so: not everyone is believed.
+    std::string reason{};
+    bool operator==(const Farewell&) const = default;
+};
+
 }  // namespace gavel::proto

@@ -48,6 +48,24 @@ TEST_F(Acquainted, AreRefusedWithAnotherDirectory) {
     EXPECT_EQ(durable[other].incarnation, 77U);
 }
 
+// Whoever came first under a number that was not given out yet does not own it.
+TEST_F(Acquainted, AreWhoTheStateSaysWhoeverWasMetBefore) {
+    Acquaintances others = reopened();
+    others.admit(hello(66, 9));
+
+    EXPECT_EQ(others.admit(hello(77, 1), 77), std::nullopt);
+
+    EXPECT_THAT(durable, ElementsAre(Pair(other, Acquaintance{.incarnation = 77, .boot = 1})));
+    EXPECT_THAT(others.admit(hello(77, 0), 77), Optional(HasSubstr("set back in time")));
+}
+
+TEST_F(Acquainted, AreNotRememberedWhenTheyWereOnlyHeard) {
+    Acquaintances others = reopened();
+    others.on_mutual(hello(77, 1));
+    EXPECT_FALSE(others.is_mutual(other));
+    EXPECT_EQ(writes, 0);
+}
+
 TEST_F(Acquainted, AreRefusedWhenTheyShowAnEarlierStart) {
     reopened().admit(hello(77, 5));
     Acquaintances others = reopened();

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "persistence/recovery.h"
+#include "proto/codec.h"
 
 namespace gavel::daemon {
 namespace {
@@ -568,6 +569,23 @@ TEST(Core, AnswersTheReportsOfOneWhoIsNoMemberNowAndThenOnly) {
     EXPECT_EQ(answers(9), 1) << "it waits to be let go";
     EXPECT_EQ(answers(9), 0) << "two of them would never end";
     EXPECT_EQ(answers(2), 0) << "a member is told by and by";
+}
+
+TEST(Core, ProposesWhatAMemberForwardsUnderItsOwnNumberOnly) {
+    Cluster cluster(3);
+    const auto leader = cluster.leader();
+    const auto applied = cluster.core(leader).machine().applied();
+    const auto forward = [&](std::uint16_t as, std::uint16_t from) {
+        const statemachine::Entry entry{.request = {as, 1, 900},
+                                        .command = statemachine::PutKey{.key = "k"}};
+        cluster.core(leader).receive({from}, proto::Forward{Bytes(proto::encode(entry))});
+        cluster.run_for(100);
+        return cluster.core(leader).machine().applied() > applied;
+    };
+    const auto follower = cluster.follower();
+
+    EXPECT_FALSE(forward(9, follower)) << "its window of requests would be kept for nobody";
+    EXPECT_TRUE(forward(follower, follower));
 }
 
 TEST(Core, ServesOnWhenAllMembersAreReplacedAtOnce) {

@@ -64,7 +64,10 @@ struct Member {
                     },
                 .on_read = [this] { ++reads; },
                 .on_down = [this](MemberId, bool refused) { downs.push_back(refused); },
-                .on_removed = [this](const std::string& reason) { removed.push_back(reason); }});
+                .on_removed =
+                    [this](const Hello& hello, const std::string& reason) {
+                        removed.emplace_back(hello, reason);
+                    }});
     }
 
     MemberId id;
@@ -72,7 +75,7 @@ struct Member {
     std::vector<Hello> connected{};
     std::vector<std::pair<MemberId, PeerMessage>> messages{};
     std::vector<bool> downs{};
-    std::vector<std::string> removed{};
+    std::vector<std::pair<Hello, std::string>> removed{};
     int reads = 0;
     std::unique_ptr<Peers> peers{};
 };
@@ -283,7 +286,8 @@ TEST_F(PeersTest, TellAMemberThatWasRemovedThatItIs) {
 
     ASSERT_TRUE(until([&] { return !second->removed.empty(); }));
 
-    EXPECT_EQ(second->removed.front(), "member 2 was removed");
+    EXPECT_EQ(second->removed.front(),
+              std::pair(hello_of(m1), std::string("member 2 was removed")));
     EXPECT_THAT(first->removed, IsEmpty());
 }
 

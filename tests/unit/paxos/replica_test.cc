@@ -256,6 +256,32 @@ TEST(Replica, LeadsUpToItsLastSlotAndHandsOver) {
     EXPECT_THAT(asked, ElementsAre(m2, m3, m4));
 }
 
+TEST(Replica, AsksOnWhenTheSetThatFollowsChangesOnceMore) {
+    Driven driven{{.alpha = 2}};
+    const Ballot ballot = driven.lead();
+    driven.execute_by_hand();
+    driven.propose("remove m1");
+    driven.propose("remove m2, too");
+    for (const std::uint64_t slot : {1U, 2U}) driven.hears(m2, Accepted{ballot, {slot}});
+    driven.executes({1}, epoch_of_members(2, {m2, m3}));
+    driven.executes({2}, epoch_of_members(3, {m3}));
+    std::set<MemberId> asked;
+    const auto ask = [&] {
+        driven.pass(100);
+        for (const auto& [to, hand_over] : sent<HandOver>(driven.step(Flush{}))) asked.insert(to);
+    };
+    for (int i = 0; i < 2; ++i) ask();
+    EXPECT_THAT(asked, ElementsAre(m2, m3));
+
+    // Another leader's slot 3 comes late: now m3 alone follows, and was asked before.
+    driven.hears(m3, LearnAnswer{{3}, {}, {3}, {{"elsewhere"}}});
+    driven.executes({3});
+    asked.clear();
+    ask();
+
+    EXPECT_THAT(asked, ElementsAre(m3));
+}
+
 // A member that is on its way out recovers what the old set left, and leaves the rest to the new.
 TEST(Replica, DoesNotBecomeLeaderOfASetThatItIsNotIn) {
     Driven driven{{.alpha = 1}};

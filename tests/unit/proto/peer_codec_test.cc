@@ -145,6 +145,14 @@ TEST(PeerCodec, RefusesAnUnknownVerdictAndANegativeDuration) {
     EXPECT_TRUE(refused(LeasesAnswer{.leases = {{.session = 1, .expires_in = -1}}}));
 }
 
+TEST(PeerCodec, TakesAFarewellWithWhoSaysIt) {
+    const Farewell farewell{hello_sample(), "member 3 was removed"};
+    EXPECT_EQ(decode_farewell(encode(farewell)).value(), farewell);
+    EXPECT_TRUE(
+        decode_farewell(encode(Farewell{hello_sample(), std::string(513, 'x')})).has_error());
+    EXPECT_TRUE(decode_farewell("").has_error()) << "nobody says it";
+}
+
 TEST(PeerCodec, RefusesWhatItWouldNotHaveEncoded) {
     EXPECT_TRUE(decode_peer_message("").has_error()) << "no message";
     EXPECT_TRUE(decode_peer_message(std::string("\xA2\x06\0", 3)).has_error()) << "an unknown one";
