@@ -15,6 +15,7 @@ namespace {
 // A campaign of at least this size fails when one of these was never seen.
 constexpr std::uint64_t seeds_that_reach_all = 500;
 constexpr std::array must_be_reached{
+    "all voters replaced at once",
     "ballot rejected",
     "change watched",
     "client gave its session up",
@@ -37,6 +38,7 @@ constexpr std::array must_be_reached{
     "crash when a batch is durable and its answers wait",
     "cut under way lost in a crash",
     "cut under way survived a crash",
+    "directory recorded",
     "disk slow",
     "disk stalled",
     "faulty reported",
@@ -58,6 +60,7 @@ constexpr std::array must_be_reached{
     "log read served",
     "member paused",
     "member restarted",
+    "members changed",
     "message cut off",
     "message cut off on its way",
     "message late",
@@ -72,6 +75,7 @@ constexpr std::array must_be_reached{
     "power failed",
     "promise in parts",
     "promise set aside",
+    "removed member ended",
     "request refused",
     "request repeated",
     "request repeated after its answer",
@@ -81,6 +85,7 @@ constexpr std::array must_be_reached{
     "snapshot fetch resumed",
     "snapshot inside the window",
     "snapshot installed",
+    "snapshot with an epoch pending",
     "state batch under way lost in a crash",
     "state batch under way survived a crash",
     "state committed",

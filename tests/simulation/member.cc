@@ -52,6 +52,7 @@ void Member::start() {
     core_ = std::make_unique<daemon::Core>(
         daemon::Core::Config{.self = id_,
                              .boot = boot,
+                             .incarnation = Settings::incarnation_of(id_.number),
                              .seed = prng_.next(),
                              .heartbeat_ms = settings.heartbeat_ms,
                              .election_timeout_ms = settings.election_timeout_ms,
@@ -262,6 +263,7 @@ void Member::receive(paxos::MemberId from, std::string bytes) {
         expect(message.has_value(), "what a member encoded another can decode");
         around_.trace.line(around_.schedule.now(), id_.number, "receives from", from.number,
                            message->index(), bytes.size());
+        core.met(from, Settings::incarnation_of(from.number));
         core.receive(from, std::move(*message));
     });
 }
@@ -299,6 +301,7 @@ void Member::tick() {
         state_handed_at_ = now;
         disk_.commit_state(core_->take_state_batch());
     }
+    around_.observer.on_state_durable(id_, disk_.durable_applied());
     core_->on_state_durable(disk_.durable_applied());
     source_->tick(monotonic());
     disk_.cut(core_->cut_point(around_.settings.log_kept, source_->oldest()));

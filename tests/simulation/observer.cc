@@ -117,6 +117,10 @@ void Observer::on_cut(MemberId member, Slot through) {
     members_[member].cut = through;
 }
 
+void Observer::on_state_durable(MemberId member, Revision applied) {
+    members_[member].state_durable = applied;
+}
+
 void Observer::note_value(Slot slot, Ballot ballot, const paxos::Value& value) {
     const std::uint64_t hash = hash64(value.command.view());
     const auto [known, added] = values_.emplace(At{slot, ballot}, hash);
@@ -154,6 +158,7 @@ void Observer::execute_chosen() {
             check_events(applied);
         }
         epochs_.learn(machine_.globals());
+        check_members();
         hashes_.push_back(machine_.hash());
         if (slot % 64 == 0) machine_.check_invariants();
     }
@@ -174,6 +179,32 @@ void Observer::tell(Revision slot, const statemachine::Entry& entry,
         trace_.line(schedule_.now(), "lock", lock->lock, static_cast<unsigned>(lock->change),
                     "session", lock->session, "token", lock->token);
     }
+}
+
+// Once it is known which directory a member has, it is that one for good.
+void Observer::check_members() {
+    for (const auto& member : machine_.globals().epochs.back().members) {
+        std::uint64_t& directory = directories_[member.id];
+        expect(directory == 0 || directory == member.incarnation, "a member keeps its directory");
+        if (directory == 0 && member.incarnation == Settings::incarnation_of(member.id)) {
+            reached_.count("directory recorded");
+        }
+        directory = member.incarnation;
+    }
+}
+
+// What the old set's quorum held stands on the disks of a majority of those who follow.
+void Observer::check_retirement(MemberId member, const daemon::Core& core) const {
+    const auto& removed = machine_.globals().removed;
+    const auto left = std::ranges::find(removed, member.number, &statemachine::RemovedMember::id);
+    expect(daemon::is_gone(machine_.globals(), member.number), "who ends was removed");
+    if (left == removed.end()) return;  // Long ago.
+    std::set<MemberId> have_it;
+    for (const auto& [other, seen] : members_) {
+        if (seen.state_durable + 1 >= left->first_slot) have_it.insert(other);
+    }
+    expect(epochs_.is_quorum({core.machine().applied() + 1}, have_it),
+           "nobody leaves before a majority of those who follow has what it had");
 }
 
 void Observer::check_events(const statemachine::Applied& applied) {
@@ -258,6 +289,7 @@ void Observer::on_turn(MemberId member, const daemon::Core& core, const daemon::
     }
     seen.applied = applied;
     check_changes(seen, turn);
+    if (turn.retired) check_retirement(member, core);
     for (const auto& role : turn.roles) {
         if (role.role == paxos::Role::leader && leading_ != role.ballot) {
             if (leading_) reached_.count("leader changed");

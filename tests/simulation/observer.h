@@ -37,6 +37,8 @@ public:
                      const statemachine::Machine& snapshot);
     void on_durable(paxos::MemberId member, const std::vector<paxos::Record>& records);
     void on_cut(paxos::MemberId member, paxos::Slot through);
+    // The state on its disk is that of this slot.
+    void on_state_durable(paxos::MemberId member, statemachine::Revision applied);
     // A message leaves a member.
     void on_send(paxos::MemberId from, paxos::MemberId to, const proto::PeerMessage& message);
     // A turn of a member ended.
@@ -63,6 +65,7 @@ private:
         paxos::Ballot promised{};
         paxos::Ballot attempted{};
         paxos::Slot cut{};
+        statemachine::Revision state_durable{};
         std::uint64_t boot{};
         // Of this run.
         statemachine::Revision change{};
@@ -79,6 +82,8 @@ private:
               const statemachine::Applied& applied);
     void check_events(const statemachine::Applied& applied);
     void check_message(paxos::MemberId from, const paxos::Message& message);
+    void check_members();
+    void check_retirement(paxos::MemberId member, const daemon::Core& core) const;
     void check_changes(Seen& seen, const daemon::Turn& turn);
     void count_reached(Seen& seen, const daemon::Core& core);
 
@@ -97,6 +102,7 @@ private:
 
     statemachine::Machine machine_;
     Epochs epochs_;
+    std::map<statemachine::MemberNumber, std::uint64_t> directories_;
     std::vector<std::uint64_t> hashes_;  // By slot.
     std::map<statemachine::Revision, statemachine::Outcome> outcomes_;
     std::map<statemachine::Revision, std::string> changes_;

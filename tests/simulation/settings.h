@@ -24,6 +24,9 @@ enum class Sabotage : std::uint8_t {
 
 // Everything about a run that its seed decides.
 struct Settings {
+    // Of a member's data directory. One that registers later may show another one at first.
+    static std::uint64_t incarnation_of(std::uint16_t member) { return 5'000U + member; }
+
     std::uint64_t seed{};
     Sabotage sabotage{Sabotage::none};
 

@@ -197,8 +197,11 @@ void World::reconfigure() {
     statemachine::ChangeMembers change{.based_on = newest.number};
     const auto add = [&](bool wants_vote) {
         const std::string name = "x" + std::to_string(++newcomers_);
-        change.changes.emplace_back(
-            statemachine::AddMember{name, name, 1'000 + newcomers_, wants_vote});
+        // Some are registered ahead of their first start, by nobody's directory.
+        const std::uint64_t incarnation = prng_.chance(30) ? 0 : 1'000 + newcomers_;
+        change.changes.emplace_back(statemachine::AddMember{name, name, incarnation, wants_vote});
+        // Now and then one asks twice.
+        if (prng_.chance(20)) change.changes.push_back(change.changes.back());
     };
     const auto set = [&](statemachine::MemberNumber id, statemachine::Role role) {
         change.changes.emplace_back(statemachine::SetRole{id, role});
