@@ -14,6 +14,7 @@ using statemachine::Machine;
 using statemachine::RowKey;
 
 std::optional<SnapshotSink::Question> SnapshotSink::want(MemberId from, Slot prefix, Tick now) {
+    told_by_ = from;
     if (source_ || complete_) return std::nullopt;
     source_ = from;
     wanted_at_ = prefix;
@@ -40,13 +41,24 @@ std::optional<SnapshotSink::Question> SnapshotSink::tick(const std::vector<Membe
     }
 
     if (applied_ != 0) ++reached_.begun_anew;
-    const auto next = std::upper_bound(others.begin(), others.end(), *source_);
-    const auto whom = next == others.end() ? others.begin() : next;
+    const auto next = whom_to_turn_to(others);
     forget();
-    if (whom == others.end()) return std::nullopt;
-    source_ = *whom;
+    if (!next) return std::nullopt;
+    source_ = *next;
     wanted_at_ = prefix;
     return ask(now);
+}
+
+// Whoever said last that it has cut what this member lacks is there, and has it; those whom this
+// member knows may all be gone.
+std::optional<MemberId> SnapshotSink::whom_to_turn_to(const std::vector<MemberId>& others) {
+    if (const auto told_by = std::exchange(told_by_, std::nullopt); told_by && told_by != source_) {
+        return told_by;
+    }
+    const auto next = std::upper_bound(others.begin(), others.end(), *source_);
+    if (next != others.end()) return *next;
+    if (others.empty()) return std::nullopt;
+    return others.front();
 }
 
 std::optional<SnapshotSink::Question> SnapshotSink::on_chunk(MemberId from,

@@ -53,6 +53,7 @@ public:
 
 private:
     Question ask(paxos::Tick now);
+    std::optional<paxos::MemberId> whom_to_turn_to(const std::vector<paxos::MemberId>& others);
     void begin(std::uint64_t applied);
     bool load(proto::SnapshotChunk& chunk);
     void refuse();
@@ -61,6 +62,7 @@ private:
     statemachine::Limits limits_;
     std::uint64_t alpha_;
     std::optional<paxos::MemberId> source_;
+    std::optional<paxos::MemberId> told_by_;
     paxos::Slot wanted_at_{};
     paxos::Tick asked_at_{};
     unsigned asks_ = 0;  // Since the last answer.

@@ -260,6 +260,22 @@ TEST(SnapshotSink, TurnsToAnotherMemberWhenOneStaysSilent) {
     EXPECT_EQ(at.fetch(question)->hash(), machine_at(25).hash());
 }
 
+// All whom it knows have left, and the one that it hears of meanwhile it does not know.
+TEST(SnapshotSink, TurnsToWhoeverToldItThatItsLogIsCut) {
+    constexpr MemberId stranger{9};
+    Fetching at;
+    at.sink.want(m2, at.prefix, at.now);
+    EXPECT_FALSE(at.sink.want(stranger, at.prefix, at.now)) << "one is asked at a time";
+
+    Fetching::Question question;
+    for (int i = 0; i < 100 && (!question || question->to == m2); ++i) {
+        question = at.pass(SnapshotSink::patience_ms / 2);
+    }
+
+    ASSERT_TRUE(question);
+    EXPECT_EQ(question->to, stranger);
+}
+
 TEST(SnapshotSink, TurnsToAnotherMemberWhenOneHasNothingOfUse) {
     Fetching at;
     at.prefix = {20};
