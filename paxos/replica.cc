@@ -314,7 +314,9 @@ void Replica::follow(MemberId leader, Ballot ballot) {
     if (proposer_.phase() != Proposer::Phase::idle && proposer_.ballot() < ballot) step_down();
     canvass_.reset();
     learns_first_until_.reset();
-    if (ballot < leader_ballot_) return;
+    // A larger ballot's leader is believed in, but not for ever: where a set of others followed,
+    // the ballots of those who lead it need not be larger.
+    if (ballot < leader_ballot_ && !elector_.would_promise(now_)) return;
     if (leader_ != leader || leader_ballot_ != ballot) {
         leader_ = leader;
         leader_ballot_ = ballot;

@@ -64,6 +64,34 @@ TEST(Members, S34_GovernFromAlphaSlotsAfterTheCommandThatLeftThem) {
     }
 }
 
+// m1 proposes the change, and is gone before anybody else hears of it: another value takes its
+// slot.
+TEST(Members, S34_AreNotChangedByACommandThatWasOnlyProposed) {
+    for (const std::uint64_t alpha : {1U, 2U, 3U}) {
+        Cluster cluster(
+            {.members = five, .voters = {m1, m2, m3}, .alpha = alpha, .elections = false});
+        cluster.stand(m1);
+        cluster.deliver_all();
+        ASSERT_TRUE(cluster.propose(m1, "members 1,4,5"));
+        cluster.crash(m1);
+        cluster.lose_all();
+        cut_off(cluster, {m4, m5});
+
+        cluster.stand(m2);
+        cluster.deliver_all();
+        for (std::uint64_t slot = 0; slot < 2 * alpha + 1; ++slot) {
+            ASSERT_TRUE(cluster.propose(m2, "command " + std::to_string(slot))) << alpha;
+            cluster.deliver_all();
+        }
+        EXPECT_EQ(cluster.executed(m3).size(), 2 * alpha + 1) << "m2 and m3 decide";
+
+        // m1 accepted its own command; it learns that another one was chosen.
+        cluster.restart(m1);
+        EXPECT_TRUE(cluster.run_until([&] { return cluster.history(m1) == cluster.history(m2); }));
+        EXPECT_THAT(cluster.observer().epoch_of({2 * alpha + 1}).voters, ElementsAre(m1, m2, m3));
+    }
+}
+
 // Under load, in one command; then everyone who was there before is gone for good.
 TEST(Members, S35_AreAllReplacedByOneCommandAndLoseNothing) {
     for (const std::uint64_t alpha : {1U, 2U, 8U, 64U}) {

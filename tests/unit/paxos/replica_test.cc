@@ -191,6 +191,19 @@ TEST(Replica, NeverStandsWithoutAVoteInTheWindow) {
     EXPECT_EQ(driven.replica().ballots_tried(), 0U);
 }
 
+// The one that it heard had the votes of a set that is gone; heartbeats raise no promise.
+TEST(Replica, FollowsALeaderWithASmallerBallotOnceTheOtherIsSilent) {
+    Driven driven;
+    driven.hears(m3, Heartbeat{higher, 1, {}});
+
+    driven.hears(m2, Heartbeat{theirs, 1, {}});
+    EXPECT_EQ(driven.replica().leader(), m3);
+
+    driven.pass(500);
+    driven.hears(m2, Heartbeat{theirs, 1, {}});
+    EXPECT_EQ(driven.replica().leader(), m2);
+}
+
 TEST(Replica, FindsOutWhatItMissedFromACanvassAndFromItsAnswer) {
     Driven driven{{.self = m4}};
 
