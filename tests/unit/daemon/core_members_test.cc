@@ -1,0 +1,131 @@
+// Core: what it does as members come and go.
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+
+#include "proto/codec.h"
+#include "tests/unit/daemon/core_cluster.h"
+
+namespace gavel::daemon {
+namespace {
+
+using Cluster = CoreCluster;
+
+TEST(CoreMembers, PinsTheDirectoriesThatItsLeaderMet) {
+    Cluster cluster(3);
+    const auto leader = cluster.leader();
+    for (std::uint16_t id = 1; id <= 3; ++id) {
+        if (id != leader) cluster.core(leader).met({id}, 100 + id);
+    }
+
+    cluster.run_for(1'000);
+
+    for (const auto& member : cluster.globals(cluster.follower()).epochs.back().members) {
+        EXPECT_EQ(member.incarnation, member.id == leader ? 0U : 100U + member.id);
+    }
+}
+
+TEST(CoreMembers, MakesANewcomerAVoterOnceItHasCaughtUp) {
+    Cluster cluster(3);
+    const auto leader = cluster.leader();
+    for (int i = 0; i < 20; ++i) {
+        cluster.submit(leader, statemachine::PutKey{.key = "k" + std::to_string(i)});
+    }
+    const auto added = cluster.change(
+        leader,
+        {statemachine::AddMember{.name = "n4", .peer_address = "n4:1", .wants_vote = true}});
+    ASSERT_TRUE(added);
+    cluster.run_for(1'000);
+    EXPECT_FALSE(cluster.is_voter(leader, 4)) << "nobody has heard of it yet";
+
+    cluster.start(4);
+    cluster.run_for(1'000);
+
+    EXPECT_TRUE(cluster.is_voter(leader, 4));
+    EXPECT_TRUE(cluster.is_voter(4, 4));
+    EXPECT_EQ(cluster.core(4).machine().hash(), cluster.core(leader).machine().hash());
+}
+
+TEST(CoreMembers, LetsAMemberThatWasRemovedGoWhenTheOthersHaveWhatItHas) {
+    for (const bool removes_leader : {true, false}) {
+        Cluster cluster(3);
+        const auto leader = cluster.leader();
+        const auto gone = removes_leader ? leader : cluster.follower();
+        const auto asked = static_cast<std::uint16_t>(gone % 3 + 1);
+
+        ASSERT_TRUE(cluster.change(asked, {statemachine::RemoveMember{gone}}));
+        cluster.run_for(3'000);
+
+        EXPECT_EQ(cluster.retired, std::set<MemberId>{{gone}});
+        EXPECT_TRUE(cluster.core(asked).is_dismissed(gone));
+        EXPECT_FALSE(cluster.core(gone).is_dismissed(asked));
+        cluster.kill(gone);
+        EXPECT_TRUE(cluster.outcome<statemachine::KeyPut>(
+            cluster.submit(asked, statemachine::PutKey{.key = "after"})));
+    }
+}
+
+TEST(CoreMembers, AnswersTheReportsOfOneWhoIsNoMemberNowAndThenOnly) {
+    Core core({.self = {1}, .boot = 1, .seed = 1},
+              statemachine::Machine({}, 8, {{.id = 1, .name = "n1"}, {.id = 2, .name = "n2"}}),
+              paxos::Durable{}, {1'000}, 1'700'000'000'000);
+    core.end_turn();
+    const auto answers = [&core](std::uint16_t from) {
+        core.receive({from}, proto::MemberReport{.applied = 7});
+        return std::ranges::count_if(core.end_turn().at_once, [&](const Outgoing& outgoing) {
+            return outgoing.to.number == from &&
+                   std::holds_alternative<proto::MemberReport>(outgoing.message);
+        });
+    };
+
+    EXPECT_EQ(answers(9), 1) << "it waits to be let go";
+    EXPECT_EQ(answers(9), 0) << "two of them would never end";
+    EXPECT_EQ(answers(2), 0) << "a member is told by and by";
+}
+
+TEST(CoreMembers, ProposesWhatAMemberForwardsUnderItsOwnNumberOnly) {
+    Cluster cluster(3);
+    const auto leader = cluster.leader();
+    const auto applied = cluster.core(leader).machine().applied();
+    const auto forward = [&](std::uint16_t as, std::uint16_t from) {
+        const statemachine::Entry entry{.request = {as, 1, 900},
+                                        .command = statemachine::PutKey{.key = "k"}};
+        cluster.core(leader).receive({from}, proto::Forward{Bytes(proto::encode(entry))});
+        cluster.run_for(100);
+        return cluster.core(leader).machine().applied() > applied;
+    };
+    const auto follower = cluster.follower();
+
+    EXPECT_FALSE(forward(9, follower)) << "its window of requests would be kept for nobody";
+    EXPECT_TRUE(forward(follower, follower));
+}
+
+TEST(CoreMembers, ServesOnWhenAllMembersAreReplacedAtOnce) {
+    Cluster cluster(3);
+    const auto leader = cluster.leader();
+    const std::vector<std::uint16_t> old_set{1, 2, 3}, new_set{4, 5, 6};
+    std::vector<statemachine::MemberChange> adds;
+    for (const std::string name : {"a", "b", "c"}) {
+        adds.emplace_back(statemachine::AddMember{.name = name, .peer_address = name + ":1"});
+    }
+    ASSERT_TRUE(cluster.change(leader, adds));
+    for (const std::uint16_t id : new_set) cluster.start(id);
+    cluster.run_for(1'000);
+
+    std::vector<statemachine::MemberChange> swap;
+    for (const std::uint16_t id : new_set) {
+        swap.emplace_back(statemachine::SetRole{id, statemachine::Role::voter});
+    }
+    for (const std::uint16_t id : old_set) swap.emplace_back(statemachine::RemoveMember{id});
+    ASSERT_TRUE(cluster.change(leader, swap));
+    cluster.run_for(5'000);
+
+    EXPECT_EQ(cluster.retired, (std::set<MemberId>{{1}, {2}, {3}}));
+    for (const std::uint16_t id : old_set) cluster.kill(id);
+    EXPECT_TRUE(cluster.outcome<statemachine::KeyPut>(
+        cluster.submit(5, statemachine::PutKey{.key = "after"})));
+}
+
+}  // namespace
+}  // namespace gavel::daemon
