@@ -1,5 +1,7 @@
 #include "proto/outcome_codec.h"
 
+#include "proto/state.pb.h"
+
 namespace gavel::proto {
 namespace {
 

@@ -1,8 +1,11 @@
 #pragma once
 
-#include "proto/state.pb.h"
 #include "proto/wire.h"
 #include "statemachine/outcomes.h"
+
+namespace gavel::schema {
+class Outcome;
+}
 
 // Not for other rooms: only the row codec remembers outcomes.
 namespace gavel::proto {
