@@ -161,7 +161,9 @@ paxos::LearnAnswer Disk::read(const paxos::LogRead& wanted) {
                               .chosen_prefix = wanted.chosen_prefix,
                               .values = log_.read_chosen(wanted.from, learn_bytes)};
     // A quiet cluster may not write again for hours: it must not wait for the journal to fill up.
-    if (answer.values.empty() && wanted.from <= paxos::Slot{durable_applied_}) {
+    // What was cut does not come back that way.
+    const bool held = wanted.from >= answer.oldest && wanted.from.number <= durable_applied_;
+    if (answer.values.empty() && held) {
         asked_in_vain_ = true;
         start_keeping();
     }

@@ -171,6 +171,27 @@ TEST_F(DiskTest, HandsOnWhatTheDurableStateHoldsSoonAfterAPeerAskedInVain) {
     EXPECT_THAT(disk_->read(wanted).values, SizeIs(2)) << "the third may not be chosen at all";
 }
 
+// It is told that they are gone, and keeping the log would not bring them back.
+TEST_F(DiskTest, KeepsTheLogForNobodyWhoAsksForWhatIsCut) {
+    constexpr std::uint64_t slots = 5'000;
+    disk_->append({paxos::PromiseRecord{ballot(1)}}, {});
+    run_reports_until_idle();
+    std::vector<paxos::Record> records;
+    for (std::uint64_t slot = 1; slot <= slots; ++slot) {
+        records.emplace_back(paxos::AcceptRecord{{slot}, {ballot(1), {"value"}}});
+    }
+    disk_->append(std::move(records), {});
+    disk_->commit_state(state_at(slots));
+    run_reports_until_idle();
+    disk_->cut({slots});
+    run_reports_until_idle();
+    ASSERT_EQ(disk_->log().oldest(), paxos::Slot{slots + 1});
+
+    EXPECT_THAT(disk_->read({m2, {1}, {slots}}).values, IsEmpty());
+
+    EXPECT_TRUE(disk_->idle());
+}
+
 // A backlog of cuts may take longer than a service manager waits.
 TEST_F(DiskTest, CutsNoFurtherOnceItIsToEnd) {
     constexpr std::uint64_t slots = 40'000;
