@@ -6,6 +6,7 @@
 
 #include "api/durations.h"
 #include "daemon/bootstrap.h"
+#include "daemon/frame.h"
 
 namespace gavel::daemon {
 namespace {
@@ -305,7 +306,8 @@ std::vector<Setting> running_settings() {
             1ULL << 40),
         size(
             "peer-queue", "bytes of bulk that wait for one member before more is dropped",
-            [](Options& o) -> std::uint64_t& { return o.peer_queue_bytes; }, 1ULL << 20,
+            // What does not fit into an empty queue would be asked for again and again.
+            [](Options& o) -> std::uint64_t& { return o.peer_queue_bytes; }, frame_payload_max,
             1ULL << 30),
     };
 }

@@ -131,6 +131,7 @@ TEST(Options, RefuseInOneLineWhatIsNotRight) {
         {{"--log-format", "xml"}, "text, json or journal"},
         {{"--log-map-size", "1MiB"}, "a size from 16MiB to 1024GiB"},
         {{"--log-map-size", "99999999999999999999GiB"}, "a size from"},
+        {{"--peer-queue", "7MiB"}, "a size from 8MiB to 1GiB"},
         {{"--advertise", "https://x:1"}, "http://HOST:PORT"},
         {{"--advertise", "http://x"}, "http://HOST:PORT"},
         {{"--initial-cluster", "n1"}, "'n1' is not NAME=HOST:PORT"},

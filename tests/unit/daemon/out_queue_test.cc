@@ -19,6 +19,13 @@ std::vector<std::string> next_write(OutQueue& queue) {
     return {messages->begin(), messages->end()};
 }
 
+TEST(OutQueue, HasRoomForTheLargestMessageInTheSmallestQueue) {
+    OutQueue queue({.bulk_bytes = frame_payload_max});
+
+    EXPECT_TRUE(queue.push(Urgency::bulk, std::string(message_bytes_max, 'm')));
+    EXPECT_FALSE(queue.push(Urgency::bulk, "m"));
+}
+
 TEST(OutQueue, LetsUrgentMessagesLeaveFirstAndKeepsTheOrderOfEachClass) {
     OutQueue queue({});
     queue.push(Urgency::bulk, "accept 1");
