@@ -188,11 +188,14 @@ void DialledPeer::close() {
     if (connection_) std::exchange(connection_, nullptr)->close();
 }
 
-void DialledPeer::send(Urgency urgency, std::string_view message) {
-    if (up_ && !queue_.push(urgency, message) && queue_.dropped() % 10'000 == 1) {
+bool DialledPeer::send(Urgency urgency, std::string_view message) {
+    if (!up_) return false;
+    if (queue_.push(urgency, message)) return true;
+    if (queue_.dropped() % 10'000 == 1) {
         log::warning("messages to a member are dropped",
                      {{"peer", who_}, {"dropped", queue_.dropped()}});
     }
+    return false;
 }
 
 void DialledPeer::flush() {

@@ -24,7 +24,8 @@ public:
     void set_retired(bool retired);
     bool gone() const { return closed_; }
 
-    void send(Urgency urgency, std::string_view message);
+    // False: it was dropped.
+    bool send(Urgency urgency, std::string_view message);
     void flush();
 
     bool connected() const { return up_; }

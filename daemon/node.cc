@@ -87,8 +87,9 @@ public:
                        },
                    .send =
                        [this](paxos::MemberId to, proto::SnapshotChunk chunk) {
-                           peers_->send(to, std::move(chunk));
+                           const bool queued = peers_->send(to, std::move(chunk));
                            peers_->flush();
+                           return queued;
                        }}),
           others_(disk_.log().acquaintances(),
                   [this](std::uint16_t member, const persistence::Acquaintance& acquaintance) {

@@ -50,7 +50,7 @@ public:
     void start();
     void stop();
     void set_others(const std::map<paxos::MemberId, Address>& others);
-    void send(paxos::MemberId to, const proto::PeerMessage& message);
+    bool send(paxos::MemberId to, const proto::PeerMessage& message);
     void flush();
     bool connected(paxos::MemberId member) const;
     std::uint64_t dropped() const;
@@ -189,10 +189,10 @@ const std::string& Peers::Impl::encoded(const proto::PeerMessage& message) {
     return kept.bytes;
 }
 
-void Peers::Impl::send(paxos::MemberId to, const proto::PeerMessage& message) {
+bool Peers::Impl::send(paxos::MemberId to, const proto::PeerMessage& message) {
     const auto found = dialled_.find(to);
-    if (found == dialled_.end() || !found->second->connected()) return;
-    found->second->send(urgency(message), encoded(message));
+    if (found == dialled_.end() || !found->second->connected()) return false;
+    return found->second->send(urgency(message), encoded(message));
 }
 
 void Peers::Impl::flush() {
@@ -223,8 +223,8 @@ void Peers::stop() { impl_->stop(); }
 void Peers::set_others(const std::map<paxos::MemberId, Address>& others) {
     impl_->set_others(others);
 }
-void Peers::send(paxos::MemberId to, const proto::PeerMessage& message) {
-    impl_->send(to, message);
+bool Peers::send(paxos::MemberId to, const proto::PeerMessage& message) {
+    return impl_->send(to, message);
 }
 void Peers::flush() { impl_->flush(); }
 bool Peers::connected(paxos::MemberId member) const { return impl_->connected(member); }

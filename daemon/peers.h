@@ -85,8 +85,8 @@ public:
     // alone once its connection breaks, for it may have something to hand on still.
     void set_others(const std::map<paxos::MemberId, Address>& others);
 
-    // Queued until flush(). To a member without a connection: dropped.
-    void send(paxos::MemberId to, const proto::PeerMessage& message);
+    // Queued until flush(). False: it was dropped, for want of a connection or of room.
+    bool send(paxos::MemberId to, const proto::PeerMessage& message);
     // The end of a turn: what was queued leaves, one frame per peer.
     void flush();
 

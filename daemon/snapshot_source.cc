@@ -57,12 +57,17 @@ void SnapshotSource::serve_next() {
 
 void SnapshotSource::on_read(MemberId to, std::optional<proto::SnapshotChunk> chunk) {
     busy_ = false;
-    if (chunk) {
-        if (!chunk->globals.empty()) ++snapshots_sent_;
-        for (const auto& row : chunk->rows) bytes_sent_ += row.key.key.size() + row.value.size();
-        callbacks_.send(to, std::move(*chunk));
-    }
+    if (chunk) send(to, std::move(*chunk));
     serve_next();
+}
+
+void SnapshotSource::send(MemberId to, proto::SnapshotChunk chunk) {
+    const bool last = !chunk.globals.empty();
+    std::uint64_t bytes = 0;
+    for (const auto& row : chunk.rows) bytes += row.key.key.size() + row.value.size();
+    if (!callbacks_.send(to, std::move(chunk))) return;
+    bytes_sent_ += bytes;
+    if (last) ++snapshots_sent_;
 }
 
 }  // namespace gavel::daemon

@@ -39,7 +39,8 @@ public:
         std::function<std::unique_ptr<SnapshotReader>()> open{};
         // Runs `job` somewhere else, then `done` here.
         std::function<void(std::function<void()> job, std::function<void()> done)> run{};
-        std::function<void(paxos::MemberId to, proto::SnapshotChunk chunk)> send{};
+        // False: it was dropped.
+        std::function<bool(paxos::MemberId to, proto::SnapshotChunk chunk)> send{};
     };
 
     explicit SnapshotSource(Callbacks callbacks) : callbacks_(std::move(callbacks)) {}
@@ -61,6 +62,7 @@ private:
 
     Open* reader_for(const proto::SnapshotAsk& ask);
     void serve_next();
+    void send(paxos::MemberId to, proto::SnapshotChunk chunk);
     void on_read(paxos::MemberId to, std::optional<proto::SnapshotChunk> chunk);
 
     Callbacks callbacks_;

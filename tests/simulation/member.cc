@@ -73,8 +73,11 @@ void Member::start() {
                     done();
                 });
             },
-        .send = [this](paxos::MemberId to,
-                       proto::SnapshotChunk chunk) { send(to, std::move(chunk)); }});
+        .send =
+            [this](paxos::MemberId to, proto::SnapshotChunk chunk) {
+                send(to, std::move(chunk));
+                return true;
+            }});
     around_.observer.on_start(id_, boot, applied, *core_);
     around_.observer.on_kept(disk_.log(), applied);
     schedule_turn();

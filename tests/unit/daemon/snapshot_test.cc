@@ -85,6 +85,7 @@ public:
     }
 
     std::vector<std::pair<MemberId, proto::SnapshotChunk>> sent{};
+    bool has_room = true;  // For what is sent.
     std::size_t opened = 0;
     std::size_t waiting_jobs() const { return jobs_.size(); }
     const SnapshotSource& source() const { return source_; }
@@ -101,7 +102,11 @@ private:
              },
          .run = [this](auto job,
                        auto done) { jobs_.emplace_back(std::move(job), std::move(done)); },
-         .send = [this](MemberId to, auto chunk) { sent.emplace_back(to, std::move(chunk)); }}};
+         .send =
+             [this](MemberId to, auto chunk) {
+                 if (has_room) sent.emplace_back(to, std::move(chunk));
+                 return has_room;
+             }}};
 };
 
 // ---- Source -------------------------------------------------------------------------------------
@@ -161,6 +166,24 @@ TEST(SnapshotSource, ReadsForOneAtATimeAndRemembersTheLatestQuestionOfEach) {
     EXPECT_EQ(serving.waiting_jobs(), 1U);
     serving.run_jobs();
     EXPECT_THAT(serving.sent, SizeIs(3)) << "the one under way, and one for each";
+}
+
+TEST(SnapshotSource, CountsNothingAsSentThatWasDropped) {
+    Serving serving(20);
+    const proto::SnapshotAsk last{20, machine_at(20).rows().back().key};
+    serving.answer(m2, {});
+    const auto bytes = serving.source().bytes_sent();
+
+    serving.has_room = false;
+    serving.ask(m2, {});
+    serving.ask(m3, last);
+    serving.run_jobs();
+    EXPECT_EQ(serving.source().snapshots_sent(), 0U);
+    EXPECT_EQ(serving.source().bytes_sent(), bytes);
+
+    serving.has_room = true;
+    serving.answer(m2, last);
+    EXPECT_EQ(serving.source().snapshots_sent(), 1U);
 }
 
 TEST(SnapshotSource, SaysNothingWithoutAState) {
