@@ -671,7 +671,7 @@ Result<std::unique_ptr<Node>, persistence::StorageError> Node::open(Options opti
     if (!globals) return globals.error();
     if (*globals && !machine.finish_load(**globals)) {
         return persistence::StorageError{
-            "the state on disk is not the one that was written (its hash differs)"};
+            "the state on disk is not the one that was written (its hash or its epochs are wrong)"};
     }
     auto durable = log.recover({machine.applied()}, {state.replaced()});
     if (!durable) return durable.error();

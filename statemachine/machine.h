@@ -44,7 +44,8 @@ public:
     void apply_noop(Revision slot);
 
     // Restores a state from its rows, in any order (sorted by key is fastest), then its globals.
-    // False from finish_load: the rows' hash differs from what the globals say.
+    // False from finish_load: the rows' hash differs from what the globals say, or no commands can
+    // have left such epochs.
     void load(Row row);
     [[nodiscard]] bool finish_load(const Globals& globals);
 

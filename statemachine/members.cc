@@ -189,22 +189,33 @@ bool Members::is_gone(MemberNumber member) const {
     });
 }
 
-void Members::check_invariants() const {
+const char* Members::broken_claim() const {
     const auto& epochs = globals_.epochs;
-    invariant(!epochs.empty() && epochs.front().first_slot <= globals_.applied + 1,
-              "an epoch governs the next slot");
-    invariant(epochs.size() == 1 || epochs[1].first_slot > globals_.applied + 1,
-              "what governs no open slot is forgotten");
-    for (std::size_t i = 0; i < epochs.size(); ++i) {
-        invariant(i == 0 || (epochs[i - 1].number + 1 == epochs[i].number &&
-                             epochs[i - 1].first_slot < epochs[i].first_slot),
-                  "epochs follow each other");
-        invariant(epochs[i].first_slot <= globals_.applied + globals_.alpha,
-                  "no epoch is known beyond the window");
-        for (const Member& member : epochs[i].members) {
-            invariant(member.id < globals_.next_member, "an id is given out once");
+    const Revision next = globals_.applied + 1;
+    if (epochs.empty() || epochs.front().first_slot > next) return "an epoch governs the next slot";
+    if (epochs.size() > 1 && epochs[1].first_slot <= next) {
+        return "what governs no open slot is forgotten";
+    }
+    const auto follows = [](const Epoch& before, const Epoch& after) {
+        return before.number + 1 == after.number && before.first_slot < after.first_slot;
+    };
+    for (std::size_t i = 1; i < epochs.size(); ++i) {
+        if (!follows(epochs[i - 1], epochs[i])) return "epochs follow each other";
+    }
+    for (const Epoch& epoch : epochs) {
+        if (epoch.first_slot > globals_.applied + globals_.alpha) {
+            return "no epoch is known beyond the window";
+        }
+        for (const Member& member : epoch.members) {
+            if (member.id >= globals_.next_member) return "an id is given out once";
         }
     }
+    return nullptr;
+}
+
+void Members::check_invariants() const {
+    const char* broken = broken_claim();
+    invariant(broken == nullptr, broken);
 }
 
 }  // namespace gavel::statemachine

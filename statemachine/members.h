@@ -25,9 +25,13 @@ public:
     // more, for what is remembered of them is forgotten.
     bool is_gone(MemberNumber member) const;
 
+    // Whether globals that came from elsewhere can have been left by commands.
+    bool is_sound() const { return broken_claim() == nullptr; }
     void check_invariants() const;
 
 private:
+    const char* broken_claim() const;  // Null: all hold.
+
     const Limits& limits_;
     Globals& globals_;
 };

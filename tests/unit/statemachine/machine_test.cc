@@ -1,5 +1,7 @@
 #include <gmock/gmock.h>
 
+#include <functional>
+
 #include "driver.h"
 
 namespace gavel::statemachine {
@@ -98,6 +100,30 @@ TEST(Machine, IsNotRestoredWhenARowStandsUnderAnotherKey) {
     machine.load({{Table::keys, "b"}, driver.machine().key("a")});
 
     EXPECT_FALSE(machine.finish_load(driver.machine().globals()));
+}
+
+TEST(Machine, IsNotRestoredWithEpochsThatCannotBe) {
+    const Driver driver;
+    const auto restored = [&](const std::function<void(Globals&)>& spoil) {
+        Globals globals = driver.machine().globals();
+        globals.applied = 4;
+        globals.epochs = {{.number = 3, .first_slot = 5, .members = {{.id = 1}}},
+                          {.number = 4, .first_slot = 12, .members = {{.id = 1}, {.id = 2}}}};
+        globals.next_member = 3;
+        spoil(globals);
+        return Machine(driver.machine().limits(), 8, {}).finish_load(globals);
+    };
+
+    EXPECT_TRUE(restored([](Globals&) {}));
+    EXPECT_FALSE(restored([](Globals& globals) { globals.epochs.clear(); }));
+    EXPECT_FALSE(restored([](Globals& globals) { globals.epochs[0].first_slot = 6; }))
+        << "none governs the next slot";
+    EXPECT_FALSE(restored([](Globals& globals) { globals.epochs[1].first_slot = 5; }));
+    EXPECT_FALSE(restored([](Globals& globals) { globals.epochs[1].number = 3; }));
+    EXPECT_FALSE(restored([](Globals& globals) { globals.epochs[1].number = 5; }));
+    EXPECT_FALSE(restored([](Globals& globals) { globals.epochs[1].first_slot = 13; }))
+        << "beyond the window";
+    EXPECT_FALSE(restored([](Globals& globals) { globals.next_member = 2; }));
 }
 
 TEST(Machine, IsRestoredFromRowsInAnyOrder) {
