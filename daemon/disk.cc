@@ -43,7 +43,7 @@ public:
         }
         proto::SnapshotChunk chunk{
             .applied = applied(), .after = after, .rows = std::move(piece->rows), .globals = {}};
-        if (piece->last) chunk.globals = proto::encode(reader_->globals());
+        if (piece->last) complete(chunk, reader_->globals());
         return chunk;
     }
 

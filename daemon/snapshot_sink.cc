@@ -13,6 +13,16 @@ using paxos::Tick;
 using statemachine::Machine;
 using statemachine::RowKey;
 
+namespace {
+
+bool has_voter(const statemachine::Epoch& epoch) {
+    return std::ranges::any_of(epoch.members, [](const statemachine::Member& member) {
+        return member.role == statemachine::Role::voter;
+    });
+}
+
+}  // namespace
+
 std::optional<SnapshotSink::Question> SnapshotSink::want(MemberId from, Slot prefix, Tick now) {
     told_by_ = from;
     if (source_ || complete_) return std::nullopt;
@@ -105,7 +115,8 @@ bool SnapshotSink::load(proto::SnapshotChunk& chunk) {
     if (chunk.globals.empty()) return true;
     const auto globals = proto::decode_globals(chunk.globals);
     return globals && globals->applied == applied_ && globals->alpha == alpha_ &&
-           loading_->finish_load(*globals);
+           std::ranges::all_of(globals->epochs, has_voter) && loading_->finish_load(*globals) &&
+           loading_->hash() == chunk.hash;
 }
 
 // Another member is asked at the next tick.

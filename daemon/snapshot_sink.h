@@ -13,9 +13,10 @@
 namespace gavel::daemon {
 
 // Fetches the state of another member, piece by piece, into a machine of its own, and hands that
-// out when it is whole and its hash is right. It asks for the next piece when it has the last one,
-// and again when no answer comes; a member that stays silent, or has nothing of use, is left for
-// the next one, and the fetch begins anew. What was fetched is bounded as the state is. Pure.
+// out when it is whole, and its hash is that which its owner has. It asks for the next piece when
+// it has the last one, and again when no answer comes; a member that stays silent, or has nothing
+// of use, is left for the next one, and the fetch begins anew. What was fetched is bounded as the
+// state is. Pure.
 class SnapshotSink {
 public:
     static constexpr std::uint64_t patience_ms = 1'000;

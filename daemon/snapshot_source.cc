@@ -3,10 +3,18 @@
 #include <algorithm>
 #include <utility>
 
+#include "proto/codec.h"
+#include "statemachine/row_hash.h"
+
 namespace gavel::daemon {
 
 using paxos::MemberId;
 using paxos::Tick;
+
+void complete(proto::SnapshotChunk& chunk, const statemachine::Globals& globals) {
+    chunk.globals = proto::encode(globals);
+    chunk.hash = statemachine::state_hash(globals);
+}
 
 void SnapshotSource::on_ask(MemberId from, const proto::SnapshotAsk& ask, Tick now) {
     now_ = now;

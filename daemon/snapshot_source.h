@@ -21,6 +21,9 @@ public:
     virtual std::optional<proto::SnapshotChunk> read(const statemachine::RowKey& after) = 0;
 };
 
+// Makes it the last one of that state.
+void complete(proto::SnapshotChunk& chunk, const statemachine::Globals& globals);
+
 // Hands the state of this member to others that ask for it, a piece for each question. Nothing is
 // remembered of those who ask: whoever asks further of a snapshot that is still open gets what
 // follows, everybody else the beginning of a newer one. Pieces are read elsewhere, one at a time,

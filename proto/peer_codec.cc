@@ -179,6 +179,7 @@ void put(const SnapshotChunk& from, schema::PeerMessage& to) {
         listed.set_value(row.value);
     }
     message.set_globals(from.globals);
+    message.set_hash(from.hash);
 }
 
 void put(const MemberReport& from, schema::PeerMessage& to) {
@@ -350,8 +351,11 @@ SnapshotChunk take(schema::SnapshotChunk& from, Check& check) {
     check.that(from.has_after() && from.applied() != 0);
     SnapshotChunk chunk{.applied = from.applied(),
                         .after = take(check.known(*from.mutable_after()), check),
-                        .globals = check.text(from.mutable_globals(), snapshot_globals_bytes_max)};
+                        .rows = {},
+                        .globals = check.text(from.mutable_globals(), snapshot_globals_bytes_max),
+                        .hash = from.hash()};
     check.that(from.rows_size() != 0 || !chunk.globals.empty());
+    check.that(chunk.hash == 0 || !chunk.globals.empty());
     for (auto& listed : *from.mutable_rows()) {
         auto& row = check.known(listed);
         check.that(row.has_key());

@@ -91,6 +91,7 @@ struct SnapshotChunk {
     statemachine::RowKey after{};    // As it was asked; all zero: this is the beginning.
     std::vector<EncodedRow> rows{};  // Those that follow, in order of their keys.
     std::string globals{};           // For decode_globals(). Empty: there are more rows.
+    std::uint64_t hash{};            // Of the whole state; with the globals.
     bool operator==(const SnapshotChunk&) const = default;
 };
 // Rows are added to a chunk until it holds this much: it ends with the row that reaches it.

@@ -30,7 +30,7 @@ public:
             held += row->first.key.size() + row->second.size();
             chunk.rows.push_back({row->first, row->second});
         }
-        chunk.globals = globals_;
+        daemon::complete(chunk, *proto::decode_globals(globals_));
         return chunk;
     }
 

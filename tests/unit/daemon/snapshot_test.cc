@@ -47,7 +47,7 @@ public:
             if (!chunk.rows.empty()) return chunk;
             chunk.rows.push_back({row.key, proto::encode(row.value)});
         }
-        chunk.globals = proto::encode(globals_);
+        complete(chunk, globals_);
         return chunk;
     }
 
@@ -310,21 +310,58 @@ TEST(SnapshotSink, TurnsToAnotherMemberWhenOneHasNothingOfUse) {
     EXPECT_EQ(question->to, m3);
 }
 
-TEST(SnapshotSink, RefusesAStateThatIsNotTheOneThatItsHashSays) {
-    Fetching at;
-    const auto asked = at.sink.want(m2, at.prefix, at.now);
-    proto::SnapshotChunk whole{.applied = 20};
-    for (const auto& row : machine_at(20).rows()) {
-        whole.rows.push_back({row.key, proto::encode(row.value)});
+// A whole state in one piece, spoilt.
+class RefusedSnapshot : public testing::Test {
+protected:
+    proto::SnapshotChunk whole() const {
+        proto::SnapshotChunk chunk{.applied = 20};
+        for (const auto& row : machine_at(20).rows()) {
+            chunk.rows.push_back({row.key, proto::encode(row.value)});
+        }
+        complete(chunk, machine_at(20).globals());
+        return chunk;
     }
-    whole.rows.pop_back();
-    whole.globals = proto::encode(machine_at(20).globals());
+    bool is_refused(proto::SnapshotChunk chunk) {
+        Fetching at;
+        const auto asked = at.sink.want(m2, at.prefix, at.now);
+        EXPECT_FALSE(at.take_in(asked->to, std::move(chunk)));
+        return at.sink.take() == nullptr && at.sink.reached().refused == 1;
+    }
+    bool is_refused_with(const std::function<void(statemachine::Globals&)>& spoil) {
+        auto globals = machine_at(20).globals();
+        spoil(globals);
+        auto chunk = whole();
+        complete(chunk, globals);
+        return is_refused(chunk);
+    }
+};
 
-    EXPECT_FALSE(at.take_in(asked->to, whole));
+TEST_F(RefusedSnapshot, IsNotTheStateThatItsHashesSay) {
+    EXPECT_FALSE(is_refused(whole()));
+    auto chunk = whole();
+    chunk.rows.pop_back();
+    EXPECT_TRUE(is_refused(chunk));
+    chunk = whole();
+    ++chunk.hash;
+    EXPECT_TRUE(is_refused(chunk)) << "of the rows it is the right one";
+}
 
-    EXPECT_EQ(at.sink.take(), nullptr);
-    EXPECT_EQ(at.sink.reached().refused, 1U);
-    EXPECT_EQ(at.pass(10)->to, m3);
+TEST_F(RefusedSnapshot, IsOfAnotherSlotOrWindow) {
+    EXPECT_TRUE(is_refused_with([](auto& globals) { ++globals.applied; }));
+    EXPECT_TRUE(is_refused_with([](auto& globals) { ++globals.alpha; }));
+}
+
+TEST_F(RefusedSnapshot, HasNoSetThatCouldGoOnFromThere) {
+    EXPECT_TRUE(is_refused_with([](auto& globals) { globals.epochs.clear(); }));
+    EXPECT_TRUE(is_refused_with([](auto& globals) { globals.epochs[0].first_slot = 22; }));
+    EXPECT_TRUE(is_refused_with([](auto& globals) { globals.next_member = 3; }));
+    EXPECT_TRUE(is_refused_with([](auto& globals) {
+        for (auto& member : globals.epochs[0].members) {
+            member.role = statemachine::Role::learner;
+        }
+    })) << "nobody votes";
+    EXPECT_TRUE(is_refused_with([](auto& globals) { globals.epochs.push_back(globals.epochs[0]); }))
+        << "an epoch that does not follow the other";
 }
 
 TEST(SnapshotSink, RefusesARowThatCannotBeRead) {

@@ -134,6 +134,8 @@ TEST(PeerCodec, RefusesASnapshotThatNobodyWouldSend) {
     EXPECT_TRUE(refused(chunk({{{Table::keys, long_key}, "row"}})));
     EXPECT_TRUE(refused(chunk({{key, std::string(snapshot_row_bytes_max + 1, 'r')}})));
     EXPECT_TRUE(refused(chunk({}, std::string(snapshot_globals_bytes_max + 1, 'g'))));
+    EXPECT_TRUE(refused(SnapshotChunk{.applied = 1, .rows = {{key, "row"}}, .hash = 9}))
+        << "a hash of what is not whole yet";
     EXPECT_TRUE(refused(SnapshotAsk{.applied = 0, .after = key})) << "further rows of any snapshot";
     EXPECT_TRUE(refused(SnapshotAsk{.applied = 1, .after = {Table{}, "k"}})) << "of no table";
     EXPECT_TRUE(refused(SnapshotAsk{.applied = 1, .after = {Table::keys, long_key}}));

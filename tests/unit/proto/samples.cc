@@ -138,8 +138,11 @@ std::vector<PeerMessage> peer_samples() {
                       .after = {},
                       .rows = {{{Table::locks, "a lock"}, "a row"}, {{Table::keys, ""}, ""}},
                       .globals = {}},
-        SnapshotChunk{
-            .applied = 15, .after = {Table::keys, "a key"}, .rows = {}, .globals = "globals"}};
+        SnapshotChunk{.applied = 15,
+                      .after = {Table::keys, "a key"},
+                      .rows = {},
+                      .globals = "globals",
+                      .hash = 9}};
 }
 
 std::vector<Outcome> outcome_samples() {
