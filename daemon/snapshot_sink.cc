@@ -32,7 +32,7 @@ std::optional<SnapshotSink::Question> SnapshotSink::want(MemberId from, Slot pre
 }
 
 SnapshotSink::Question SnapshotSink::ask(Tick now) {
-    asked_at_ = now;
+    due_ = now + patience_ms;
     ++asks_;
     return {*source_, {applied_, last_}};
 }
@@ -45,10 +45,8 @@ std::optional<SnapshotSink::Question> SnapshotSink::tick(const std::vector<Membe
         forget();
         return std::nullopt;
     }
-    if (asks_ < asks_max) {
-        if (now - asked_at_ < patience_ms) return std::nullopt;
-        return ask(now);
-    }
+    if (now < due_) return std::nullopt;
+    if (asks_ < asks_max) return ask(now);
 
     if (applied_ != 0) ++reached_.begun_anew;
     const auto next = whom_to_turn_to(others);
@@ -77,7 +75,7 @@ std::optional<SnapshotSink::Question> SnapshotSink::on_chunk(MemberId from,
     if (source_ != from) return std::nullopt;
     if (chunk.after == RowKey{} && chunk.applied > applied_) {
         if (chunk.applied <= prefix.number) {
-            refuse();
+            refuse(now);
             return std::nullopt;
         }
         if (applied_ != 0) ++reached_.begun_anew;
@@ -88,7 +86,7 @@ std::optional<SnapshotSink::Question> SnapshotSink::on_chunk(MemberId from,
     if (asks_ > 1) ++reached_.resumed;
     if (!load(chunk)) {
         ++reached_.refused;
-        refuse();
+        refuse(now);
         return std::nullopt;
     }
     asks_ = 0;
@@ -120,9 +118,10 @@ bool SnapshotSink::load(proto::SnapshotChunk& chunk) {
 }
 
 // Another member is asked at the next tick.
-void SnapshotSink::refuse() {
+void SnapshotSink::refuse(Tick now) {
     begin(0);
     asks_ = asks_max;
+    due_ = now;
 }
 
 void SnapshotSink::forget() {

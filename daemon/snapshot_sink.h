@@ -57,7 +57,7 @@ private:
     std::optional<paxos::MemberId> whom_to_turn_to(const std::vector<paxos::MemberId>& others);
     void begin(std::uint64_t applied);
     bool load(proto::SnapshotChunk& chunk);
-    void refuse();
+    void refuse(paxos::Tick now);
     void forget();
 
     statemachine::Limits limits_;
@@ -65,7 +65,7 @@ private:
     std::optional<paxos::MemberId> source_;
     std::optional<paxos::MemberId> told_by_;
     paxos::Slot wanted_at_{};
-    paxos::Tick asked_at_{};
+    paxos::Tick due_{};  // When to ask again, or another one.
     unsigned asks_ = 0;  // Since the last answer.
     std::uint64_t applied_ = 0;
     statemachine::RowKey last_{};

@@ -216,6 +216,14 @@ public:
         now = now + ms;
         return sink.tick({m2, m3}, prefix, now);
     }
+    // Until it asks something, in ticks as a member has them.
+    std::pair<Question, std::uint64_t> next_question() {
+        constexpr std::uint64_t tick_ms = 10;
+        for (std::uint64_t waited = tick_ms;; waited += tick_ms) {
+            auto question = pass(tick_ms);
+            if (question || waited > 1'000'000) return {question, waited};
+        }
+    }
     // To the end.
     std::unique_ptr<Machine> fetch(Question question) {
         while (question) question = take_in(question->to, answer(question));
@@ -273,12 +281,17 @@ TEST(SnapshotSink, BeginsAnewWhenTheSnapshotIsGone) {
 TEST(SnapshotSink, TurnsToAnotherMemberWhenOneStaysSilent) {
     Fetching at;
     at.take_in(m2, at.answer(at.sink.want(m2, at.prefix, at.now)));
-    Fetching::Question question;
-    for (unsigned i = 0; i < SnapshotSink::asks_max; ++i)
-        question = at.pass(SnapshotSink::patience_ms);
+    for (unsigned i = 1; i < SnapshotSink::asks_max; ++i) {
+        const auto [again, waited] = at.next_question();
+        ASSERT_EQ(again->to, m2);
+        EXPECT_EQ(waited, SnapshotSink::patience_ms);
+    }
+
+    const auto [question, waited] = at.next_question();
 
     ASSERT_TRUE(question);
     EXPECT_EQ(question->to, m3);
+    EXPECT_EQ(waited, SnapshotSink::patience_ms) << "the last question has as much time";
     EXPECT_EQ(question->ask, proto::SnapshotAsk{});
     EXPECT_EQ(at.fetch(question)->hash(), machine_at(25).hash());
 }
