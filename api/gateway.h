@@ -100,6 +100,7 @@ struct Status {
     std::uint64_t reads{};
     std::uint64_t snapshots_sent{};  // Of the state, whole, to members that lack too much.
     std::uint64_t snapshots_installed{};
+    std::uint64_t snapshots_refused{};  // Damaged, or not what their hash says.
     std::uint64_t snapshot_bytes_sent{};
     std::uint64_t snapshot_bytes_received{};
     std::vector<std::string> alarms{};

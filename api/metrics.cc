@@ -75,6 +75,9 @@ void write_member(Samples& samples, const Status& status) {
                 status.snapshots_sent);
     samples.one("gavel_snapshots_installed_total", "counter", "Of other members' state.",
                 status.snapshots_installed);
+    samples.one("gavel_snapshots_refused_total", "counter",
+                "Of other members' state: damaged, or not what their hash says.",
+                status.snapshots_refused);
     samples.one("gavel_snapshot_bytes_sent_total", "counter", "Of rows in snapshots.",
                 status.snapshot_bytes_sent);
     samples.one("gavel_snapshot_bytes_received_total", "counter", "Of rows in snapshots.",

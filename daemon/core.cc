@@ -356,6 +356,10 @@ std::vector<std::string> Core::alarms() const {
     if (const auto source = sink_.source()) {
         alarms.push_back("fetching a snapshot from member " + std::to_string(source->number));
     }
+    if (const auto source = sink_.refused_from()) {
+        alarms.push_back("refused a snapshot from member " + std::to_string(source->number) +
+                         ": it is damaged, or not what its hash says");
+    }
     for (const auto& [member, slot] : hashes_.differing()) {
         alarms.push_back("the state differs from that of member " + std::to_string(member.number) +
                          " at slot " + std::to_string(slot.number));

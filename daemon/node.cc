@@ -206,6 +206,8 @@ public:
         status.snapshots_sent = source_.snapshots_sent();
         status.snapshot_bytes_sent = source_.bytes_sent();
         status.snapshots_installed = installed_;
+        status.snapshots_refused =
+            refused_ + (core_ ? core_->snapshot_sink().reached().refused : 0);
         status.snapshot_bytes_received =
             received_bytes_ + (core_ ? core_->snapshot_sink().bytes() : 0);
         return status;
@@ -521,6 +523,7 @@ private:
                   {{"slot", snapshot.applied()}, {"instead_of", core_->machine().applied()}});
         installing_ = true;
         received_bytes_ += core_->snapshot_sink().bytes();
+        refused_ += core_->snapshot_sink().reached().refused;
         fail_callers(api::Failure::Kind::no_leader);
         core_.reset();
         machine_ = std::move(snapshot);
@@ -643,6 +646,7 @@ private:
     bool installing_ = false;  // The core has ended; `machine_` is on its way to the disk.
     std::uint64_t installed_ = 0;
     std::uint64_t received_bytes_ = 0;  // By cores that have ended.
+    std::uint64_t refused_ = 0;         // By them, too.
     Clock::time_point alive_at_{};
     Clock::time_point state_handed_at_{};
 

@@ -42,11 +42,11 @@ std::optional<SnapshotSink::Question> SnapshotSink::tick(const std::vector<Membe
     if (!source_) return std::nullopt;
     const bool overtaken = applied_ == 0 ? prefix > wanted_at_ : prefix.number >= applied_;
     if (overtaken) {
-        forget();
+        end();
         return std::nullopt;
     }
     if (now < due_) return std::nullopt;
-    if (asks_ < asks_max) return ask(now);
+    if (!turned_away_ && asks_ < asks_max) return ask(now);
 
     if (applied_ != 0) ++reached_.begun_anew;
     const auto next = whom_to_turn_to(others);
@@ -72,10 +72,10 @@ std::optional<MemberId> SnapshotSink::whom_to_turn_to(const std::vector<MemberId
 std::optional<SnapshotSink::Question> SnapshotSink::on_chunk(MemberId from,
                                                              proto::SnapshotChunk chunk,
                                                              Slot prefix, Tick now) {
-    if (source_ != from) return std::nullopt;
+    if (source_ != from || turned_away_) return std::nullopt;
     if (chunk.after == RowKey{} && chunk.applied > applied_) {
         if (chunk.applied <= prefix.number) {
-            refuse(now);
+            turn_away(now + patience_ms);
             return std::nullopt;
         }
         if (applied_ != 0) ++reached_.begun_anew;
@@ -85,14 +85,13 @@ std::optional<SnapshotSink::Question> SnapshotSink::on_chunk(MemberId from,
     }
     if (asks_ > 1) ++reached_.resumed;
     if (!load(chunk)) {
-        ++reached_.refused;
         refuse(now);
         return std::nullopt;
     }
     asks_ = 0;
     if (chunk.globals.empty()) return ask(now);
     complete_ = std::move(loading_);
-    forget();
+    end();
     return std::nullopt;
 }
 
@@ -117,11 +116,21 @@ bool SnapshotSink::load(proto::SnapshotChunk& chunk) {
            loading_->hash() == chunk.hash;
 }
 
-// Another member is asked at the next tick.
+// It may be damaged where it came from, or be taken for damaged here, and then from everybody: no
+// member is kept busy with that.
 void SnapshotSink::refuse(Tick now) {
-    begin(0);
-    asks_ = asks_max;
-    due_ = now;
+    ++reached_.refused;
+    refused_from_ = source_;
+    turn_away(now + refused_wait_ms_);
+    refused_wait_ms_ = std::min(2 * refused_wait_ms_, refused_ms_max);
+}
+
+void SnapshotSink::turn_away(Tick until) {
+    applied_ = 0;
+    last_ = {};
+    loading_.reset();
+    turned_away_ = true;
+    due_ = until;
 }
 
 void SnapshotSink::forget() {
@@ -130,6 +139,14 @@ void SnapshotSink::forget() {
     applied_ = 0;
     last_ = {};
     loading_.reset();
+    turned_away_ = false;
+}
+
+// This member has what it needs.
+void SnapshotSink::end() {
+    forget();
+    refused_from_.reset();
+    refused_wait_ms_ = refused_ms_min;
 }
 
 std::unique_ptr<Machine> SnapshotSink::take() { return std::move(complete_); }

@@ -12,6 +12,7 @@ using namespace std::chrono_literals;
 using paxos::MemberId;
 using paxos::Slot;
 using paxos::Tick;
+using testing::ElementsAre;
 
 constexpr MemberId self{1}, other{2};
 
@@ -93,6 +94,19 @@ TEST(CoreBounds, ALeaderStartTakesNoNumberOfTheRequestWindow) {
     EXPECT_TRUE(std::holds_alternative<statemachine::LeaderStart>(entry->command));
     EXPECT_EQ(entry->request.member, 0);
     EXPECT_TRUE(member.core.status().role == "leader") << "it knows its own nevertheless";
+}
+
+TEST(CoreBounds, ARefusedSnapshotRaisesAnAlarm) {
+    Driven member({}, {{.id = 1}, {.id = 2}});
+    member.core.receive(other, paxos::Message(paxos::LearnAnswer{
+                                   .from = {1}, .oldest = {10}, .chosen_prefix = {20}}));
+    EXPECT_THAT(member.core.status().alarms, ElementsAre("fetching a snapshot from member 2"));
+
+    member.core.receive(other, proto::SnapshotChunk{.applied = 20, .globals = "no globals"});
+
+    EXPECT_THAT(member.core.status().alarms,
+                testing::Contains("refused a snapshot from member 2: it is damaged, or not what "
+                                  "its hash says"));
 }
 
 TEST(CoreBounds, TheLogIsKeptForMembersThatWereHeardFromLately) {

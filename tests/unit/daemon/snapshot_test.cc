@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include <deque>
+#include <tuple>
 
 #include "daemon/snapshot_sink.h"
 #include "daemon/snapshot_source.h"
@@ -317,10 +318,12 @@ TEST(SnapshotSink, TurnsToAnotherMemberWhenOneHasNothingOfUse) {
     at.prefix = {20};
     EXPECT_FALSE(at.take_in(m2, at.answer(at.sink.want(m2, at.prefix, at.now))));
 
-    const auto question = at.pass(10);
+    const auto [question, waited] = at.next_question();
 
     ASSERT_TRUE(question);
     EXPECT_EQ(question->to, m3);
+    EXPECT_EQ(waited, SnapshotSink::patience_ms) << "it may have nothing, either";
+    EXPECT_EQ(at.sink.refused_from(), std::nullopt);
 }
 
 // A whole state in one piece, spoilt.
@@ -385,7 +388,44 @@ TEST(SnapshotSink, RefusesARowThatCannotBeRead) {
     EXPECT_FALSE(at.take_in(m2, chunk));
 
     EXPECT_EQ(at.sink.reached().refused, 1U);
-    EXPECT_EQ(at.pass(10)->to, m3);
+    EXPECT_EQ(at.next_question().first->to, m3);
+}
+
+TEST(SnapshotSink, AsksLessAndLessOftenForWhatItRefuses) {
+    Fetching at;
+    Fetching::Question question = at.sink.want(m2, at.prefix, at.now);
+    std::vector<std::uint64_t> waits;
+    for (int i = 0; i < 9; ++i) {
+        auto chunk = at.answer(question);
+        chunk.rows[0].value = "no row";
+        EXPECT_FALSE(at.take_in(question->to, chunk));
+        EXPECT_EQ(at.sink.refused_from(), question->to);
+        chunk = at.answer(question);
+        EXPECT_FALSE(at.take_in(question->to, chunk)) << "an answer that it did not wait for";
+        std::tie(question, waits.emplace_back()) = at.next_question();
+    }
+
+    constexpr std::uint64_t first = SnapshotSink::refused_ms_min;
+    EXPECT_EQ(waits[0], first);
+    EXPECT_EQ(waits[1], 2 * first);
+    EXPECT_EQ(waits[2], 4 * first);
+    EXPECT_EQ(waits.back(), SnapshotSink::refused_ms_max);
+    EXPECT_NE(at.fetch(question), nullptr);
+    EXPECT_EQ(at.sink.refused_from(), std::nullopt) << "all is well";
+    EXPECT_EQ(at.sink.reached().refused, 9U);
+}
+
+TEST(SnapshotSink, ForgetsARefusalOnceTheFetchIsOvertaken) {
+    Fetching at;
+    auto chunk = at.answer(at.sink.want(m2, at.prefix, at.now));
+    chunk.rows[0].value = "no row";
+    EXPECT_FALSE(at.take_in(m2, chunk));
+
+    at.prefix = {25};
+    EXPECT_FALSE(at.pass(10));
+
+    EXPECT_EQ(at.sink.refused_from(), std::nullopt);
+    EXPECT_EQ(at.sink.source(), std::nullopt);
 }
 
 TEST(SnapshotSink, EndsAFetchThatIsOvertaken) {
