@@ -34,7 +34,7 @@ std::optional<SnapshotSink::Question> SnapshotSink::want(MemberId from, Slot pre
 SnapshotSink::Question SnapshotSink::ask(Tick now) {
     due_ = now + patience_ms;
     ++asks_;
-    return {*source_, {applied_, last_}};
+    return {*source_, {applied_ != 0 ? applied_ : wanted_at_.number, last_}};
 }
 
 std::optional<SnapshotSink::Question> SnapshotSink::tick(const std::vector<MemberId>& others,

@@ -37,12 +37,20 @@ std::optional<paxos::Slot> SnapshotSource::oldest() const {
     return oldest;
 }
 
+bool SnapshotSource::is_the_one_of(const proto::SnapshotAsk& ask, const Open& open) {
+    return open.reader->applied() == ask.applied && ask.after != statemachine::RowKey{};
+}
+
+bool SnapshotSource::is_of_use(const proto::SnapshotAsk& ask, const Open& open) {
+    return is_the_one_of(ask, open) || open.reader->applied() > ask.applied;
+}
+
 SnapshotSource::Open* SnapshotSource::reader_for(const proto::SnapshotAsk& ask) {
-    const auto same = std::find_if(open_.begin(), open_.end(), [&ask](const Open& each) {
-        return each.reader->applied() == ask.applied;
-    });
+    const auto same =
+        std::ranges::find_if(open_, [&ask](const Open& each) { return is_the_one_of(ask, each); });
     if (same != open_.end()) return &*same;
-    const bool fresh = !open_.empty() && now_ - open_.back().opened_at < share_ms;
+    const bool fresh =
+        !open_.empty() && now_ - open_.back().opened_at < share_ms && is_of_use(ask, open_.back());
     if (!fresh && open_.size() < open_max) {
         if (auto reader = callbacks_.open()) open_.push_back({std::move(reader), now_, now_});
     }
@@ -54,9 +62,11 @@ void SnapshotSource::serve_next() {
     const auto node = asks_.extract(asks_.begin());
     Open* open = reader_for(node.mapped());
     if (open == nullptr) return serve_next();
-    open->asked_at = now_;
-    const bool further = open->reader->applied() == node.mapped().applied;
-    const auto after = further ? node.mapped().after : statemachine::RowKey{};
+    const auto& ask = node.mapped();
+    // Who cannot use it is answered all the same, and turns to another member; but for him alone it
+    // would not stay open.
+    if (is_of_use(ask, *open)) open->asked_at = now_;
+    const auto after = is_the_one_of(ask, *open) ? ask.after : statemachine::RowKey{};
     const auto chunk = std::make_shared<std::optional<proto::SnapshotChunk>>();
     busy_ = true;
     callbacks_.run([reader = open->reader, after, chunk] { *chunk = reader->read(after); },

@@ -34,7 +34,7 @@ class SnapshotSource {
 public:
     static constexpr std::size_t open_max = 2;
     static constexpr std::uint64_t idle_ms_max = 30'000;  // Then it is closed.
-    // One that was opened within this time is good enough for whoever wants any.
+    // One that was opened within this time is good enough for whoever it is ahead of.
     static constexpr std::uint64_t share_ms = 5'000;
 
     struct Callbacks {
@@ -63,6 +63,8 @@ private:
         paxos::Tick asked_at{};
     };
 
+    static bool is_the_one_of(const proto::SnapshotAsk& ask, const Open& open);
+    static bool is_of_use(const proto::SnapshotAsk& ask, const Open& open);
     Open* reader_for(const proto::SnapshotAsk& ask);
     void serve_next();
     void send(paxos::MemberId to, proto::SnapshotChunk chunk);

@@ -82,8 +82,9 @@ struct EncodedRow {
 // piece by piece: each question names what it has, so it makes no difference which question was
 // lost, asked again, or answered by a connection that is gone.
 struct SnapshotAsk {
-    std::uint64_t applied{};       // The slot of the snapshot that is being fetched; 0: any.
-    statemachine::RowKey after{};  // The last row it has of that; all zero: none.
+    std::uint64_t applied{};       // The slot of the snapshot that is being fetched.
+    statemachine::RowKey after{};  // The last row it has of that.
+    // All zero: it has none yet, and wants one beyond `applied`, which it executed itself.
     bool operator==(const SnapshotAsk&) const = default;
 };
 struct SnapshotChunk {

@@ -157,6 +157,33 @@ TEST(SnapshotSource, OpensTwoAndNoMore) {
     EXPECT_EQ(serving.source().oldest(), Slot{20});
 }
 
+TEST(SnapshotSource, SharesNoneThatIsBehindWhoAsks) {
+    Serving serving(20);
+    serving.answer(m1, {});
+    serving.grow(30);
+
+    EXPECT_EQ(serving.answer(m2, {.applied = 25}).applied, 30U);
+    EXPECT_EQ(serving.opened, 2U);
+    EXPECT_EQ(serving.answer(m3, {.applied = 20}).applied, 30U) << "it has that much itself";
+}
+
+TEST(SnapshotSource, IsNotHeldOpenByThoseWhoCannotUseIt) {
+    Serving serving(20);
+    const auto begun = serving.answer(m1, {});
+    serving.pass(SnapshotSource::share_ms);
+    serving.answer(m2, {});
+    serving.grow(40);
+
+    std::uint64_t waited = 0;
+    for (; serving.answer(m3, {.applied = 30}).applied != 40; waited += 1'000) {
+        ASSERT_LE(waited, SnapshotSource::idle_ms_max);
+        serving.answer(m1, {begun.applied, begun.rows.back().key});  // Its own stays open.
+        serving.pass(1'000);
+    }
+
+    EXPECT_GT(waited, 0U) << "there was no room";
+}
+
 TEST(SnapshotSource, ReadsForOneAtATimeAndRemembersTheLatestQuestionOfEach) {
     Serving serving(20);
     for (int i = 0; i < 3; ++i) {
@@ -293,7 +320,8 @@ TEST(SnapshotSink, TurnsToAnotherMemberWhenOneStaysSilent) {
     ASSERT_TRUE(question);
     EXPECT_EQ(question->to, m3);
     EXPECT_EQ(waited, SnapshotSink::patience_ms) << "the last question has as much time";
-    EXPECT_EQ(question->ask, proto::SnapshotAsk{});
+    EXPECT_EQ(question->ask, proto::SnapshotAsk{.applied = at.prefix.number})
+        << "the beginning of any that is ahead";
     EXPECT_EQ(at.fetch(question)->hash(), machine_at(25).hash());
 }
 
