@@ -89,8 +89,7 @@ Voters voters_of(const std::vector<PlannedMember>& members) {
     return voters;
 }
 
-// A voter is of use only when it is there and knows what the others know.
-std::string why_not_live(const PlannedMember& each) {
+std::string reason_not_live(const PlannedMember& each) {
     if (!each.last_contact) return called(each.member) + " was never heard from";
     if (!each.reachable) {
         return called(each.member) + " was last heard from " + format_duration(*each.last_contact) +
@@ -107,7 +106,8 @@ void judge_voters(const Status& status, const MemberList& present, MemberPlan& p
     for (const auto& each : plan.members) {
         const bool promoted = each.member.role == Role::voter && !votes(present, each.member.id);
         if (promoted && !(each.reachable && each.caught_up)) {
-            reasons.push_back({Level::unsafe, "not-caught-up", why_not_live(each), each.member.id});
+            reasons.push_back(
+                {Level::unsafe, "not-caught-up", reason_not_live(each), each.member.id});
         }
     }
     const auto& after = plan.after;
@@ -218,6 +218,12 @@ MemberPlan plan_members(const Status& status, const MemberWish& wish,
     }
     plan.reasons.push_back(std::move(reason));
     return plan;
+}
+
+std::optional<std::string> why_not_live(const Status& status, const Member& member) {
+    const auto each = planned(status, member);
+    if (each.reachable && each.caught_up) return std::nullopt;
+    return reason_not_live(each);
 }
 
 std::string_view to_string(MemberPlan::Verdict verdict) {

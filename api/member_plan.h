@@ -76,6 +76,10 @@ MemberPlan plan_members(const Status& status, const MemberWish& wish,
                         std::optional<std::uint64_t> epoch = {},
                         const statemachine::Limits& limits = {});
 
+// "member 3 (n3) was never heard from", or else why a voter would be of no use: it is there, as far
+// as this member can tell, and knows what the others know, or not. None: it would be.
+std::optional<std::string> why_not_live(const Status& status, const statemachine::Member& member);
+
 std::string_view to_string(MemberPlan::Verdict verdict);
 std::string_view to_string(PlanReason::Level level);
 

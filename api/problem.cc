@@ -36,6 +36,7 @@ constexpr std::array kinds{
     ProblemKind{Code::unsafe_change, 409, "unsafe-change", "The change could stop the cluster",
                 false},
     ProblemKind{Code::not_caught_up, 409, "not-caught-up", "The member has not caught up", true},
+    ProblemKind{Code::cannot_lead, 409, "cannot-lead", "The member cannot lead", false},
     ProblemKind{Code::compacted, 410, "compacted", "That history is forgotten", false},
     ProblemKind{Code::precondition_failed, 412, "precondition-failed", "Precondition failed",
                 false},

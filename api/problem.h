@@ -35,6 +35,7 @@ enum class ProblemCode : std::uint8_t {
     members_refused,
     unsafe_change,
     not_caught_up,
+    cannot_lead,
     compacted,
     precondition_failed,
     body_too_large,

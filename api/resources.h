@@ -47,6 +47,9 @@ void promote_member(const CallPtr& call);
 void demote_member(const CallPtr& call);
 void remove_member(const CallPtr& call);
 
+// leader.cc
+void hand_leadership_over(const CallPtr& call);
+
 // status.cc, metrics.cc, documents.cc
 void get_status(const CallPtr& call);
 void get_livez(const CallPtr& call);

@@ -25,6 +25,7 @@ constexpr std::string_view key_read[] = {"consistency", "min_revision", "meta", 
 constexpr std::string_view watches[] = {"prefix", "key", "locks", "since", "wait"};
 constexpr std::string_view watches_many[] = {"prefix", "key", "locks"};
 constexpr std::string_view changes[] = {"dry_run", "force", "epoch"};
+constexpr std::string_view forced[] = {"force"};
 constexpr std::string_view probes[] = {"verbose"};
 
 constexpr Method get = Method::get, put = Method::put, post = Method::post, remove = Method::remove;
@@ -69,6 +70,7 @@ constexpr std::array table{
           promote_member},
     Route{
         post, "/v1/members/", Capture::segment, "/demote", "id", changes, {}, false, demote_member},
+    Route{post, "/v1/leader", Capture::none, "", "", forced, {}, true, hand_leadership_over},
     Route{get, "/v1/status", Capture::none, "", "", {}, {}, false, get_status},
     Route{get, "/livez", Capture::none, "", "", probes, {}, false, get_livez},
     Route{get, "/readyz", Capture::none, "", "", probes, {}, false, get_readyz},

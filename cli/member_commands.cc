@@ -259,6 +259,39 @@ int replace(const Context& context, const std::vector<std::string>& texts, const
                   terms, "made " + shown + " the voters");
 }
 
+int transfer(const Context& context, const std::string& text, bool force) {
+    Client client(context.endpoints);
+    nlohmann::json body = json::object();
+    std::string who;
+    if (!text.empty()) {
+        const auto named = resolve(client, {text});
+        if (!named) return context.fail(named.error());
+        std::uint16_t id = 0;
+        const auto& digits = named->at(0).id;
+        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), id);
+        if (error != std::errc{} || id == 0) {
+            return context.fail({.code = "member-not-found", .detail = "no member is " + digits});
+        }
+        body["member_id"] = id;
+        who = named->at(0).called;
+    }
+    const auto answer = call_json(client, {.method = "POST",
+                                           .target = force ? "/v1/leader?force=true" : "/v1/leader",
+                                           .body = body.dump(),
+                                           .attempt_limit = attempt_limit,
+                                           .patience = attempt_limit});
+    if (!answer) return context.fail(answer.error());
+    const std::string leader = text_of(*answer, "leader_id");
+    if (context.format == Format::value) {
+        context.out << leader << '\n';
+    } else if (context.format != Format::table) {
+        print_json(context, *answer);
+    } else {
+        context.out << (who.empty() ? "member " + leader : who) << " leads\n";
+    }
+    return exit_success;
+}
+
 std::string not_empty(const std::string& text) {
     return text.empty() ? "a member is named by its id or its name" : "";
 }
@@ -316,6 +349,20 @@ void add_replace(CLI::App& group, Action& action) {
     });
 }
 
+void add_transfer(CLI::App& group, Action& action) {
+    auto member = std::make_shared<std::string>();
+    auto force = std::make_shared<bool>(false);
+    auto* command = group.add_subcommand("transfer", "Let another voter lead");
+    command
+        ->add_option("MEMBER", *member,
+                     "Its id or its name (the one that is furthest among the others)")
+        ->check(not_empty);
+    command->add_flag("--force", *force, "Even to one that is away or has not caught up");
+    command->callback([&action, member, force] {
+        action = [member, force](Context& context) { return transfer(context, *member, *force); };
+    });
+}
+
 }  // namespace
 
 void add_member_commands(CLI::App& app, Action& action) {
@@ -329,6 +376,10 @@ void add_member_commands(CLI::App& app, Action& action) {
                {.method = "POST", .target = "/demote"}, "demoted");
     add_change(*group, action, "rm", "Remove a member", {.method = "DELETE"}, "removed");
     add_replace(*group, action);
+
+    auto* leader = app.add_subcommand("leader", "Choose who leads the cluster");
+    leader->require_subcommand(1);
+    add_transfer(*leader, action);
 }
 
 }  // namespace gavel::cli

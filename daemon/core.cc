@@ -127,6 +127,7 @@ Turn Core::end_turn() {
     pump();
     step(paxos::Flush{});
     serve_ready_reads();
+    answer_hand_overs();
     drop_a_snapshot_of_no_use();
     turn_.retired = is_dismissed(config_.self.number);
     return std::exchange(turn_, {});
@@ -432,6 +433,7 @@ void Core::check_invariants() const {
     invariant(leases_asks_.size() <= config_.limits.lease_questions &&
                   leases_asked_.size() <= config_.limits.lease_questions,
               "questions about leases are bounded");
+    invariant(hand_overs_.size() <= config_.limits.hand_overs, "wishes to hand over are bounded");
     invariant(wait_count_ <= config_.limits.waits + config_.limits.submissions,
               "waits are bounded");
 }

@@ -48,7 +48,11 @@ struct Turn {
         std::uint64_t ticket{};
         api::Leases leases{};
     };
-    using Answer = std::variant<Submitted, ReadReady, KeptAlive, Leases>;
+    struct HandedOver {
+        std::uint64_t ticket{};
+        api::HandOverResult result{};
+    };
+    using Answer = std::variant<Submitted, ReadReady, KeptAlive, Leases, HandedOver>;
 
     std::vector<paxos::Record> records{};
     std::vector<Outgoing> once_durable{};  // Those to the member itself go to Core::receive.
@@ -89,6 +93,7 @@ public:
         std::size_t reads = 20'000;
         std::size_t keep_alives = 20'000;
         std::size_t lease_questions = 1'000;   // Own ones; and those that this leader confirms.
+        std::size_t hand_overs = 64;           // Asked of a leader by own clients.
         std::size_t queued_commands = 16'384;  // At the leader, waiting for the window.
         std::size_t queued_bytes = 64 << 20;
         std::size_t expiries_per_tick = 64;  // A mass expiry is spread out.
@@ -123,6 +128,9 @@ public:
                     std::uint64_t timeout_ms);
     void leases(std::uint64_t ticket, std::vector<statemachine::SessionId> sessions,
                 std::uint64_t timeout_ms);
+
+    // Gets whoever leads to let that voter lead; 0: the best informed of the others.
+    void hand_over(std::uint64_t ticket, statemachine::MemberNumber to, std::uint64_t timeout_ms);
 
     // Hands leadership to the best informed voter, if this member leads.
     void hand_over();
@@ -194,6 +202,13 @@ private:
         paxos::MemberId from{};
         proto::LeasesAsk ask{};
     };
+    struct OwnHandOver {
+        std::uint64_t ticket{};
+        paxos::MemberId to{};    // 0: any but `from`.
+        paxos::MemberId from{};  // Who led when it was first asked; 0: not asked yet.
+        paxos::Tick deadline{};
+        paxos::Tick last_sent{};
+    };
     struct Report {
         proto::MemberReport report{};
         paxos::Tick at{};
@@ -218,6 +233,7 @@ private:
     void on(paxos::MemberId from, const proto::KeepAliveAnswer& answer);
     void on(paxos::MemberId from, proto::LeasesAsk ask);
     void on(paxos::MemberId from, const proto::LeasesAnswer& answer);
+    void on(paxos::MemberId from, const proto::HandOverAsk& ask);
     void on(paxos::MemberId from, proto::MemberReport report);
     void on(paxos::MemberId from, proto::SnapshotAsk ask);
     void on(paxos::MemberId from, proto::SnapshotChunk chunk);
@@ -225,6 +241,8 @@ private:
     void send(paxos::MemberId to, proto::PeerMessage message);
     void dispatch(Pending& pending);
     void dispatch_keep_alive(std::uint64_t number);
+    void dispatch(OwnHandOver& own);
+    void answer_hand_overs();
     bool enqueue(Bytes entry);
     void propose_own(statemachine::Command command);
     void pump();
@@ -268,6 +286,7 @@ private:
     std::uint64_t last_question_;
     std::map<std::uint64_t, OwnKeepAlive> keep_alives_;
     std::map<std::uint64_t, OwnLeasesAsk> leases_asks_;
+    std::vector<OwnHandOver> hand_overs_;
     paxos::Tick expired_requests_at_{};
 
     // Leading.

@@ -13,6 +13,7 @@ using paxos::Tick;
 
 constexpr std::uint64_t resend_after_ms = 1'000;
 constexpr std::uint64_t keep_alive_again_ms = 200;
+constexpr std::uint64_t hand_over_again_ms = 500;
 
 static_assert(api::Gateway::leases_max <= proto::leases_max);
 
@@ -77,6 +78,9 @@ void Core::resend() {
         if (now_ - keep_alive.last_sent >= keep_alive_again_ms) unanswered.push_back(number);
     }
     for (const std::uint64_t number : unanswered) dispatch_keep_alive(number);
+    for (auto& own : hand_overs_) {
+        if (now_ - own.last_sent >= hand_over_again_ms || !own.from) dispatch(own);
+    }
 }
 
 void Core::expire_requests() {
@@ -120,6 +124,11 @@ void Core::expire_requests() {
     std::erase_if(leases_asks_, [&](const auto& entry) {
         if (entry.second.deadline > now_) return false;
         turn_.answers.emplace_back(Turn::Leases{entry.second.ticket, {}});
+        return true;
+    });
+    std::erase_if(hand_overs_, [&](const OwnHandOver& own) {
+        if (own.deadline > now_) return false;
+        turn_.answers.emplace_back(Turn::HandedOver{own.ticket, late});
         return true;
     });
 }
@@ -233,6 +242,51 @@ void Core::on(paxos::MemberId, const proto::LeasesAnswer& answer) {
     }
     turn_.answers.emplace_back(Turn::Leases{own->second.ticket, std::move(leases)});
     leases_asks_.erase(own);
+}
+
+// ---- Leadership ---------------------------------------------------------------------------------
+
+void Core::hand_over(std::uint64_t ticket, statemachine::MemberNumber to,
+                     std::uint64_t timeout_ms) {
+    if (hand_overs_.size() >= config_.limits.hand_overs) {
+        turn_.answers.emplace_back(Turn::HandedOver{ticket, Failure{Failure::Kind::overloaded}});
+        return;
+    }
+    hand_overs_.push_back({.ticket = ticket, .to = {to}, .deadline = now_ + timeout_ms});
+    dispatch(hand_overs_.back());
+}
+
+void Core::dispatch(OwnHandOver& own) {
+    const paxos::MemberId leader = replica_.leader();
+    if (!leader) return;
+    // Once another one leads than who was to cease to, there is nothing to ask for any more.
+    if (!own.from) own.from = leader;
+    if (leader == own.to || (!own.to && leader != own.from)) return;
+    own.last_sent = now_;
+    const proto::HandOverAsk ask{own.to.number};
+    if (leader == config_.self) {
+        on(config_.self, ask);
+    } else {
+        send(leader, ask);
+    }
+}
+
+void Core::on(paxos::MemberId, const proto::HandOverAsk& ask) {
+    if (ask.to == 0) return hand_over();
+    if (replica_.role() == paxos::Role::leader) step(paxos::Transfer{{ask.to}});
+}
+
+void Core::answer_hand_overs() {
+    const paxos::MemberId leader = replica_.leader();
+    if (hand_overs_.empty() || !leader) return;
+    if (leader == config_.self && !leader_started_) return;
+    std::erase_if(hand_overs_, [&](const OwnHandOver& own) {
+        const bool done = own.to ? leader == own.to : own.from && leader != own.from;
+        if (!done) return false;
+        turn_.answers.emplace_back(
+            Turn::HandedOver{own.ticket, api::Led{leader.number, replica_.ballot().number()}});
+        return true;
+    });
 }
 
 void Core::begin_shutdown() {

@@ -176,6 +176,14 @@ public:
         core_->leases(ticket, std::move(sessions), static_cast<std::uint64_t>(patience.count()));
     }
 
+    void hand_over(statemachine::MemberNumber to, std::chrono::milliseconds timeout,
+                   std::function<void(api::HandOverResult)> done) {
+        if (!core_) return done(api::Failure{unavailable()});
+        const std::uint64_t ticket = ++last_ticket_;
+        hand_overs_.emplace(ticket, std::move(done));
+        core_->hand_over(ticket, to, static_cast<std::uint64_t>(timeout.count()));
+    }
+
     api::Status status() const {
         api::Status status;
         if (core_) {
@@ -504,6 +512,11 @@ private:
         if (done) done(std::move(answer.leases));
     }
 
+    void deliver(Turn::HandedOver& answer) {
+        auto done = take(hand_overs_, answer.ticket);
+        if (done) done(answer.result);
+    }
+
     template <class Map>
     static typename Map::mapped_type take(Map& map, std::uint64_t ticket) {
         const auto found = map.find(ticket);
@@ -621,6 +634,7 @@ private:
         for (auto& [ticket, query] : std::exchange(queries_, {})) query(nullptr, api::Failure{why});
         for (auto& [ticket, done] : std::exchange(keep_alives_, {})) done(api::Failure{why});
         for (auto& [ticket, done] : std::exchange(leases_, {})) done({});
+        for (auto& [ticket, done] : std::exchange(hand_overs_, {})) done(api::Failure{why});
     }
 
     Options options_;
@@ -656,6 +670,7 @@ private:
     boost::unordered_flat_map<std::uint64_t, std::function<void(api::KeepAliveResult)>>
         keep_alives_;
     boost::unordered_flat_map<std::uint64_t, std::function<void(api::Leases)>> leases_;
+    boost::unordered_flat_map<std::uint64_t, std::function<void(api::HandOverResult)>> hand_overs_;
     std::vector<std::weak_ptr<std::function<void(Changes)>>> sinks_;
 
     std::atomic<std::uint64_t> applied_{0};
@@ -721,6 +736,13 @@ void Node::leases(std::vector<statemachine::SessionId> sessions, std::chrono::mi
         [this, sessions = std::move(sessions), patience, done = std::move(done)]() mutable {
             impl_->leases(std::move(sessions), patience, std::move(done));
         });
+}
+
+void Node::hand_over(statemachine::MemberNumber to, std::chrono::milliseconds timeout,
+                     std::function<void(api::HandOverResult)> done) {
+    impl_->enter([this, to, timeout, done = std::move(done)]() mutable {
+        impl_->hand_over(to, timeout, std::move(done));
+    });
 }
 
 void Node::status(std::function<void(api::Status)> done) {

@@ -63,6 +63,8 @@ public:
                     std::function<void(api::KeepAliveResult)> done) override;
     void leases(std::vector<statemachine::SessionId> sessions, std::chrono::milliseconds patience,
                 std::function<void(api::Leases)> done) override;
+    void hand_over(statemachine::MemberNumber to, std::chrono::milliseconds timeout,
+                   std::function<void(api::HandOverResult)> done) override;
     void status(std::function<void(api::Status)> done) override;
     std::shared_ptr<void> subscribe(std::function<void(Changes)> sink) override;
     std::uint64_t applied() const override;

@@ -1,3 +1,4 @@
+#include <limits>
 #include <type_traits>
 #include <utility>
 
@@ -156,6 +157,10 @@ void put(const LeasesAnswer& from, schema::PeerMessage& to) {
         listed.set_session(lease.session);
         listed.set_expires_in_ms(lease.expires_in);
     }
+}
+
+void put(const HandOverAsk& from, schema::PeerMessage& to) {
+    to.mutable_hand_over_ask()->set_to(from.to);
 }
 
 void put(const statemachine::RowKey& from, schema::RowKey& to) {
@@ -331,6 +336,11 @@ LeasesAnswer take(schema::LeasesAnswer& from, Check& check) {
     return answer;
 }
 
+HandOverAsk take(schema::HandOverAsk& from, Check& check) {
+    check.that(from.to() <= std::numeric_limits<statemachine::MemberNumber>::max());
+    return {.to = static_cast<statemachine::MemberNumber>(from.to())};
+}
+
 statemachine::RowKey take(schema::RowKey& from, Check& check) {
     constexpr auto last_table = static_cast<std::uint32_t>(statemachine::Table::idempotency);
     check.that(from.table() <= last_table);
@@ -433,6 +443,8 @@ PeerMessage take(schema::PeerMessage& from, Check& check) {
             return own(from.mutable_snapshot_ask());
         case schema::PeerMessage::kSnapshotChunk:
             return own(from.mutable_snapshot_chunk());
+        case schema::PeerMessage::kHandOverAsk:
+            return own(from.mutable_hand_over_ask());
         case schema::PeerMessage::MESSAGE_NOT_SET:
             break;
     }

@@ -52,6 +52,13 @@ struct LeasesAnswer {
 };
 inline constexpr std::size_t leases_max = 1'000;  // In one question: those of a page.
 
+// Whoever leads is asked to let that voter lead instead; 0: the best informed of the others. No
+// answer travels back: who asked sees who leads, and asks again.
+struct HandOverAsk {
+    statemachine::MemberNumber to{};
+    bool operator==(const HandOverAsk&) const = default;
+};
+
 // The hash of a member's state after it executed `slot`.
 struct StateHash {
     std::uint64_t slot{};
@@ -103,7 +110,7 @@ inline constexpr std::size_t snapshot_row_bytes_max = 6 << 20;
 inline constexpr std::size_t snapshot_globals_bytes_max = 1 << 20;
 
 using PeerMessage = std::variant<paxos::Message, Forward, KeepAlive, KeepAliveAnswer, MemberReport,
-                                 LeasesAsk, LeasesAnswer, SnapshotAsk, SnapshotChunk>;
+                                 LeasesAsk, LeasesAnswer, SnapshotAsk, SnapshotChunk, HandOverAsk>;
 
 // The first frame in each direction of a connection between members.
 struct Hello {

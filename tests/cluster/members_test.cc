@@ -73,6 +73,23 @@ protected:
     Cluster cluster{3};
 };
 
+TEST_F(ClusterMembers, LetAnotherLeadWhenAsked) {
+    const std::size_t old_leader = cluster.leader();
+    const std::size_t asked = cluster.follower();
+    const std::size_t wanted = 3 - old_leader - asked;
+
+    const auto answer =
+        change(asked, "POST", "/v1/leader", "{\"member_id\":" + std::to_string(wanted + 1) + "}");
+
+    EXPECT_EQ(answer.status, 200) << answer.body;
+    EXPECT_EQ(answer.json()["leader_id"], wanted + 1);
+    EXPECT_EQ(cluster.leader(), wanted);
+    EXPECT_TRUE(put(old_leader, "after"));
+    const auto again = change(wanted, "POST", "/v1/leader");
+    EXPECT_EQ(again.status, 200) << again.body;
+    EXPECT_NE(again.json()["leader_id"], wanted + 1);
+}
+
 TEST_F(ClusterMembers, JoinThroughAnyMemberAndVoteOnceTheyHaveCaughtUp) {
     for (int i = 0; i < 50; ++i) ASSERT_TRUE(put(0, "k" + std::to_string(i)));
 

@@ -171,5 +171,31 @@ TEST(Member, SaysByTheExitCodeWhetherItWouldBeDone) {
     EXPECT_EQ(run(forced, {impossible.endpoint()}).code, exit_error);
 }
 
+TEST(Leader, IsTransferredToWhoIsNamedOrToAnother) {
+    auto server = cluster(R"({"leader_id":1,"ballot":131073})");
+
+    EXPECT_EQ(run({"leader", "transfer", "n1"}, {server.endpoint()}).out, "member 1 (n1) leads\n");
+    EXPECT_EQ(run({"leader", "transfer"}, {server.endpoint()}).out, "member 1 leads\n");
+    EXPECT_EQ(run({"-o", "value", "leader", "transfer", "1", "--force"}, {server.endpoint()}).out,
+              "1\n");
+
+    const auto asked = server.requests("POST ");
+    EXPECT_EQ(asked[0].target, "/v1/leader");
+    EXPECT_EQ(asked[0].body, R"({"member_id":1})");
+    EXPECT_EQ(asked[1].body, "{}");
+    EXPECT_EQ(asked[2].target, "/v1/leader?force=true");
+}
+
+TEST(Leader, IsNotTransferredToNobody) {
+    auto server = cluster("{}");
+    EXPECT_EQ(run({"leader", "transfer", "n9"}, {server.endpoint()}).err,
+              "gavel: member-not-found: no member is called n9\n");
+    EXPECT_EQ(run({"leader", "transfer", "70000"}, {server.endpoint()}).err,
+              "gavel: member-not-found: no member is 70000\n");
+    EXPECT_EQ(run({"leader", "transfer", ""}, {server.endpoint()}).code, exit_usage);
+    EXPECT_EQ(run({"leader"}, {server.endpoint()}).code, exit_usage);
+    EXPECT_TRUE(server.requests("POST ").empty());
+}
+
 }  // namespace
 }  // namespace gavel::cli

@@ -135,6 +135,7 @@ public:
     std::map<std::uint64_t, std::optional<api::Failure>> reads;
     std::map<std::uint64_t, api::KeepAliveResult> kept;
     std::map<std::uint64_t, api::Leases> leases;
+    std::map<std::uint64_t, api::HandOverResult> handed_over;
     std::map<MemberId, std::vector<statemachine::Ptr<statemachine::Change>>> changes;
     std::map<MemberId, paxos::Slot> diverged;
     std::set<MemberId> retired;
@@ -147,6 +148,8 @@ private:
             reads[read->ticket] = read->failure;
         } else if (auto* alive = std::get_if<Turn::KeptAlive>(&answer)) {
             kept.emplace(alive->ticket, alive->result);
+        } else if (auto* led = std::get_if<Turn::HandedOver>(&answer)) {
+            EXPECT_TRUE(handed_over.emplace(led->ticket, led->result).second) << "answered twice";
         } else {
             auto& told = std::get<Turn::Leases>(answer);
             EXPECT_TRUE(leases.emplace(told.ticket, told.leases).second) << "answered twice";

@@ -327,6 +327,57 @@ TEST(Core, HandsLeadershipOverAndGoesOnServing) {
     EXPECT_TRUE(cluster.core(leader).status().ready);
 }
 
+TEST(Core, HandsLeadershipOverToWhomAFollowersClientNames) {
+    CoreCluster cluster(3);
+    const std::uint16_t leader = cluster.leader();
+    const std::uint16_t follower = cluster.follower();
+    const auto third = static_cast<std::uint16_t>(6 - leader - follower);
+
+    cluster.core(follower).hand_over(1, third, 5'000);
+    cluster.run_for(400);
+
+    ASSERT_TRUE(cluster.handed_over.contains(1));
+    EXPECT_EQ(std::get<api::Led>(cluster.handed_over.at(1)).leader_id, third);
+    EXPECT_EQ(cluster.leader(), third);
+    // What is so already needs nobody's doing.
+    cluster.core(third).hand_over(2, third, 5'000);
+    cluster.settle();
+    ASSERT_TRUE(cluster.handed_over.contains(2));
+}
+
+TEST(Core, HandsLeadershipOverToAnyoneElse) {
+    CoreCluster cluster(3);
+    const std::uint16_t leader = cluster.leader();
+
+    cluster.core(leader).hand_over(1, 0, 5'000);
+    cluster.run_for(400);
+
+    ASSERT_TRUE(cluster.handed_over.contains(1));
+    EXPECT_NE(std::get<api::Led>(cluster.handed_over.at(1)).leader_id, leader);
+    EXPECT_NE(cluster.leader(), leader);
+}
+
+TEST(Core, SaysWhenLeadershipDoesNotMoveInTime) {
+    CoreCluster cluster(3);
+    const std::uint16_t leader = cluster.leader();
+    const std::uint16_t follower = cluster.follower();
+    cluster.kill(follower);
+
+    cluster.core(leader).hand_over(1, follower, 1'000);
+    cluster.run_for(1'100);
+
+    ASSERT_TRUE(cluster.handed_over.contains(1));
+    EXPECT_EQ(std::get<api::Failure>(cluster.handed_over.at(1)).kind,
+              api::Failure::Kind::timed_out);
+    EXPECT_EQ(cluster.leader(), leader) << "who is not there cannot disturb it";
+    for (std::uint64_t ticket = 100; ticket < 165; ++ticket) {
+        cluster.core(leader).hand_over(ticket, follower, 1'000);
+    }
+    cluster.settle();
+    EXPECT_EQ(std::get<api::Failure>(cluster.handed_over.at(164)).kind,
+              api::Failure::Kind::overloaded);
+}
+
 TEST(Core, SaysThatItMustEndWhenAMajorityAgreesOnAnotherState) {
     Cluster cluster(3);
     const auto leader = cluster.leader();
