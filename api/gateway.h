@@ -7,6 +7,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -101,9 +103,10 @@ struct Status {
     std::uint64_t state_bytes{};
     std::uint64_t history_floor{};
     std::uint64_t messages_dropped{};  // To or from peers, for want of room.
-    std::uint64_t elections{};         // Ballots this member tried since it started.
-    std::uint64_t commits{};           // Durable transactions of the log since it started.
-    std::uint64_t proposals{};         // Commands proposed here since it started.
+    std::vector<std::pair<std::string_view, std::uint64_t>> messages_sent{};  // Of Paxos, by kind.
+    std::uint64_t elections{};  // Ballots this member tried since it started.
+    std::uint64_t commits{};    // Durable transactions of the log since it started.
+    std::uint64_t proposals{};  // Commands proposed here since it started.
     std::uint64_t reads{};
     std::uint64_t snapshots_sent{};  // Of the state, whole, to members that lack too much.
     std::uint64_t snapshots_installed{};

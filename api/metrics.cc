@@ -11,8 +11,8 @@ namespace gavel::api {
 namespace {
 
 // Every status Gavel answers with; 0 stands for any other.
-constexpr std::array<unsigned, 24> known_statuses{200, 201, 204, 304, 400, 403, 404, 405,
-                                                  408, 409, 410, 412, 413, 417, 421, 422,
+constexpr std::array<unsigned, 26> known_statuses{200, 201, 202, 204, 304, 400, 403, 404, 405,
+                                                  408, 409, 410, 412, 413, 415, 417, 421, 422,
                                                   429, 431, 503, 504, 505, 507, 100, 0};
 
 std::size_t position_of(unsigned status) {
@@ -82,6 +82,12 @@ void write_member(Samples& samples, const Status& status) {
                 status.snapshot_bytes_sent);
     samples.one("gavel_snapshot_bytes_received_total", "counter", "Of rows in snapshots.",
                 status.snapshot_bytes_received);
+    samples.head("gavel_paxos_messages_sent_total", "counter",
+                 "To other members since the member began, by kind.");
+    for (const auto& [kind, count] : status.messages_sent) {
+        samples.sample("gavel_paxos_messages_sent_total", "kind=\"" + std::string(kind) + '"',
+                       std::to_string(count));
+    }
     samples.one("gavel_peer_messages_dropped_total", "counter",
                 "For want of room in their queue or on the way to the disk.",
                 status.messages_dropped);

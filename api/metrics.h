@@ -38,7 +38,7 @@ public:
     std::atomic<std::uint64_t> bytes_out{};
 
 private:
-    static constexpr std::size_t statuses = 24;
+    static constexpr std::size_t statuses = 26;
 
     std::vector<std::array<std::atomic<std::uint64_t>, statuses>> answers_;
     std::array<std::atomic<std::uint64_t>, bounds_us.size() + 1> durations_{};

@@ -52,6 +52,7 @@ paxos::Replica::Config replica_config(const Core::Config& config) {
             .seed = config.seed,
             .heartbeat_ms = config.heartbeat_ms,
             .election_timeout_ms = config.election_timeout_ms,
+            .learner_mode = config.learner_mode,
             .limits = config.paxos_limits};
 }
 
@@ -79,12 +80,8 @@ void Core::step(const paxos::Input& input) { spend(replica_.step(input)); }
 
 void Core::spend(paxos::Effects effects) {
     std::move(effects.records.begin(), effects.records.end(), std::back_inserter(turn_.records));
-    for (auto& envelope : effects.once_durable) {
-        turn_.once_durable.push_back({envelope.peer, std::move(envelope.message)});
-    }
-    for (auto& envelope : effects.at_once) {
-        turn_.at_once.push_back({envelope.peer, std::move(envelope.message)});
-    }
+    take_messages(effects.once_durable, turn_.once_durable);
+    take_messages(effects.at_once, turn_.at_once);
     std::move(effects.log_reads.begin(), effects.log_reads.end(),
               std::back_inserter(turn_.log_reads));
     if (effects.snapshot_wanted) {
@@ -93,6 +90,13 @@ void Core::spend(paxos::Effects effects) {
     if (effects.role) on_role(*effects.role);
     for (const auto& chosen : effects.chosen) execute(chosen);
     for (const auto& read : effects.reads) on_read_confirmed(read);
+}
+
+void Core::take_messages(std::vector<paxos::Envelope>& from, std::vector<Outgoing>& into) {
+    for (auto& envelope : from) {
+        if (envelope.peer != config_.self) ++sent_.at(envelope.message.index());
+        into.push_back({envelope.peer, std::move(envelope.message)});
+    }
 }
 
 void Core::tick(Tick now, statemachine::TimeMs wall) {
@@ -395,6 +399,9 @@ api::Status Core::status() const {
                        .alarms = alarms(),
                        .epochs = globals.epochs,
                        .format_level = proto::format_level};
+    for (std::size_t kind = 0; kind < sent_.size(); ++kind) {
+        status.messages_sent.emplace_back(paxos::message_names.at(kind), sent_.at(kind));
+    }
     for (const auto& member : members_of_window(globals)) {
         api::MemberView view{.member = member};
         if (member.id == config_.self.number) {

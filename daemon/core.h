@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <deque>
@@ -105,6 +106,7 @@ public:
         std::uint64_t seed{};
         std::uint64_t heartbeat_ms = 100;
         std::uint64_t election_timeout_ms = 500;
+        paxos::LearnerMode learner_mode{};
         std::string client_address{};
         std::string version{};
         Limits limits{};
@@ -217,6 +219,7 @@ private:
 
     void step(const paxos::Input& input);
     void spend(paxos::Effects effects);
+    void take_messages(std::vector<paxos::Envelope>& from, std::vector<Outgoing>& into);
     void execute(const paxos::Chosen& chosen);
     void settle(const statemachine::Entry& entry, const statemachine::Applied& applied);
     void answer(std::uint64_t ticket, api::SubmitResult result);
@@ -226,6 +229,7 @@ private:
     void mark_dirty(statemachine::Row row);
     void on_role(const paxos::RoleReport& role);
     void on_read_confirmed(const paxos::ReadConfirmed& confirmed);
+    void on_question_confirmed(std::uint64_t read);
 
     void on(paxos::MemberId from, paxos::Message message);
     void on(paxos::MemberId from, proto::Forward forward);
@@ -297,6 +301,8 @@ private:
     LeaseBook leases_;
     std::map<std::uint64_t, Confirming> confirming_;     // By read id.
     std::map<std::uint64_t, LeasesAsked> leases_asked_;  // By read id.
+    // Both, once confirmed, until what others may have executed already is executed here.
+    std::multimap<statemachine::Revision, std::uint64_t> confirmed_at_;
     std::optional<paxos::Tick> pinned_at_;
     std::optional<paxos::Tick> promoted_at_;
     std::uint64_t promoted_from_epoch_ = 0;
@@ -317,6 +323,7 @@ private:
     paxos::Tick reported_at_{};
     HashBook hashes_;
     SnapshotSink sink_;
+    std::array<std::uint64_t, paxos::message_names.size()> sent_{};  // To others, by kind.
     std::uint64_t proposals_ = 0;
     std::uint64_t reads_served_ = 0;
 };

@@ -151,15 +151,8 @@ void Core::read(std::uint64_t ticket, const api::ReadOptions& options) {
 }
 
 void Core::on_read_confirmed(const paxos::ReadConfirmed& confirmed) {
-    if (const auto keep_alive = confirming_.find(confirmed.read); keep_alive != confirming_.end()) {
-        const Confirming confirming = keep_alive->second;
-        confirming_.erase(keep_alive);
-        confirm_keep_alive(confirming);
-        return;
-    }
-    if (const auto asked = leases_asked_.find(confirmed.read); asked != leases_asked_.end()) {
-        answer_leases(asked->second, true);
-        leases_asked_.erase(asked);
+    if (confirming_.contains(confirmed.read) || leases_asked_.contains(confirmed.read)) {
+        confirmed_at_.emplace(confirmed.index.number, confirmed.read);
         return;
     }
     const auto read = reads_.find(confirmed.read);
@@ -168,7 +161,23 @@ void Core::on_read_confirmed(const paxos::ReadConfirmed& confirmed) {
     reads_.erase(read);
 }
 
+void Core::on_question_confirmed(std::uint64_t read) {
+    if (const auto keep_alive = confirming_.find(read); keep_alive != confirming_.end()) {
+        const Confirming confirming = keep_alive->second;
+        confirming_.erase(keep_alive);
+        confirm_keep_alive(confirming);
+    }
+    if (const auto asked = leases_asked_.find(read); asked != leases_asked_.end()) {
+        answer_leases(asked->second, true);
+        leases_asked_.erase(asked);
+    }
+}
+
 void Core::serve_ready_reads() {
+    while (!confirmed_at_.empty() && confirmed_at_.begin()->first <= machine_.applied()) {
+        on_question_confirmed(confirmed_at_.begin()->second);
+        confirmed_at_.erase(confirmed_at_.begin());
+    }
     while (!ready_at_.empty() && ready_at_.begin()->first <= machine_.applied()) {
         ++reads_served_;
         turn_.answers.emplace_back(Turn::ReadReady{ready_at_.begin()->second.ticket, {}});

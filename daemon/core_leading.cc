@@ -22,6 +22,7 @@ void Core::on_role(const paxos::RoleReport& role) {
             step(paxos::ReadGivenUp{read});
             answer_leases(asked, false);
         }
+        confirmed_at_.clear();
         // What waits here for the window was sent by origins that will send it again, elsewhere.
         queue_.clear();
         queue_bytes_ = 0;

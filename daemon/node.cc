@@ -334,6 +334,7 @@ private:
                             .seed = random_seed(),
                             .heartbeat_ms = options_.heartbeat_ms,
                             .election_timeout_ms = options_.election_timeout_ms,
+                            .learner_mode = options_.learner_mode,
                             .client_address = options_.client_address,
                             .version = options_.version,
                             .limits = options_.limits};

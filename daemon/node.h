@@ -32,6 +32,7 @@ public:
         std::string version{};
         std::uint64_t heartbeat_ms = 100;
         std::uint64_t election_timeout_ms = 500;
+        paxos::LearnerMode learner_mode{};
         std::uint64_t log_retain = 100'000;         // Entries kept for members that are behind.
         std::uint64_t peer_queue_bytes = 32 << 20;  // Bulk that waits for one member.
         std::uint64_t state_commit_ms = 2'000;

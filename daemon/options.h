@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "daemon/address.h"
 #include "daemon/log.h"
+#include "paxos/messages.h"
 
 namespace gavel::daemon {
 
@@ -39,6 +40,7 @@ struct Options {
 
     std::chrono::milliseconds heartbeat{100};
     std::chrono::milliseconds election_timeout{500};
+    paxos::LearnerMode learner_mode{};
     std::uint64_t log_retention = 100'000;  // Entries kept behind the applied slot for followers.
     std::uint64_t log_map_bytes = 16ULL << 30;
     std::uint64_t state_map_bytes = 16ULL << 30;

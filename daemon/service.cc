@@ -129,6 +129,7 @@ Node::Options node_options(const Options& options, const persistence::Identity& 
         .version = std::string(version()),
         .heartbeat_ms = static_cast<std::uint64_t>(options.heartbeat.count()),
         .election_timeout_ms = static_cast<std::uint64_t>(options.election_timeout.count()),
+        .learner_mode = options.learner_mode,
         .log_retain = options.log_retention,
         .peer_queue_bytes = options.peer_queue_bytes,
         // The main thread waits for signals; this is one more reason to stop.

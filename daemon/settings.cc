@@ -7,6 +7,7 @@
 #include "api/durations.h"
 #include "daemon/bootstrap.h"
 #include "daemon/frame.h"
+#include "statemachine/limits.h"
 
 namespace gavel::daemon {
 namespace {
@@ -181,6 +182,35 @@ Error set_alpha(Options& options, const std::string& text) {
     return std::nullopt;
 }
 
+Error set_learner_mode(Options& options, const std::string& text) {
+    using Kind = paxos::LearnerMode::Kind;
+    constexpr std::string_view set = "set:";
+    if (text == "leader" || text == "broadcast") {
+        options.learner_mode = {.kind = text == "leader" ? Kind::leader : Kind::broadcast};
+        return std::nullopt;
+    }
+    const auto size = text.starts_with(set)
+                          ? number_from<std::uint16_t>(std::string_view(text).substr(set.size()))
+                          : std::nullopt;
+    if (!size || *size < 1 || *size > statemachine::Limits{}.voters) {
+        return "leader, broadcast or set:K, K from 1 to 7";
+    }
+    options.learner_mode = {.kind = Kind::set, .size = *size};
+    return std::nullopt;
+}
+
+std::string show_learner_mode(const Options& options) {
+    switch (options.learner_mode.kind) {
+        case paxos::LearnerMode::Kind::set:
+            return "set:" + std::to_string(options.learner_mode.size);
+        case paxos::LearnerMode::Kind::broadcast:
+            return "broadcast";
+        case paxos::LearnerMode::Kind::leader:
+            break;
+    }
+    return "leader";
+}
+
 Error set_peer_advertise(Options& options, const std::string& text) {
     const auto parsed = parse_address(text);
     if (parsed.has_error()) return parsed.error().what;
@@ -294,6 +324,9 @@ std::vector<Setting> running_settings() {
             "election-timeout", "how long a silent leader is waited for",
             [](Options& o) -> milliseconds& { return o.election_timeout; }, milliseconds(50),
             milliseconds(60'000)),
+        {"learner-mode", "leader|broadcast|set:K",
+         "whom the voters tell of their votes when this member leads", set_learner_mode,
+         show_learner_mode},
         count<std::uint64_t>(
             "log-retention", "log entries kept for members that lag",
             [](Options& o) -> std::uint64_t& { return o.log_retention; }, 1'000, 100'000'000),

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -62,12 +64,24 @@ struct Reject {
     bool operator==(const Reject&) const = default;
 };
 
+// Whom acceptors tell of their votes (Paxos Made Simple, section 2.3): who proposed, who tells all
+// others (S20); the proposer and some more voters, each of whom tells all others (S21); everyone
+// (S19). The leader's choice, and it comes with what it proposes: others may know sooner than the
+// leader what is chosen, so that it has to serve reads accordingly.
+struct LearnerMode {
+    enum class Kind : std::uint8_t { leader, set, broadcast };
+    Kind kind{};
+    std::uint16_t size{};  // Of the set, the proposer included. Only for Kind::set.
+    bool operator==(const LearnerMode&) const = default;
+};
+
 // Phase 2a. `chosen_prefix` is the leader's commit notice.
 struct Accept {
     Ballot ballot{};
     Slot slot{};
     Value value{};
     Slot chosen_prefix{};
+    LearnerMode learner_mode{};
     bool operator==(const Accept&) const = default;
 };
 
@@ -90,6 +104,15 @@ struct HeartbeatAck {
     std::uint64_t round{};
     Slot executed{};
     bool operator==(const HeartbeatAck&) const = default;
+};
+
+// A distinguished learner that is not the leader counted a quorum for each of these slots, at that
+// ballot: believed like a commit notice (S21).
+struct Notice {
+    Ballot ballot{};
+    Slot first{};
+    Slot last{};
+    bool operator==(const Notice&) const = default;
 };
 
 // "Which values were chosen from `from` on?" (S22)
@@ -125,7 +148,12 @@ struct HandOver {
 
 using Message =
     std::variant<Canvass, CanvassAnswer, Prepare, Promise, Reject, Accept, Accepted, Heartbeat,
-                 HeartbeatAck, Learn, LearnAnswer, ReadIndexAsk, ReadIndexAnswer, HandOver>;
+                 HeartbeatAck, Learn, LearnAnswer, ReadIndexAsk, ReadIndexAnswer, HandOver, Notice>;
+// By the message's index in the variant; for those who count them.
+inline constexpr std::array<std::string_view, std::variant_size_v<Message>> message_names{
+    "canvass",      "canvass_answer", "prepare",           "promise",       "reject",
+    "accept",       "accepted",       "heartbeat",         "heartbeat_ack", "learn",
+    "learn_answer", "read_index_ask", "read_index_answer", "hand_over",     "notice"};
 
 // A message and the other party: its receiver on the way out, its sender on the way in.
 struct Envelope {

@@ -8,8 +8,12 @@
 namespace gavel::paxos {
 
 Proposer::Proposer(MemberId self, Limits limits, const Membership& membership,
-                   const Learner& learner)
-    : self_(self), limits_(limits), membership_(membership), learner_(learner) {}
+                   const Learner& learner, LearnerMode learner_mode)
+    : self_(self),
+      limits_(limits),
+      membership_(membership),
+      learner_(learner),
+      learner_mode_(learner_mode) {}
 
 Effects Proposer::start(Ballot ballot, Tick now) {
     invariant(ballot > ballot_, "a ballot is used once");
@@ -163,7 +167,7 @@ void Proposer::prepare_missing(Slot slot, Tick now, Effects& effects) {
 
 void Proposer::send_accepts(Slot slot, Value value, Tick now, Effects& effects) {
     const Epoch& epoch = membership_.epoch_of(slot);
-    const Accept accept{ballot_, slot, value, learner_.chosen_prefix()};
+    const Accept accept{ballot_, slot, value, learner_.chosen_prefix(), learner_mode_};
     for (const auto* group : {&epoch.voters, &epoch.learners}) {
         for (const MemberId member : *group) effects.at_once.push_back({member, accept});
     }
@@ -242,8 +246,8 @@ Effects Proposer::on_tick(Tick now, std::uint64_t retransmit_ms, std::uint64_t p
         ++sent;
         for (const MemberId member : membership_.epoch_of(slot).voters) {
             if (member == self_ || flight.votes.has(member)) continue;
-            effects.at_once.push_back(
-                {member, Accept{ballot_, slot, flight.value, learner_.chosen_prefix()}});
+            effects.at_once.push_back({member, Accept{ballot_, slot, flight.value,
+                                                      learner_.chosen_prefix(), learner_mode_}});
         }
     }
     return effects;

@@ -20,7 +20,8 @@ namespace gavel::paxos {
 // go through that one question (`standing_of`).
 class Proposer {
 public:
-    Proposer(MemberId self, Limits limits, const Membership& membership, const Learner& learner);
+    Proposer(MemberId self, Limits limits, const Membership& membership, const Learner& learner,
+             LearnerMode learner_mode = {});
 
     enum class Phase : std::uint8_t { idle, recovering, leading };
     Phase phase() const { return phase_; }
@@ -117,6 +118,7 @@ private:
     Limits limits_;
     const Membership& membership_;
     const Learner& learner_;
+    LearnerMode learner_mode_;
 
     Phase phase_{Phase::idle};
     Ballot ballot_{};

@@ -30,12 +30,15 @@ void Reader::on_ask(MemberId from, const ReadIndexAsk& ask) {
     number = std::max(number, ask.number);
 }
 
+bool Reader::is_asked() const {
+    return !asks_.empty() || (!own_.empty() && own_.back().number > own_in_round_);
+}
+
 Reader::Round Reader::begin_round(Slot index) {
     Round result;
     const Epoch& governing = membership_.epoch_of(index.next());
     if (!rounds_.empty() && rounds_.front().governing != governing) take_back_rounds();
-    const bool own_waits = !own_.empty() && own_.back().number > own_in_round_;
-    if ((!own_waits && asks_.empty()) || rounds_.size() >= limits_.read_rounds) return result;
+    if (!is_asked() || rounds_.size() >= limits_.read_rounds) return result;
 
     own_in_round_ = last_number_;
     rounds_.push_back({.round = ++round_,

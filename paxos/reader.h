@@ -33,6 +33,8 @@ public:
         Effects effects{};  // Confirmed already: a cluster of one.
     };
     Round begin_round(Slot index);
+    // Something waits that is in no round yet.
+    bool is_asked() const;
     Effects on_ack(MemberId from, std::uint64_t round);
     std::uint64_t round() const { return round_; }
 

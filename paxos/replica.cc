@@ -21,13 +21,14 @@ Replica::Replica(Config config, const Restored& restored, Tick now)
       acceptor_(config_.boot, with_window(config_.limits, restored.alpha), restored.durable,
                 restored.executed),
       learner_(config_.limits, restored.durable, restored.executed),
-      proposer_(config_.self, config_.limits, membership_, learner_),
+      proposer_(config_.self, config_.limits, membership_, learner_, config_.learner_mode),
       elector_(config_.seed, config_.heartbeat_ms, config_.election_timeout_ms, now),
       reader_(config_.self, config_.boot, config_.limits, membership_),
       now_(now),
       highest_seen_(std::max(restored.durable.attempted, restored.durable.promised)),
       recorded_prefix_(restored.durable.chosen_prefix),
-      canvass_number_(config_.boot << 40) {
+      canvass_number_(config_.boot << 40),
+      tally_(with_window(config_.limits, restored.alpha).accept_ahead) {
     invariant(static_cast<bool>(config_.self), "a member has an id");
 }
 
@@ -51,6 +52,7 @@ void Replica::finish(Effects& effects) {
         append(effects, on(Received{own}));
     }
     acceptor_.on_prefix(learner_.chosen_prefix());
+    tally_.on_prefix(learner_.chosen_prefix());
     // The prefix is worth no write of its own: it rides on the next one.
     if (!effects.records.empty() && learner_.chosen_prefix() > recorded_prefix_) {
         recorded_prefix_ = learner_.chosen_prefix();
@@ -147,20 +149,26 @@ Effects Replica::on(const ReadGivenUp& given_up) {
 }
 
 Effects Replica::on(const Flush&) {
+    Effects effects = learn_by_early_votes();
     if (proposer_.phase() != Proposer::Phase::idle) {
-        Effects effects = fill_window();
+        append(effects, fill_window());
         append(effects, confirm_reads());
-        if (proposer_.leads() && learner_.chosen_prefix() > notified_prefix_) {
+        // Where acceptors tell everyone, nobody waits for the leader to say it.
+        const bool awaited = config_.learner_mode.kind != LearnerMode::Kind::broadcast;
+        if (proposer_.leads() && awaited && learner_.chosen_prefix() > notified_prefix_) {
             append(effects, heartbeat(0));
         }
         append(effects, leave_to_successors());
+        append(effects, notify_others());
         return effects;
     }
-    if (!leader_ || leader_ == config_.self) return {};
+    append(effects, notify_others());
+    if (!leader_ || leader_ == config_.self) return effects;
     const auto ask = reader_.ask(false);
-    if (!ask) return {};
+    if (!ask) return effects;
     asked_read_index_ = now_;
-    return {.at_once = {{leader_, *ask}}};
+    effects.at_once.push_back({leader_, *ask});
+    return effects;
 }
 
 Effects Replica::on(const PeerDied& died) {
@@ -199,6 +207,12 @@ Effects Replica::on(const TimePassed& time) {
     } else if (has_lost_touch()) {
         step_down();
         elector_.on_defeat(now_);
+    }
+    // A quorum has voted and what for has not arrived by now: it is asked for.
+    const Slot missing = learner_.chosen_prefix().next();
+    if (membership_.knows(missing)) {
+        const auto ballot = tally_.quorum_in(missing, membership_.epoch_of(missing));
+        if (ballot) hear_of(tally_.last_voter(missing), missing);
     }
     const bool again = asked_to_learn_ && now_ - *asked_to_learn_ >= retransmit_ms;
     append(effects, ask_to_learn(again));
@@ -277,7 +291,12 @@ Effects Replica::confirm_reads() {
     if (!proposer_.leads()) return {};
     // Never below what recovery settled. C(e+1) must be known and have promised: until then another
     // leader's value may be chosen there and executed elsewhere.
-    const Slot index = std::max(learner_.chosen_prefix(), proposer_.recovered());
+    Slot index = std::max(learner_.chosen_prefix(), proposer_.recovered());
+    // Others may have learned, and told a client, that what is under way was chosen.
+    const bool may_be_last = config_.learner_mode.kind != LearnerMode::Kind::leader;
+    if (may_be_last) index = std::max(index, Slot{proposer_.next().number - 1});
+    // A window that is always full would never let a read begin.
+    reads_hold_ = may_be_last && reader_.is_asked() && !membership_.knows(index.next());
     if (!membership_.knows(index.next()) || !proposer_.is_settled(index.next())) return {};
     auto [begin, effects] = reader_.begin_round(index);
     if (begin) append(effects, heartbeat(reader_.round()));
@@ -304,6 +323,7 @@ bool Replica::has_lost_touch() const {
 void Replica::step_down() {
     if (leader_ == config_.self) leader_ = {};
     proposer_.abandon();
+    reads_hold_ = false;
     reader_.reset();
     contact_.clear();
     executed_by_.clear();
@@ -441,6 +461,9 @@ Effects Replica::on_message(MemberId from, const Accept& accept) {
         follow(from, accept.ballot);
     }
     Effects effects = acceptor_.on_accept(from, accept);
+    tell_learners(from, accept, effects);
+    // The others' votes may have overtaken what they are for.
+    append(effects, learn_by_votes(accept.slot));
     if (from == config_.self || accept.ballot < acceptor_.promised()) return effects;
     append(effects, learner_.on_notice(accept.ballot, accept.chosen_prefix, acceptor_));
     informant_ = from;
@@ -448,10 +471,106 @@ Effects Replica::on_message(MemberId from, const Accept& accept) {
     return effects;
 }
 
+// The acceptor's vote goes to who proposed; the learners that the mode names are told as well.
+void Replica::tell_learners(MemberId proposer, const Accept& accept, Effects& effects) {
+    const auto mode = accept.learner_mode;
+    const bool voted = !effects.once_durable.empty();
+    if (!voted || mode.kind == LearnerMode::Kind::leader) return;
+    if (mode.kind == LearnerMode::Kind::set) in_a_set_ = std::max(in_a_set_, accept.ballot);
+    const Epoch& epoch = membership_.epoch_of(std::min(accept.slot, membership_.window_end()));
+    if (!epoch.has_voter(config_.self)) return;
+
+    const auto tell = [&](MemberId learner) {
+        if (learner == proposer) return;
+        effects.once_durable.push_back({learner, Accepted{accept.ballot, accept.slot}});
+    };
+    if (mode.kind == LearnerMode::Kind::broadcast) {
+        for (const MemberId learner : membership_.everyone()) tell(learner);
+        return;
+    }
+    // The voters that follow the proposer, in a circle: all acceptors find the same ones.
+    const auto& voters = epoch.voters;
+    const auto after = std::ranges::upper_bound(voters, proposer) - voters.begin();
+    for (std::size_t told = 1; told < std::min<std::size_t>(mode.size, voters.size()); ++told) {
+        tell(voters[(static_cast<std::size_t>(after) + told - 1) % voters.size()]);
+    }
+}
+
+Effects Replica::learn_by_votes(Slot slot) {
+    if (learner_.knows(slot) || !membership_.knows(slot)) return {};
+    const auto ballot = tally_.quorum_in(slot, membership_.epoch_of(slot));
+    if (!ballot) return {};
+    const Proposal* accepted = acceptor_.accepted(slot);
+    if (accepted == nullptr || accepted->ballot != *ballot) return {};
+    ++learned_by_votes_;
+    if (*ballot == in_a_set_) to_notify_[slot] = *ballot;
+    const Value value = accepted->value;
+    Effects effects = learn_value(slot, value);
+    append(effects, proposer_.advance(now_));
+    append(effects, lead());
+    return effects;
+}
+
+// Votes that came before it was known whose count there.
+Effects Replica::learn_by_early_votes() {
+    Effects effects;
+    Slot before{};
+    do {
+        before = learner_.chosen_prefix();
+        append(effects, learn_by_votes(before.next()));
+    } while (before < learner_.chosen_prefix());
+    return effects;
+}
+
+// What a distinguished learner found out by itself and others may not know (S21).
+Effects Replica::notify_others() {
+    Effects effects;
+    std::vector<Notice> notices;
+    for (const auto& [slot, ballot] : std::exchange(to_notify_, {})) {
+        const bool goes_on = !notices.empty() && notices.back().ballot == ballot &&
+                             notices.back().last.next() == slot;
+        if (goes_on) {
+            notices.back().last = slot;
+        } else {
+            notices.push_back({ballot, slot, slot});
+        }
+    }
+    for (const Notice& notice : notices) {
+        for (const MemberId member : membership_.everyone()) {
+            if (member != config_.self) effects.at_once.push_back({member, notice});
+        }
+    }
+    return effects;
+}
+
+Effects Replica::on_message(MemberId from, const Notice& notice) {
+    hear_of(from, notice.last);
+    Effects effects;
+    const Slot before = learner_.chosen_prefix();
+    const Slot last = std::min(notice.last, before + config_.limits.accept_ahead);
+    for (Slot slot = std::max(notice.first, before.next()); slot <= last; slot = slot.next()) {
+        const Proposal* accepted = acceptor_.accepted(slot);
+        // As for any commit notice: what was accepted here at another ballot may be another value.
+        if (learner_.knows(slot) || accepted == nullptr || accepted->ballot != notice.ballot) {
+            continue;
+        }
+        ++learned_by_notice_;
+        const Value value = accepted->value;
+        append(effects, learn_value(slot, value));
+    }
+    append(effects, proposer_.advance(now_));
+    append(effects, lead());
+    append(effects, ask_to_learn(false));
+    return effects;
+}
+
 Effects Replica::on_message(MemberId from, const Accepted& accepted) {
-    auto chosen = proposer_.on_accepted(from, accepted);
-    if (!chosen) return {};
-    return learned(chosen->slot, chosen->value);
+    if (proposer_.phase() != Proposer::Phase::idle && accepted.ballot == proposer_.ballot()) {
+        auto chosen = proposer_.on_accepted(from, accepted);
+        return chosen ? learned(chosen->slot, chosen->value) : Effects{};
+    }
+    tally_.add(from, accepted);
+    return learn_by_votes(accepted.slot);
 }
 
 Effects Replica::on_message(MemberId from, const Heartbeat& heartbeat) {
@@ -548,6 +667,8 @@ void Replica::check_invariants() const {
     invariant(membership_.executed() <= learner_.chosen_prefix(),
               "only what is chosen is executed");
     invariant(highest_seen_ >= proposer_.ballot(), "an attempted ballot is remembered");
+    invariant(tally_.size() <= with_window(config_.limits, membership_.alpha()).accept_ahead,
+              "what learners are told is bounded");
     if (proposer_.leads()) {
         invariant(leader_ == config_.self, "who leads believes that it leads");
     }

@@ -14,6 +14,7 @@
 #include "paxos/membership.h"
 #include "paxos/proposer.h"
 #include "paxos/reader.h"
+#include "paxos/tally.h"
 
 namespace gavel::paxos {
 
@@ -74,6 +75,7 @@ public:
         std::uint64_t seed{};
         std::uint64_t heartbeat_ms = 100;
         std::uint64_t election_timeout_ms = 500;
+        LearnerMode learner_mode{};
         bool elections = true;  // False only in tests: stands when told, at any time.
         Limits limits{};
     };
@@ -91,7 +93,7 @@ public:
 
     Effects step(const Input& input);
 
-    bool can_propose() const { return proposer_.can_propose(); }
+    bool can_propose() const { return proposer_.can_propose() && !reads_hold_; }
     Role role() const;
     MemberId leader() const { return leader_; }
     Ballot ballot() const { return proposer_.leads() ? proposer_.ballot() : leader_ballot_; }
@@ -105,6 +107,9 @@ public:
     std::size_t reads_waiting() const { return reader_.waiting(); }
     std::size_t open_slots() const { return proposer_.open_slots(); }
     const Proposer::Reached& reached() const { return proposer_.reached(); }
+    // Slots that were found chosen by votes, and by notices, that were not for or by a leader.
+    std::uint64_t learned_by_votes() const { return learned_by_votes_; }
+    std::uint64_t learned_by_notice() const { return learned_by_notice_; }
 
     // Holds after every step; the simulator asks.
     void check_invariants() const;
@@ -135,6 +140,7 @@ private:
     Effects on_message(MemberId from, const ReadIndexAsk& ask);
     Effects on_message(MemberId from, const ReadIndexAnswer& answer);
     Effects on_message(MemberId from, const HandOver& hand_over);
+    Effects on_message(MemberId from, const Notice& notice);
 
     // The epoch that governs the first slot not known chosen: whose majority a leader needs.
     const Epoch& governing() const;
@@ -143,6 +149,10 @@ private:
     void hear_of(MemberId from, Slot chosen_prefix);
     Effects learn_value(Slot slot, const Value& value);
     Effects learned(Slot slot, const Value& value);
+    void tell_learners(MemberId proposer, const Accept& accept, Effects& effects);
+    Effects learn_by_votes(Slot slot);
+    Effects learn_by_early_votes();
+    Effects notify_others();
     Effects ask_to_learn(bool again);
     Effects canvass();
     Effects stand();
@@ -185,8 +195,14 @@ private:
     std::map<MemberId, Slot> executed_by_;
     std::set<MemberId> asked_to_stand_;  // By a leader that no later epoch has as a voter.
     Tick handed_over_{};
+    bool reads_hold_{};  // What waits to be read needs room in the window.
 
     // Learning.
+    Tally tally_;
+    Ballot in_a_set_{};                 // The latest at which a set of learners was told.
+    std::map<Slot, Ballot> to_notify_;  // Learned by votes, and not told the others yet.
+    std::uint64_t learned_by_votes_ = 0;
+    std::uint64_t learned_by_notice_ = 0;
     std::optional<MemberId> informant_;  // Who told of chosen slots that are missing here.
     std::optional<Tick> asked_to_learn_;
     Tick asked_read_index_{};

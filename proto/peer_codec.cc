@@ -66,12 +66,35 @@ void put(const paxos::Reject& from, schema::PeerMessage& to) {
     message.set_promised(from.promised.number());
 }
 
+constexpr std::uint32_t all_learners = 65'535;
+
+std::uint32_t number_of(paxos::LearnerMode mode) {
+    switch (mode.kind) {
+        case paxos::LearnerMode::Kind::set:
+            return mode.size;
+        case paxos::LearnerMode::Kind::broadcast:
+            return all_learners;
+        case paxos::LearnerMode::Kind::leader:
+            break;
+    }
+    return 0;
+}
+
+paxos::LearnerMode learner_mode(std::uint32_t number, Check& check) {
+    using Kind = paxos::LearnerMode::Kind;
+    check.that(number <= all_learners);
+    if (number == 0) return {};
+    if (number == all_learners) return {.kind = Kind::broadcast};
+    return {.kind = Kind::set, .size = static_cast<std::uint16_t>(number)};
+}
+
 void put(const paxos::Accept& from, schema::PeerMessage& to) {
     auto& message = *to.mutable_accept();
     message.set_ballot(from.ballot.number());
     message.set_slot(from.slot.number);
     message.set_chosen_prefix(from.chosen_prefix.number);
     message.set_command(from.value.command.view().data(), from.value.command.size());
+    message.set_learners(number_of(from.learner_mode));
 }
 
 void put(const paxos::Accepted& from, schema::PeerMessage& to) {
@@ -120,6 +143,13 @@ void put(const paxos::ReadIndexAnswer& from, schema::PeerMessage& to) {
 
 void put(const paxos::HandOver& from, schema::PeerMessage& to) {
     to.mutable_hand_over()->set_ballot(from.ballot.number());
+}
+
+void put(const paxos::Notice& from, schema::PeerMessage& to) {
+    auto& message = *to.mutable_notice();
+    message.set_ballot(from.ballot.number());
+    message.set_first(from.first.number);
+    message.set_last(from.last.number);
 }
 
 void put(const paxos::Message& from, schema::PeerMessage& to) {
@@ -267,7 +297,8 @@ paxos::Accept take(schema::Accept& from, Check& check) {
     return {.ballot = ballot(from.ballot(), check),
             .slot = slot(from.slot()),
             .value = value(from.mutable_command(), check),
-            .chosen_prefix = slot(from.chosen_prefix())};
+            .chosen_prefix = slot(from.chosen_prefix()),
+            .learner_mode = learner_mode(from.learners(), check)};
 }
 
 paxos::Accepted take(schema::Accepted& from, Check& check) {
@@ -305,6 +336,13 @@ paxos::ReadIndexAnswer take(schema::ReadIndexAnswer& from, Check&) {
 
 paxos::HandOver take(schema::HandOver& from, Check& check) {
     return {.ballot = ballot(from.ballot(), check)};
+}
+
+paxos::Notice take(schema::Notice& from, Check& check) {
+    check.that(from.first() <= from.last());
+    return {.ballot = ballot(from.ballot(), check),
+            .first = slot(from.first()),
+            .last = slot(from.last())};
 }
 
 Forward take(schema::Forward& from, Check& check) {
@@ -443,6 +481,8 @@ PeerMessage take(schema::PeerMessage& from, Check& check) {
             return own(from.mutable_snapshot_ask());
         case schema::PeerMessage::kSnapshotChunk:
             return own(from.mutable_snapshot_chunk());
+        case schema::PeerMessage::kNotice:
+            return paxos(from.mutable_notice());
         case schema::PeerMessage::kHandOverAsk:
             return own(from.mutable_hand_over_ask());
         case schema::PeerMessage::MESSAGE_NOT_SET:

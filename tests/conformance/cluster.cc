@@ -195,6 +195,7 @@ void Cluster::restart(MemberId id) {
     const Replica::Config config{.self = id,
                                  .boot = member.boot,
                                  .seed = options_.seed * 1'000 + id.number * 100 + member.boot,
+                                 .learner_mode = options_.learner_mode,
                                  .elections = options_.elections,
                                  .limits = options_.limits};
     const Replica::Restored restored{persistence::recover(member.disk, member.checkpoint),

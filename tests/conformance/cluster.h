@@ -55,6 +55,7 @@ struct ClusterOptions {
     std::uint64_t seed = 1;
     bool elections = true;
     Limits limits{};
+    LearnerMode learner_mode{};
     Executor* executor = nullptr;  // Outlives the cluster.
 };
 

@@ -49,6 +49,8 @@ constexpr std::array must_be_reached{
     "leader changed",
     "leadership handed over",
     "learned by Learn",
+    "learned by a notice",
+    "learned by votes",
     "lock freed by an expiry",
     "lock granted after an expiry",
     "lock held",

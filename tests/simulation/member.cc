@@ -56,6 +56,7 @@ void Member::start() {
                              .seed = prng_.next(),
                              .heartbeat_ms = settings.heartbeat_ms,
                              .election_timeout_ms = settings.election_timeout_ms,
+                             .learner_mode = settings.learner_mode,
                              .client_address = {},
                              .version = {},
                              .limits = settings.core_limits,

@@ -50,6 +50,8 @@ void Observer::on_start(MemberId member, std::uint64_t boot, Slot restored,
     seen.change = seen.applied = restored.number;
     seen.role = {};
     seen.reached = {};
+    seen.learned_by_votes = 0;
+    seen.learned_by_notice = 0;
 }
 
 void Observer::on_kept(const paxos::Durable& log, Slot restored) const {
@@ -267,6 +269,10 @@ void Observer::check_message(MemberId from, const paxos::Message& message) {
         expect(accept->slot.number <= seen.applied + settings_.alpha,
                "nothing is proposed beyond the window");
         note_value(accept->slot, accept->ballot, accept->value);
+    } else if (const auto* notice = std::get_if<paxos::Notice>(&message)) {
+        for (auto slot = notice->first; slot <= notice->last; slot = slot.next()) {
+            expect(chosen_.contains(slot), "a notice tells only of what is chosen");
+        }
     } else if (const auto* answer = std::get_if<paxos::LearnAnswer>(&message)) {
         if (!answer->values.empty()) reached_.count("learned by Learn");
     } else if (std::holds_alternative<paxos::HandOver>(message)) {
@@ -323,6 +329,11 @@ void Observer::count_reached(Seen& seen, const daemon::Core& core) {
     count("value proposed again", now.values_proposed_again - before.values_proposed_again);
     count("promise set aside", now.promises_set_aside - before.promises_set_aside);
     seen.reached = now;
+    const auto& replica = core.replica();
+    count("learned by votes", replica.learned_by_votes() - seen.learned_by_votes);
+    count("learned by a notice", replica.learned_by_notice() - seen.learned_by_notice);
+    seen.learned_by_votes = replica.learned_by_votes();
+    seen.learned_by_notice = replica.learned_by_notice();
 }
 
 // ---- What clients are told ----------------------------------------------------------------------

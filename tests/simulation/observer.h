@@ -72,6 +72,8 @@ private:
         statemachine::Revision applied{};
         paxos::Role role{};
         paxos::Proposer::Reached reached{};
+        std::uint64_t learned_by_votes{};
+        std::uint64_t learned_by_notice{};
     };
     using At = std::pair<paxos::Slot, paxos::Ballot>;
 

@@ -21,6 +21,12 @@ void set_cluster(Settings& settings, Prng& prng) {
     settings.heartbeat_ms = one_of(prng, heartbeats);
     settings.election_timeout_ms = settings.heartbeat_ms * prng.between(3, 8);
     settings.tick_ms = settings.heartbeat_ms / prng.between(3, 5);
+    using Kind = paxos::LearnerMode::Kind;
+    if (settings.seed % 5 == 0) settings.learner_mode = {.kind = Kind::broadcast};
+    if (settings.seed % 5 == 1) {
+        settings.learner_mode = {.kind = Kind::set,
+                                 .size = static_cast<std::uint16_t>(1 + settings.seed / 5 % 3)};
+    }
 }
 
 void set_limits(Settings& settings, Prng& prng) {

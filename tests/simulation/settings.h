@@ -35,6 +35,7 @@ struct Settings {
     std::uint64_t heartbeat_ms{};
     std::uint64_t election_timeout_ms{};
     std::uint64_t tick_ms{};
+    paxos::LearnerMode learner_mode{};
     daemon::Core::Limits core_limits{};
     paxos::Limits paxos_limits{};
     statemachine::Limits state_limits{};

@@ -259,6 +259,12 @@ void see_members(Rounds& rounds) {
     rounds.see(desk, M::put, "/v1/members", R"({"voters":[9]})");
     rounds.see(desk, M::put, "/v1/members", one, {{"content-encoding", "gzip"}});
     rounds.see(desk, M::post, "/v1/members", n3, {{"content-encoding", "gzip"}});
+    for (const auto* body :
+         {"", "{}", "[]", R"({"member_id":1})", R"({"member_id":2})", R"({"member_id":9})"}) {
+        rounds.see(desk, M::post, "/v1/leader", body);
+    }
+    rounds.see(desk, M::post, "/v1/leader", "{}", {{"content-encoding", "gzip"}});
+    rounds.see_failures(desk, M::post, "/v1/leader");
     // Promoting changes something, too.
     Desk learner({}, {}, {testing::a_member(1), testing::a_member(2, statemachine::Role::learner)});
     learner.gateway.fills = false;

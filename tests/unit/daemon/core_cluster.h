@@ -24,12 +24,12 @@ using paxos::Tick;
 // when a member is simply not there.
 class CoreCluster {
 public:
-    explicit CoreCluster(std::uint16_t size) {
+    explicit CoreCluster(std::uint16_t size, paxos::LearnerMode learner_mode = {}) {
         for (std::uint16_t id = 1; id <= size; ++id) {
             members_.push_back({.id = id, .name = "n" + std::to_string(id)});
         }
         for (std::uint16_t id = 1; id <= size; ++id) {
-            Core::Config config{.self = {id}, .boot = 1, .seed = id};
+            Core::Config config{.self = {id}, .boot = 1, .seed = id, .learner_mode = learner_mode};
             cores_[{id}] = std::make_unique<Core>(config, statemachine::Machine({}, 8, members_),
                                                   paxos::Durable{}, now_, wall_);
         }
@@ -67,28 +67,33 @@ public:
     }
 
     void settle() {
-        for (bool busy = true; busy;) {
-            busy = false;
-            for (auto& [id, core] : cores_) {
-                Turn turn = core->end_turn();
-                if (turn.diverged) diverged[id] = *turn.diverged;
-                if (turn.retired) retired.insert(id);
-                for (auto& messages : {&turn.once_durable, &turn.at_once}) {
-                    for (auto& outgoing : *messages) {
-                        bag_.push_back({id, std::move(outgoing)});
-                    }
-                }
-                for (auto& answer : turn.answers) take(answer);
-                for (auto& change : turn.changes) changes[id].push_back(change);
-            }
-            while (!bag_.empty()) {
-                busy = true;
-                auto [from, outgoing] = std::move(bag_.front());
-                bag_.pop_front();
-                const auto to = cores_.find(outgoing.to);
-                if (to != cores_.end()) to->second->receive(from, std::move(outgoing.message));
-            }
+        while (settle_once()) {
         }
+    }
+
+    // One turn of each member, and what they say meanwhile arrives. False: nothing was said.
+    bool settle_once() {
+        bool busy = false;
+        for (auto& [id, core] : cores_) {
+            Turn turn = core->end_turn();
+            if (turn.diverged) diverged[id] = *turn.diverged;
+            if (turn.retired) retired.insert(id);
+            for (auto& messages : {&turn.once_durable, &turn.at_once}) {
+                for (auto& outgoing : *messages) {
+                    bag_.push_back({id, std::move(outgoing)});
+                }
+            }
+            for (auto& answer : turn.answers) take(answer);
+            for (auto& change : turn.changes) changes[id].push_back(change);
+        }
+        while (!bag_.empty()) {
+            busy = true;
+            auto [from, outgoing] = std::move(bag_.front());
+            bag_.pop_front();
+            const auto to = cores_.find(outgoing.to);
+            if (to != cores_.end()) to->second->receive(from, std::move(outgoing.message));
+        }
+        return busy;
     }
 
     std::uint16_t leader() {

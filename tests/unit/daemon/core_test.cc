@@ -247,6 +247,24 @@ TEST(Core, ServesALinearizableReadAtAFollowerAfterTheWriteItFollows) {
     EXPECT_NE(cluster.core(follower).machine().key("a"), nullptr);
 }
 
+// Where votes go to everyone a read waits for what is under way, which never ends.
+TEST(Core, ServesAReadThoughTheWindowIsAlwaysFull) {
+    CoreCluster cluster(3, {.kind = paxos::LearnerMode::Kind::broadcast});
+    Core& leader = cluster.core(cluster.leader());
+    std::size_t executed_when_served = 0;
+    for (std::uint64_t ticket = 1'000; ticket < 1'400; ++ticket) {
+        leader.submit(ticket, {.command = put("k", "v"), .timeout = std::chrono::seconds(9)});
+    }
+    leader.read(1, {.timeout = std::chrono::seconds(9)});
+
+    while (!cluster.reads.contains(1) && executed_when_served < 400) {
+        cluster.settle_once();
+        executed_when_served = cluster.submitted.size();
+    }
+
+    EXPECT_LT(executed_when_served, 100U);
+}
+
 TEST(Core, AnswersNoLinearizableReadWithoutAMajority) {
     Cluster cluster(3);
     const auto leader = cluster.leader();

@@ -51,6 +51,15 @@ TEST(Options, AreASingleMemberOnLoopbackWhenNoneIsGiven) {
     EXPECT_EQ(options.log_retention, 100'000U);
 }
 
+TEST(Options, SayWhomAMemberTellsOfItsVotes) {
+    using Kind = paxos::LearnerMode::Kind;
+    EXPECT_EQ(parse({})->options.learner_mode.kind, Kind::leader);
+    EXPECT_EQ(parse({"--learner-mode", "broadcast"})->options.learner_mode.kind, Kind::broadcast);
+    const auto set = parse({"--learner-mode", "set:3"})->options.learner_mode;
+    EXPECT_EQ(set.kind, Kind::set);
+    EXPECT_EQ(set.size, 3U);
+}
+
 TEST(Options, FindTheStateDirectoryOfTheServiceManagerFirst) {
     EXPECT_EQ(
         parse({}, {{"STATE_DIRECTORY", "/var/lib/gavel:/x"}, {"HOME", "/h"}})->options.data_dir,
@@ -127,6 +136,9 @@ TEST(Options, RefuseInOneLineWhatIsNotRight) {
         {{"--heartbeat", "100"}, "a duration from 10ms to 10s"},
         {{"--heartbeat", "1us"}, "a duration from 10ms to 10s"},
         {{"--heartbeat", "400ms"}, "--election-timeout: at least twice --heartbeat"},
+        {{"--learner-mode", "all"}, "leader, broadcast or set:K, K from 1 to 7"},
+        {{"--learner-mode", "set:0"}, "set:K"},
+        {{"--learner-mode", "set:8"}, "set:K"},
         {{"--log-level", "loud"}, "debug, info, warning or error"},
         {{"--log-format", "xml"}, "text, json or journal"},
         {{"--log-map-size", "1MiB"}, "a size from 16MiB to 1024GiB"},

@@ -54,7 +54,7 @@ TEST(PeerCodec, GivesBackAHello) {
 
 TEST(PeerCodec, KeepsItsBytes) {
     const PeerMessage accept =
-        paxos::Message{paxos::Accept{{1, {2}}, {3}, {"command"}, paxos::Slot{2}}};
+        paxos::Message{paxos::Accept{{1, {2}}, {3}, {"command"}, paxos::Slot{2}, {}}};
 
     EXPECT_EQ(encode(accept),
               "\x0A\x11\x08\x82\x80\x04\x10\x03\x18\x02\x22\x07"

@@ -108,7 +108,11 @@ std::vector<PeerMessage> peer_samples() {
         Message{Reject{.refused = claim, .promised = Ballot{78, {2}}}},
         Message{Accept{
             .ballot = claim, .slot = slot, .value = {"command"}, .chosen_prefix = {123'450}}},
-        Message{Accept{.ballot = claim, .slot = slot}},
+        Message{Accept{
+            .ballot = claim, .slot = slot, .learner_mode = {.kind = LearnerMode::Kind::broadcast}}},
+        Message{Accept{.ballot = claim,
+                       .slot = slot,
+                       .learner_mode = {.kind = LearnerMode::Kind::set, .size = 3}}},
         Message{Accepted{.ballot = claim, .slot = slot}},
         Message{Heartbeat{.ballot = claim, .round = 8, .chosen_prefix = slot}},
         Message{HeartbeatAck{.ballot = claim, .round = 8, .executed = slot}},
@@ -120,6 +124,7 @@ std::vector<PeerMessage> peer_samples() {
         Message{ReadIndexAsk{.number = 9}},
         Message{ReadIndexAnswer{.number = 9, .index = slot}},
         Message{HandOver{.ballot = claim}},
+        Message{Notice{.ballot = claim, .first = {4}, .last = {9}}},
         Forward{.entry = "an entry"},
         KeepAlive{.number = 10, .session = 11},
         KeepAliveAnswer{.number = 10, .verdict = KeepAliveAnswer::Verdict::kept, .expires_in = 12},
