@@ -5,111 +5,12 @@
 #include <mutex>
 #include <thread>
 
-#include "base/prng.h"
 #include "tests/cluster/cluster.h"
-#include "tests/simulation/linearizability.h"
+#include "tests/cluster/load.h"
 #include "tests/unit/api/raw_client.h"
 
 namespace gavel::test {
 namespace {
-
-using linearizability::History;
-using linearizability::Register;
-using linearizability::Verdict;
-
-std::int64_t now_us() {
-    return std::chrono::duration_cast<std::chrono::microseconds>(
-               std::chrono::steady_clock::now().time_since_epoch())
-        .count();
-}
-
-// Clients that read and write a few keys through all members, each operation recorded with when it
-// was asked and answered; what was not answered stays open.
-class Load {
-public:
-    Load(const Cluster& cluster, std::size_t clients) : cluster_(cluster) {
-        for (std::size_t i = 0; i < clients; ++i) {
-            threads_.emplace_back([this, i] { run(i); });
-        }
-    }
-    ~Load() { stop(); }
-
-    History<Register> stop() {
-        stopping_ = true;
-        for (auto& thread : threads_) {
-            if (thread.joinable()) thread.join();
-        }
-        return history_;
-    }
-    std::size_t answered() const { return answered_; }
-    std::int64_t longest_gap_us() const { return longest_gap_us_; }
-
-private:
-    void run(std::size_t number) {
-        Prng prng(number + 1);
-        std::vector<Client> clients;
-        for (std::size_t i = 0; i < cluster_.size(); ++i) clients.push_back(cluster_.client(i));
-        std::size_t member = number % cluster_.size();
-        for (std::uint64_t round = 0; !stopping_; ++round) {
-            const std::string key = "load/" + std::to_string(prng.below(4));
-            linearizability::OperationOf<Register> operation{.client = number, .invoked = now_us()};
-            Answer answer;
-            if (prng.chance(50)) {
-                const std::string value = std::to_string(number) + "." + std::to_string(round);
-                operation.input = Register::put(value).of(key);
-                answer = clients[member].call("PUT", "/v1/config/" + key, value,
-                                              {{"Content-Type", "text/plain"}}, 5s);
-                if (answer.ok()) {
-                    operation.output = Register::written(answer.json().value("revision", 0UL));
-                }
-            } else {
-                operation.input = Register::get().of(key);
-                answer = clients[member].call("GET", "/v1/config/" + key, "", {}, 5s);
-                if (answer.status == 404) operation.output = Register::absent();
-                if (answer.ok()) {
-                    const std::string etag = answer.headers["etag"];
-                    operation.output =
-                        Register::found(answer.body, std::stoull(etag.substr(1, etag.size() - 2)));
-                }
-            }
-            const bool known = answer.ok() || answer.status == 404;
-            if (known) {
-                operation.returned = now_us();
-                note_answer(operation.returned);
-            } else {
-                member = (member + 1) % cluster_.size();
-            }
-            // An unanswered read says nothing.
-            if (!known && operation.input.kind == Register::Input::Kind::get) continue;
-            const std::lock_guard lock(mutex_);
-            history_.push_back(std::move(operation));
-        }
-    }
-
-    void note_answer(std::int64_t at) {
-        ++answered_;
-        const std::lock_guard lock(mutex_);
-        if (last_answer_us_ != 0) {
-            longest_gap_us_ = std::max<std::int64_t>(longest_gap_us_, at - last_answer_us_);
-        }
-        last_answer_us_ = at;
-    }
-
-    const Cluster& cluster_;
-    std::atomic<bool> stopping_{false};
-    std::atomic<std::size_t> answered_{0};
-    std::mutex mutex_;
-    History<Register> history_;
-    std::int64_t last_answer_us_ = 0;
-    std::atomic<std::int64_t> longest_gap_us_{0};
-    std::vector<std::thread> threads_;
-};
-
-void expect_linearizable(const History<Register>& history) {
-    const auto report = linearizability::check_by_object(Register{}, history, 5'000'000);
-    EXPECT_EQ(report.verdict, Verdict::linearizable)
-        << "key " << report.key.value_or("") << " in a history of " << history.size();
-}
 
 TEST(Failover, LosesNothingWhenTheLeaderIsKilledUnderLoad) {
     Cluster cluster;
