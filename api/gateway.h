@@ -72,8 +72,9 @@ using Leases = std::map<statemachine::SessionId, std::chrono::milliseconds>;
 
 struct MemberView {
     statemachine::Member member{};
-    std::string client_address{};                             // Empty: not known yet.
-    std::optional<std::uint64_t> applied{};                   // Of the last report.
+    std::string client_address{};            // Empty: not known yet.
+    std::optional<std::uint64_t> applied{};  // Of the last report.
+    std::optional<std::uint64_t> lag{};      // Slots behind this member, when it reported.
     std::optional<std::chrono::milliseconds> last_contact{};  // Since; none: never heard from.
     std::string version{};
 };

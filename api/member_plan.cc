@@ -60,9 +60,7 @@ PlannedMember planned(const Status& status, const Member& member) {
                                         [](const MemberView& each) { return each.member.id; });
     if (view != status.members.end()) {
         planned.last_contact = view->last_contact;
-        if (view->applied) {
-            planned.lag = status.applied - std::min(status.applied, *view->applied);
-        }
+        planned.lag = view->lag;
     }
     if (member.id == status.member_id) {
         planned.last_contact = std::chrono::milliseconds(0);

@@ -45,7 +45,7 @@ void write(JsonWriter& json, const MemberView& view, const Status& status) {
     json.key("applied");
     if (view.applied) {
         json.number(*view.applied);
-        json.number("lag", status.applied - std::min(status.applied, *view.applied));
+        json.number("lag", view.lag.value_or(0));
     } else {
         json.null().key("lag").null();
     }

@@ -58,6 +58,10 @@ void add_what_to_run(CLI::App& app, Options& options, Typed& typed) {
                    "list: a run with each; default: the scenario's")
         ->delimiter(',')
         ->check(CLI::Range(1, 100'000));
+    app.add_option("--rate", options.rate,
+                   "operations offered per second over all clients, each at its time; default: as\n"
+                   "fast as they are answered")
+        ->check(CLI::Range(1, 10'000'000));
     app.add_option("--threads", options.threads, "of the load generator")
         ->check(CLI::Range(1, 64))
         ->capture_default_str();
@@ -109,7 +113,7 @@ Arguments parse_arguments(int argc, char** argv) {
     Arguments arguments;
     Typed typed;
     CLI::App app{
-        "Closed-loop load on a cluster of gaveld, or of a peer to compare with.\n"
+        "Load on a cluster of gaveld, or of a peer to compare with.\n"
         "Scenarios: put, get, get-stale, lock, handoff, watch, fill, failover."};
     add_what_to_run(app, arguments.options, typed);
     add_how_much(app, arguments.options, typed);

@@ -51,17 +51,15 @@ private:
     std::size_t index_;
     steady_timer pause_;
     Prng prng_;
-    Clock::time_point started_{};
+    Clock::time_point started_{};  // With a rate: when it was due.
     bool was_ready_{};
 };
 
 // One thread's share of the clients, with its own io_context.
 class Worker {
 public:
-    Worker(const Options& options, Work work, const std::string& run)
-        : options_(options), work_(work) {
-        run_ = run;
-    }
+    Worker(const Options& options, Work work, const std::string& run, std::size_t clients)
+        : options_(options), work_(work), run_(run), clients_(clients) {}
 
     void add_client(std::size_t index) {
         runners_.push_back(
@@ -124,6 +122,14 @@ public:
     void share_keys(std::uint64_t first, std::uint64_t end) { keys_ = {first, end}; }
     std::uint64_t next_key() { return keys_.first++; }
 
+    // Between two operations of one client; 0: they follow each other at once.
+    Clock::duration interval() const {
+        if (options_.rate == 0 || work_ == Work::fill) return {};
+        return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(
+            static_cast<double>(clients_) / static_cast<double>(options_.rate)));
+    }
+    std::size_t clients() const { return clients_; }
+
     bool is_measuring() const { return measuring_; }
     const Options& options() const { return options_; }
     Work work() const { return work_; }
@@ -158,6 +164,7 @@ private:
     const Options& options_;
     Work work_;
     std::string run_;
+    std::size_t clients_;  // Of all workers.
     boost::asio::io_context io_{1};
     std::vector<std::unique_ptr<Runner>> runners_;
     std::unique_ptr<Client> keeper_;
@@ -194,8 +201,23 @@ void Runner::on_ready() {
 }
 
 void Runner::next() {
-    started_ = Clock::now();
-    worker_.is_over(started_) ? finish() : operate();
+    const auto now = Clock::now();
+    if (worker_.is_over(now)) return finish();
+    const auto interval = worker_.interval();
+    if (interval == Clock::duration{}) {
+        started_ = now;
+        return operate();
+    }
+    // Evenly over the clients from the start on; who is late hurries.
+    if (started_ == Clock::time_point{}) {
+        started_ = now + interval / static_cast<std::int64_t>(worker_.clients()) *
+                             static_cast<std::int64_t>(index_);
+    } else {
+        started_ += interval;
+    }
+    if (started_ <= now) return operate();
+    pause_.expires_at(started_);
+    pause_.async_wait([this](auto) { operate(); });
 }
 
 void Runner::operate() {
@@ -296,7 +318,7 @@ Result run_load(const Options& options, Work work, std::string name, std::size_t
     const std::size_t threads = std::min(options.threads, clients);
     const std::string run = new_run();
     for (std::size_t t = 0; t < threads; ++t) {
-        Worker& worker = workers.emplace_back(options, work, run);
+        Worker& worker = workers.emplace_back(options, work, run, clients);
         worker.share_keys(options.keys * t / threads, options.keys * (t + 1) / threads);
         for (std::size_t i = t; i < clients; i += threads) worker.add_client(i);
     }

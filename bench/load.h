@@ -17,8 +17,8 @@ std::unique_ptr<Client> make_client(const Options& options, boost::asio::io_cont
 // A name that no earlier run on these servers had.
 std::string new_run();
 
-// Closed-loop load: every client sends its next operation when the last one is answered.
-// Throws std::runtime_error when the clients cannot be connected.
+// Every client sends its next operation when the last one is answered, or, at a rate, when it is
+// due. Throws std::runtime_error when the clients cannot be connected.
 enum class Work { put, get, get_stale, lock, handoff, fill };
 Result run_load(const Options& options, Work work, std::string name, std::size_t clients);
 

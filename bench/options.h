@@ -14,6 +14,9 @@ struct Options {
     std::vector<Endpoint> endpoints{};  // Connections are spread over them in turn.
     std::vector<std::string> scenarios{};
     std::vector<std::size_t> clients{};  // Each scenario is run once with each; empty: its default.
+    // Offered load in operations per second, over all clients; 0: each sends its next operation
+    // when the last one is answered. What is late counts from when it was due.
+    std::uint64_t rate{};
     std::size_t threads{1};
     std::chrono::milliseconds duration{5000};
     std::chrono::milliseconds warmup{1000};

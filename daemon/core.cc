@@ -342,7 +342,9 @@ void Core::on(MemberId from, proto::MemberReport report) {
     check_for_divergence();
     const auto before = reports_.find(from);
     const bool lately = before != reports_.end() && now_ - before->second.at < report_every_ms / 2;
-    reports_[from] = {std::move(report), now_};
+    const std::uint64_t lag =
+        machine_.applied() - std::min<Revision>(machine_.applied(), report.applied);
+    reports_[from] = {std::move(report), now_, lag};
     // One that was removed waits to hear that it is needed no more; nobody tells it by himself. Now
     // and then, for two that both were removed would answer each other without end.
     const auto everyone = replica_.membership().everyone();
@@ -409,12 +411,14 @@ api::Status Core::status() const {
             status.name = member.name;
             view.client_address = config_.client_address;
             view.applied = globals.applied;
+            view.lag = 0;
             view.last_contact = std::chrono::milliseconds(0);
             view.version = config_.version;
         } else {
             if (const auto report = reports_.find({member.id}); report != reports_.end()) {
                 view.client_address = report->second.report.client_address;
                 view.applied = report->second.report.applied;
+                view.lag = report->second.lag;
                 view.version = report->second.report.version;
             }
             if (const auto contact = contact_.find({member.id}); contact != contact_.end()) {

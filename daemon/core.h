@@ -214,6 +214,8 @@ private:
     struct Report {
         proto::MemberReport report{};
         paxos::Tick at{};
+        // Behind this member when it said so: by now both are further.
+        std::uint64_t lag{};
     };
     using Waiting = std::pair<statemachine::SessionId, std::string>;  // Session, lock.
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -116,6 +117,9 @@ public:
             for (const auto& each : epoch.members) {
                 MemberView view = views[each.id];
                 view.member = each;
+                if (view.applied) {
+                    view.lag = status.applied - std::min(status.applied, *view.applied);
+                }
                 known.emplace(each.id, view);
             }
         }

@@ -127,5 +127,20 @@ TEST(CoreMembers, ServesOnWhenAllMembersAreReplacedAtOnce) {
         cluster.submit(5, statemachine::PutKey{.key = "after"})));
 }
 
+// A report is a second old at most; what was executed since is no lag.
+TEST(CoreMembers, LagByWhatTheyLackedWhenTheyReported) {
+    CoreCluster cluster(3);
+    const std::uint16_t leader = cluster.leader();
+    const std::uint16_t follower = cluster.follower();
+    cluster.run_for(1'100);
+    const auto view = [&] { return cluster.core(leader).status().members.at(follower - 1U); };
+    ASSERT_EQ(view().lag, 0U);
+
+    for (int i = 0; i < 100; ++i) cluster.submit(leader, put("k", "v"), 0);
+
+    EXPECT_LT(*view().applied + 50, cluster.core(leader).machine().applied());
+    EXPECT_EQ(view().lag, 0U);
+}
+
 }  // namespace
 }  // namespace gavel::daemon
