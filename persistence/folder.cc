@@ -52,6 +52,20 @@ Result<FolderLock, StorageError> FolderLock::take(const fs::path& folder) {
     return lock;
 }
 
+Result<FolderLock, StorageError> FolderLock::share(const fs::path& folder) {
+    const fs::path path = folder / "lock";
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    // A member that uses the directory has made the file.
+    if (file < 0 && errno == ENOENT) return FolderLock(-1);
+    if (file < 0) return system_error(path, "cannot be opened");
+    FolderLock lock(file);
+    if (::flock(file, LOCK_SH | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK) return system_error(path, "cannot be locked");
+        return StorageError{folder.string() + ": in use by a gaveld, process " + read_owner(file)};
+    }
+    return lock;
+}
+
 FolderLock::FolderLock(FolderLock&& other) noexcept : file_(std::exchange(other.file_, -1)) {}
 
 FolderLock& FolderLock::operator=(FolderLock&& other) noexcept {
@@ -73,13 +87,13 @@ bool has_environment(const fs::path& folder, const char* name) {
     return fs::exists(folder / name / "data.mdb", ignored);
 }
 
-std::optional<StorageError> unfit_for_new_member(const fs::path& folder) {
+std::optional<StorageError> unfit_for_new_member(const fs::path& folder, bool has_state) {
     std::error_code error;
     if (!fs::exists(folder, error)) {
         if (error) return StorageError{folder.string() + ": " + error.message()};
         return std::nullopt;
     }
-    if (has_environment(folder, "state")) {
+    if (!has_state && has_environment(folder, "state")) {
         return StorageError{folder.string() +
                             ": holds a member's state but not its log: a member without its "
                             "memory must not vote; use an empty directory"};

@@ -14,6 +14,8 @@ namespace gavel::persistence {
 class FolderLock {
 public:
     static Result<FolderLock, StorageError> take(const std::filesystem::path& folder);
+    // Keeps members out of a directory that is only read, and changes nothing in it.
+    static Result<FolderLock, StorageError> share(const std::filesystem::path& folder);
 
     FolderLock(FolderLock&& other) noexcept;
     FolderLock& operator=(FolderLock&& other) noexcept;
@@ -32,7 +34,9 @@ std::filesystem::path plain(const std::filesystem::path& folder);
 bool has_environment(const std::filesystem::path& folder, const char* name);
 
 // Nothing is wrong with making a new member's directory here: it is missing, or as good as empty.
-std::optional<StorageError> unfit_for_new_member(const std::filesystem::path& folder);
+// With a state, and no log beside it, only where the caller has made that for the new member.
+std::optional<StorageError> unfit_for_new_member(const std::filesystem::path& folder,
+                                                 bool has_state = false);
 
 // Makes a folder that only its owner may enter, unless it is there; its name is on the disk.
 std::optional<StorageError> make_folder(const std::filesystem::path& folder);

@@ -81,9 +81,9 @@ void Journal::make(const fs::path& folder) {
 }
 
 Result<Journal, StorageError> Journal::open(const fs::path& folder, std::string_view owner,
-                                            std::uint64_t secret) {
+                                            std::uint64_t secret, Access access) {
     const std::string path = (folder / file_name).string();
-    File file(path, O_RDWR);
+    File file(path, access == Access::append ? O_RDWR : O_RDONLY);
     if (file.get() < 0) {
         if (errno != ENOENT) {
             return StorageError{path +
@@ -100,7 +100,7 @@ Result<Journal, StorageError> Journal::open(const fs::path& folder, std::string_
                             ": has another size than a journal: it was cut off or copied in "
                             "part; remove this member and let it join anew, empty"};
     }
-    return Journal(file.release(), Seal(std::string(owner) + packed(secret), file_name));
+    return Journal(file.release(), Seal(std::string(owner) + packed(secret), file_name), access);
 }
 
 Journal::~Journal() {
@@ -110,6 +110,7 @@ Journal::~Journal() {
 Journal::Journal(Journal&& other) noexcept
     : file_(std::exchange(other.file_, -1)),
       seal_(other.seal_),
+      access_(other.access_),
       half_(other.half_),
       used_(other.used_),
       buffer_(std::move(other.buffer_)) {}
@@ -117,6 +118,7 @@ Journal::Journal(Journal&& other) noexcept
 Journal& Journal::operator=(Journal&& other) noexcept {
     std::swap(file_, other.file_);
     std::swap(seal_, other.seal_);
+    std::swap(access_, other.access_);
     std::swap(half_, other.half_);
     std::swap(used_, other.used_);
     std::swap(buffer_, other.buffer_);
@@ -174,7 +176,7 @@ std::optional<Journal::Found> Journal::batch_at(std::string_view half) const {
 Result<std::vector<Journal::Batch>, StorageError> Journal::read(std::uint64_t after) {
     // What a killed process wrote and did not sync can be read, and yet be lost when the machine
     // stops: it must be durable before the tables say that it has settled.
-    if (::fdatasync(file_) != 0) fail("sync the journal", errno);
+    if (access_ == Access::append && ::fdatasync(file_) != 0) fail("sync the journal", errno);
     const std::string file =
         read_around_damage(halves * half_bytes, [this](std::span<char> into, std::size_t at) {
             const ssize_t got = ::pread(file_, into.data(), into.size(), static_cast<off_t>(at));

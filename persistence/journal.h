@@ -45,9 +45,12 @@ public:
 
     // An empty journal, durable but for its entry in the folder; replaces what was there.
     static void make(const std::filesystem::path& folder);
-    // `secret` keeps what a client wrote from passing for a batch.
+    enum class Access { append, read };
+    // `secret` keeps what a client wrote from passing for a batch. With access to read, only read()
+    // may be called, and nothing changes on the disk.
     static Result<Journal, StorageError> open(const std::filesystem::path& folder,
-                                              std::string_view owner, std::uint64_t secret);
+                                              std::string_view owner, std::uint64_t secret,
+                                              Access access = Access::append);
     ~Journal();
     Journal(Journal&& other) noexcept;
     Journal& operator=(Journal&& other) noexcept;
@@ -71,7 +74,7 @@ public:
     void turn();
 
 private:
-    Journal(int file, Seal seal) : file_(file), seal_(seal) {}
+    Journal(int file, Seal seal, Access access) : file_(file), seal_(seal), access_(access) {}
 
     struct Found {
         Batch batch{};
@@ -81,6 +84,7 @@ private:
 
     int file_ = -1;
     Seal seal_;
+    Access access_;
     std::size_t half_ = 0;
     std::size_t used_ = 0;
     std::string buffer_{};  // Of append(), kept for its room.

@@ -33,6 +33,18 @@ public:
         check(mdb_reader_check(env, &dead), "forget dead readers");
     }
 
+    // As it is on the disk, which does not change by it. No process may write to it meanwhile.
+    static Environment read_only(const std::string& folder, MDB_dbi tables_max) {
+        Environment environment;
+        MDB_env* env = nullptr;
+        check(mdb_env_create(&env), "create");
+        environment.env_.reset(env);
+        check(mdb_env_set_maxdbs(env, tables_max), "set the number of tables");
+        constexpr unsigned flags = MDB_NOTLS | MDB_RDONLY | MDB_NOLOCK;
+        check(mdb_env_open(env, folder.c_str(), flags, 0), "open");
+        return environment;
+    }
+
     MDB_env* get() const { return env_.get(); }
 
     // Bytes of the file that pages may stand in, whether they are in use or free again.
@@ -44,7 +56,16 @@ public:
         return (static_cast<std::uint64_t>(info.me_last_pgno) + 1) * stat.ms_psize;
     }
 
+    // The largest size that it was last opened with.
+    std::uint64_t map_bytes() const {
+        MDB_envinfo info{};
+        check(mdb_env_info(get(), &info), "ask for the size");
+        return info.me_mapsize;
+    }
+
 private:
+    Environment() = default;
+
     struct Close {
         void operator()(MDB_env* env) const { mdb_env_close(env); }
     };

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <iterator>
 #include <mutex>
 #include <utility>
 
@@ -13,6 +12,7 @@
 #include "persistence/log_tables.h"
 #include "persistence/owner.h"
 #include "persistence/recovery.h"
+#include "persistence/unsettled.h"
 
 namespace gavel::persistence {
 namespace {
@@ -70,31 +70,6 @@ std::optional<StorageError> mismatch(const Identity& there, const Identity& want
     return std::nullopt;
 }
 
-// The journal, and what it held when the last run ended.
-struct Unsettled {
-    Journal journal;
-    std::uint64_t batches{};
-    std::vector<paxos::Record> records{};
-};
-
-Result<Unsettled, StorageError> open_journal(const fs::path& place, const Identity& identity,
-                                             std::uint64_t settled) {
-    auto journal = Journal::open(place, owner_of(identity), identity.incarnation);
-    if (!journal) return journal.error();
-    const auto batches = journal->read(settled);
-    if (!batches) return in(place, batches.error());
-    Unsettled all{.journal = std::move(*journal), .batches = settled + batches->size()};
-    for (const auto& batch : *batches) {
-        auto records = unpacked_records(batch.payload);
-        if (!records) {
-            return in(place, {"its journal holds what no gaveld writes, in batch " +
-                              std::to_string(batch.number)});
-        }
-        std::move(records->begin(), records->end(), std::back_inserter(all.records));
-    }
-    return all;
-}
-
 // What a start found, all of it verified; nothing has changed yet, and the transaction may be given
 // up.
 struct Found {
@@ -129,7 +104,7 @@ Result<Found, StorageError> look(const fs::path& folder, Transaction& transactio
     const auto known = table.acquaintances(transaction);
     if (!known) return in(folder, known.error());
 
-    auto unsettled = open_journal(folder / environment_name, *identity, marks->settled);
+    auto unsettled = Unsettled::open(folder / environment_name, *identity, marks->settled);
     if (!unsettled) return unsettled.error();
     return Found{std::move(*identity), tables, *marks, std::move(*unsettled)};
 }
@@ -197,7 +172,7 @@ Result<LogStore, StorageError> LogStore::open(Options options, std::optional<Ide
     const bool made = has_environment(folder, environment_name);
     if (!made && !fresh) return in(folder, {"no Gavel data is here", true});
     if (!made) {
-        if (auto error = unfit_for_new_member(folder)) return *error;
+        if (auto error = unfit_for_new_member(folder, options.beside_state)) return *error;
         if (auto error = make_folder(folder)) return *error;
     }
     auto lock = FolderLock::take(folder);

@@ -60,6 +60,8 @@ public:
         // Asked about a directory that is there already, before anything in it changes: a text
         // refuses it. Empty: it must be what `fresh` says, if that is given.
         std::function<std::optional<std::string>(const Identity&)> refuse{};
+        // A new log may be made where there is a state already: the same owner's, and its first.
+        bool beside_state = false;
     };
     ~LogStore();
     LogStore(LogStore&&) noexcept;

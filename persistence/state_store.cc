@@ -54,8 +54,11 @@ Tables open_tables(Transaction& transaction, unsigned flags) {
 }  // namespace
 
 struct StateStore::Impl {
-    Impl(lmdb::Environment opened, Tables of, const Identity& owner)
-        : environment(std::move(opened)), tables(of), meta_seal(owner_of(owner), "meta") {
+    Impl(lmdb::Environment opened, Tables of, Identity whose)
+        : environment(std::move(opened)),
+          tables(of),
+          owner(std::move(whose)),
+          meta_seal(owner_of(owner), "meta") {
         for (const char* name : row_tables) row_seals.emplace_back(owner_of(owner), name);
     }
 
@@ -67,9 +70,47 @@ struct StateStore::Impl {
 
     lmdb::Environment environment;
     Tables tables;
+    Identity owner;
     Seal meta_seal;
     std::vector<Seal> row_seals{};
 };
+
+namespace {
+
+std::optional<StorageError> cut_off(const fs::path& place, const lmdb::Environment& environment) {
+    if (is_at_least(place / "data.mdb", environment.bytes_reached())) return std::nullopt;
+    return in(place, {"its file is shorter than its pages: it was cut off or copied in part"});
+}
+
+StorageError refusal(const fs::path& place, const DiskError& error) {
+    if (error.code == MDB_NOTFOUND || error.code == MDB_INVALID || error.code == MDB_INCOMPATIBLE) {
+        return in(place, {"not a Gavel state: its tables are not ours"});
+    }
+    return in(place, {explain(environment_name, error)});
+}
+
+}  // namespace
+
+Result<StateStore, StorageError> StateStore::open_to_read(const fs::path& folder) {
+    const fs::path place = plain(folder) / environment_name;
+    if (!has_environment(plain(folder), environment_name)) {
+        return in(place, {"no state is here", true});
+    }
+    try {
+        auto environment = lmdb::Environment::read_only(place.string(), tables_max);
+        if (const auto error = cut_off(place, environment)) return *error;
+        Transaction transaction(environment, Transaction::Kind::read);
+        if (is_blank(transaction)) return in(place, {"no state is here", true});
+        const Tables tables = open_tables(transaction, 0);
+        auto owner = read_owner(transaction, tables.meta);
+        if (!owner) return in(place, owner.error());
+        transaction.commit();  // Keeps the tables open.
+        return StateStore(
+            std::make_unique<Impl>(std::move(environment), tables, std::move(*owner)));
+    } catch (const DiskError& error) {
+        return refusal(place, error);
+    }
+}
 
 Result<StateStore, StorageError> StateStore::open(Options options) {
     const fs::path place = plain(options.folder) / environment_name;
@@ -77,9 +118,8 @@ Result<StateStore, StorageError> StateStore::open(Options options) {
     if (auto error = make_folder(place)) return *error;
     try {
         lmdb::Environment environment(place.string(), options.map_bytes, tables_max);
-        if (made && !is_at_least(place / "data.mdb", environment.bytes_reached())) {
-            return in(place,
-                      {"its file is shorter than its pages: it was cut off or copied in part"});
+        if (made) {
+            if (const auto error = cut_off(place, environment)) return *error;
         }
         Transaction transaction(environment, Transaction::Kind::write);
         const bool blank = is_blank(transaction);
@@ -97,11 +137,7 @@ Result<StateStore, StorageError> StateStore::open(Options options) {
         if (auto error = sync_folder(place)) return *error;
         return StateStore(std::make_unique<Impl>(std::move(environment), tables, options.owner));
     } catch (const DiskError& error) {
-        if (error.code == MDB_NOTFOUND || error.code == MDB_INVALID ||
-            error.code == MDB_INCOMPATIBLE) {
-            return in(place, {"not a Gavel state: its tables are not ours"});
-        }
-        return in(place, {explain(environment_name, error)});
+        return refusal(place, error);
     }
 }
 
@@ -109,6 +145,9 @@ StateStore::StateStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 StateStore::~StateStore() = default;
 StateStore::StateStore(StateStore&&) noexcept = default;
 StateStore& StateStore::operator=(StateStore&&) noexcept = default;
+
+const Identity& StateStore::owner() const { return impl_->owner; }
+std::uint64_t StateStore::map_bytes() const { return impl_->environment.map_bytes(); }
 
 void StateStore::commit(std::span<const Row> rows, const Globals& globals) {
     try {

@@ -55,6 +55,11 @@ public:
 
     // Opens what is there or creates it; refuses the state of another owner.
     static Result<StateStore, StorageError> open(Options options);
+    // What is there, whosoever it is, only to be read: nothing changes on the disk. No member may
+    // use the directory meanwhile.
+    static Result<StateStore, StorageError> open_to_read(const std::filesystem::path& folder);
+    const Identity& owner() const;
+    std::uint64_t map_bytes() const;
 
     // One durable transaction: every row and the globals (with the applied slot), or nothing.
     // `rows` hold each key at most once, sorted by key.
