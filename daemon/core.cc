@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/invariant.h"
+#include "daemon/roster.h"
 #include "proto/codec.h"
 
 namespace gavel::daemon {
@@ -15,15 +16,6 @@ using statemachine::Revision;
 
 constexpr std::uint64_t report_every_ms = 1'000;
 constexpr std::uint64_t forget_after_ms = 60'000;
-
-paxos::Epoch to_paxos(const statemachine::Epoch& epoch) {
-    paxos::Epoch result{.number = epoch.number};
-    for (const auto& member : epoch.members) {
-        auto& group = member.role == statemachine::Role::voter ? result.voters : result.learners;
-        group.push_back({member.id});
-    }
-    return result;
-}
 
 // Each once, as the first epoch that has it says.
 std::vector<statemachine::Member> members_of_window(const statemachine::Globals& globals) {

@@ -265,11 +265,9 @@ private:
 
     // One that joined has to find the others before the state can tell where they are.
     std::map<paxos::MemberId, Address> addresses() const {
-        auto found = addresses_of(globals());
-        if (identity_.member < globals().next_member) return found;
-        auto contacts = parse_contacts(identity_.contacts);
-        if (contacts) found.merge(*contacts);
-        return found;
+        const auto contacts = parse_contacts(identity_.contacts);
+        const bool told = identity_.member < globals().next_member;
+        return told || !contacts ? addresses_of(globals()) : addresses_with(*contacts, globals());
     }
 
     std::optional<Peers::Refusal> admit(const proto::Hello& hello) {

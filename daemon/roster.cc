@@ -22,6 +22,15 @@ const Member* find(const Globals& globals, MemberNumber id) {
 
 }  // namespace
 
+paxos::Epoch to_paxos(const Epoch& epoch) {
+    paxos::Epoch result{.number = epoch.number};
+    for (const Member& member : epoch.members) {
+        auto& group = member.role == statemachine::Role::voter ? result.voters : result.learners;
+        group.push_back({member.id});
+    }
+    return result;
+}
+
 std::map<paxos::MemberId, Address> addresses_of(const Globals& globals) {
     std::map<paxos::MemberId, Address> addresses;
     for (const Epoch& epoch : globals.epochs) {
@@ -31,6 +40,18 @@ std::map<paxos::MemberId, Address> addresses_of(const Globals& globals) {
         }
     }
     return addresses;
+}
+
+std::map<paxos::MemberId, Address> addresses_with(
+    const std::map<paxos::MemberId, Address>& contacts, const Globals& globals) {
+    auto found = addresses_of(globals);
+    std::erase_if(found, [&](const auto& one) {
+        return std::ranges::any_of(contacts, [&](const auto& contact) {
+            return contact.first != one.first && contact.second == one.second;
+        });
+    });
+    found.insert(contacts.begin(), contacts.end());
+    return found;
 }
 
 bool is_gone(const Globals& globals, MemberNumber member) {

@@ -8,10 +8,14 @@
 #include "base/result.h"
 #include "daemon/address.h"
 #include "daemon/peers.h"
+#include "paxos/membership.h"
 #include "statemachine/state.h"
 
 // Who is a member and where, as far as the replicated state knows. Pure.
 namespace gavel::daemon {
+
+// What the protocol has to know of a member set.
+paxos::Epoch to_paxos(const statemachine::Epoch& epoch);
 
 // The peers' addresses of everyone in an epoch of the window.
 std::map<paxos::MemberId, Address> addresses_of(const statemachine::Globals& globals);
@@ -27,6 +31,12 @@ std::optional<Peers::Refusal> refusal_of(const statemachine::Globals& globals,
 // The incarnation that the state names for a member; 0: none, or no such member.
 std::uint64_t recorded_incarnation(const statemachine::Globals& globals,
                                    statemachine::MemberNumber member);
+
+// Where a member that joined looks for the others: where its contacts were when it joined, and
+// where its state has them. Before it has caught up that is the founders: one of whom a contact has
+// the address by now is not there any more.
+std::map<paxos::MemberId, Address> addresses_with(
+    const std::map<paxos::MemberId, Address>& contacts, const statemachine::Globals& globals);
 
 // Where a member that joined finds the others before it has caught up: NUMBER=HOST:PORT,…
 std::string contacts_text(const std::map<paxos::MemberId, Address>& contacts);

@@ -40,6 +40,16 @@ TEST(Roster, KnowsWhereEveryoneOfTheWindowIs) {
                                                     Pair(MemberId{3}, Address{"::1", 7503})));
 }
 
+// Two numbers at one address would be two connections of one member, each ending the other.
+TEST(Roster, LooksForNoFounderWhereAContactIsByNow) {
+    const std::map<paxos::MemberId, Address> contacts{{{7}, {"127.0.0.1", 7501}},
+                                                      {{3}, {"::1", 7509}}};
+
+    EXPECT_THAT(addresses_with(contacts, sample()),
+                ElementsAre(Pair(MemberId{3}, Address{"::1", 7503}),
+                            Pair(MemberId{7}, Address{"127.0.0.1", 7501})));
+}
+
 TEST(Roster, RefusesAMemberThatWasRemoved) {
     const auto refusal = refusal_of(sample(), hello(2, 22));
     ASSERT_TRUE(refusal);
