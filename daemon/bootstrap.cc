@@ -97,6 +97,18 @@ std::string to_string(const std::vector<InitialMember>& members) {
     return text;
 }
 
+std::vector<statemachine::Member> founders_of(const persistence::Identity& identity) {
+    std::vector<statemachine::Member> founders;
+    const auto members = parse_initial_cluster(identity.initial_cluster);
+    if (!members) return founders;
+    for (const auto& member : *members) {
+        founders.push_back({.id = member.id.number,
+                            .name = member.name,
+                            .peer_address = to_string(member.peer_address)});
+    }
+    return founders;
+}
+
 std::string cluster_id(const std::vector<InitialMember>& members, std::uint64_t alpha,
                        std::string_view token) {
     const std::string whole =

@@ -11,6 +11,7 @@
 #include "daemon/options.h"
 #include "paxos/types.h"
 #include "persistence/log_store.h"
+#include "statemachine/types.h"
 
 // How a cluster comes to be: every member is told the same list of names and peer addresses, and
 // derives from it alone who it is, who the others are and which cluster this is.
@@ -28,6 +29,8 @@ bool is_member_name(std::string_view name);
 // NAME=HOST:PORT,… with 1 to 7 members, whose names and addresses are all different; sorted.
 Result<std::vector<InitialMember>, ConfigError> parse_initial_cluster(std::string_view text);
 std::string to_string(const std::vector<InitialMember>& members);
+// Those of whom a data directory was told when it was made.
+std::vector<statemachine::Member> founders_of(const persistence::Identity& identity);
 
 // The same wherever it is computed; `token` tells clusters with equal members apart.
 std::string cluster_id(const std::vector<InitialMember>& members, std::uint64_t alpha,

@@ -1,11 +1,13 @@
 #include <cstdio>
 #include <exception>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "daemon/complaint.h"
 #include "daemon/log.h"
 #include "daemon/options.h"
+#include "daemon/recover.h"
 #include "daemon/service.h"
 
 namespace {
@@ -14,6 +16,9 @@ constexpr int exit_usage = 2;
 
 int run(const std::vector<std::string>& arguments) {
     using namespace gavel::daemon;
+    if (!arguments.empty() && arguments.front() == "recover") {
+        return run_recover(std::span(arguments).subspan(1));
+    }
     const auto invocation = parse_options(arguments, environment_of_process());
     if (!invocation) {
         complain(invocation.error().what);

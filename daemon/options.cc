@@ -48,6 +48,7 @@ Result<CommandLine, ConfigError> parse_arguments(std::span<const std::string> ar
     CommandLine line;
     CLI::App app("gaveld: a member of a Gavel cluster, the lock and configuration service");
     app.get_formatter()->column_width(44);
+    app.footer("When a majority is lost for good: gaveld recover --help");
     const Options defaults;
     std::map<std::string, std::string> texts;
     for (const auto& setting : settings()) {

@@ -123,25 +123,18 @@ StorageResult open_log(const Options& options) {
 }
 
 Node::Options node_options(const Options& options, const persistence::Identity& identity) {
-    Node::Options node{
-        .peer_listen = options.peer_listen,
-        .client_address = options.advertise,
-        .version = std::string(version()),
-        .heartbeat_ms = static_cast<std::uint64_t>(options.heartbeat.count()),
-        .election_timeout_ms = static_cast<std::uint64_t>(options.election_timeout.count()),
-        .learner_mode = options.learner_mode,
-        .log_retain = options.log_retention,
-        .peer_queue_bytes = options.peer_queue_bytes,
-        // The main thread waits for signals; this is one more reason to stop.
-        .on_removed = [] { ::kill(::getpid(), removed_signal); },
-        .alive = Pulse()};
-    const auto members = parse_initial_cluster(identity.initial_cluster);
-    for (const auto& member : *members) {
-        node.initial_members.push_back({.id = member.id.number,
-                                        .name = member.name,
-                                        .peer_address = to_string(member.peer_address)});
-    }
-    return node;
+    return {.initial_members = founders_of(identity),
+            .peer_listen = options.peer_listen,
+            .client_address = options.advertise,
+            .version = std::string(version()),
+            .heartbeat_ms = static_cast<std::uint64_t>(options.heartbeat.count()),
+            .election_timeout_ms = static_cast<std::uint64_t>(options.election_timeout.count()),
+            .learner_mode = options.learner_mode,
+            .log_retain = options.log_retention,
+            .peer_queue_bytes = options.peer_queue_bytes,
+            // The main thread waits for signals; this is one more reason to stop.
+            .on_removed = [] { ::kill(::getpid(), removed_signal); },
+            .alive = Pulse()};
 }
 
 using NodeResult = Result<std::unique_ptr<Node>, persistence::StorageError>;
