@@ -2,6 +2,7 @@
 
 #include <lmdb.h>
 
+#include <csignal>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -40,6 +41,10 @@ public:
         check(mdb_env_create(&env), "create");
         environment.env_.reset(env);
         check(mdb_env_set_maxdbs(env, tables_max), "set the number of tables");
+        // A page that is not what LMDB takes for granted shows itself like one that the disk does
+        // not give: to whoever reads what may be damaged that is the same.
+        check(mdb_env_set_assert(env, [](MDB_env*, const char*) { std::raise(SIGBUS); }),
+              "watch for damage");
         constexpr unsigned flags = MDB_NOTLS | MDB_RDONLY | MDB_NOLOCK;
         check(mdb_env_open(env, folder.c_str(), flags, 0), "open");
         return environment;

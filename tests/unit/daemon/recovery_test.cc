@@ -375,6 +375,29 @@ TEST_F(RecoverCommand, FailsWhereThereIsNothingToGoOnFrom) {
     EXPECT_THAT(outcome.err, HasSubstr("none of the directories has a state"));
 }
 
+// LMDB follows some of what it reads: damage may be a signal, or one of its assertions.
+TEST_F(RecoverCommand, EndsByItselfWhateverPageOfTheStateIsDamaged) {
+    constexpr std::size_t page = 4'096;
+    std::vector<Entry> entries;
+    for (int i = 0; i < 60; ++i) entries.push_back(put(std::to_string(i), std::string(300, 'x')));
+    const auto folder = leave({.accepted = 60, .chosen = 60, .executed = 60}, entries);
+    const auto file = folder / "state" / "data.mdb";
+    const std::string whole = persistence::file_bytes(file);
+    ASSERT_GT(whole.size(), 12 * page);
+
+    for (std::size_t at = 2 * page; at < whole.size(); at += page) {
+        std::string damaged = whole;
+        damaged.replace(at, page, page, '\0');
+        persistence::write_file(file, damaged);
+        const auto by_itself = [](int status) {
+            return WIFEXITED(status) && (WEXITSTATUS(status) <= 1 || WEXITSTATUS(status) == 70);
+        };
+        EXPECT_EXIT(std::exit(run_recover(std::vector<std::string>{"--data-dir", folder.string()})),
+                    by_itself, "^$|leave that directory out|has a state that can be read")
+            << "page " << at / page;
+    }
+}
+
 TEST_F(RecoverCommand, MakesAClusterOfOneBeyondAllThatTheOldOneGaveOut) {
     const auto known = leave({.chosen = 4, .executed = 3});
 
