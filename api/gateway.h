@@ -99,9 +99,11 @@ struct Status {
     std::uint64_t sessions{};
     std::uint64_t keys{};
     std::uint64_t key_bytes{};
-    std::uint64_t waiting{};  // Clients that wait for a lock here.
-    std::uint64_t log_bytes{};
+    std::uint64_t waiting{};    // Clients that wait for a lock here.
+    std::uint64_t log_bytes{};  // In use.
+    std::uint64_t log_bytes_max{};
     std::uint64_t state_bytes{};
+    std::uint64_t state_bytes_max{};
     std::uint64_t history_floor{};
     std::uint64_t messages_dropped{};  // To or from peers, for want of room.
     std::vector<std::pair<std::string_view, std::uint64_t>> messages_sent{};  // Of Paxos, by kind.

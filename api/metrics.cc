@@ -61,8 +61,11 @@ void write_member(Samples& samples, const Status& status) {
     samples.one("gavel_key_bytes", "gauge", "Bytes of keys and values.", status.key_bytes);
     samples.one("gavel_lock_waiters", "gauge", "Clients that wait for a lock here.",
                 status.waiting);
-    samples.one("gavel_log_bytes", "gauge", "Size of the log environment.", status.log_bytes);
-    samples.one("gavel_state_bytes", "gauge", "Size of the state environment.", status.state_bytes);
+    samples.one("gavel_log_bytes", "gauge", "In use of the log environment.", status.log_bytes);
+    samples.one("gavel_log_bytes_max", "gauge", "Its largest size.", status.log_bytes_max);
+    samples.one("gavel_state_bytes", "gauge", "In use of the state environment.",
+                status.state_bytes);
+    samples.one("gavel_state_bytes_max", "gauge", "Its largest size.", status.state_bytes_max);
     samples.one("gavel_history_floor", "gauge", "Changes above this revision are kept.",
                 status.history_floor);
     samples.one("gavel_alarms", "gauge", "Alarms raised.", status.alarms.size());

@@ -117,15 +117,17 @@ void Disk::cut(paxos::Slot through) {
 void Disk::start_keeping() {
     if (keeping_ || !may_keep_) return;
     const paxos::Slot oldest = log_.oldest();
-    const bool cuts = cut_target_ >= oldest + cut_from;
-    if (!cuts && !asked_in_vain_ && !log_.wants_to_settle()) return;
-    asked_in_vain_ = false;
     const paxos::Slot executed{durable_applied_};
+    const bool cuts = cut_target_ >= oldest + cut_from;
+    const bool lacks_room = log_.is_crowded() && executed >= oldest;
+    if (!cuts && !lacks_room && !asked_in_vain_ && !log_.wants_to_settle()) return;
+    asked_in_vain_ = false;
     const paxos::Slot through{std::min(cut_target_.number, oldest.number + cut_step)};
     keeping_ = true;
     log_keeper_.start([this, cuts, executed, through] {
         log_.settle(executed);
         if (cuts) log_.cut(through);
+        if (log_.is_crowded()) log_.make_room(executed);
         post_([this] {
             keeping_ = false;
             start_keeping();

@@ -43,7 +43,8 @@ public:
     void commit_state(StateBatch batch);
     statemachine::Revision durable_applied() const { return durable_applied_; }
 
-    // Entries up to `through` are no longer needed; removed some at a time.
+    // Entries up to `through` are no longer needed; removed some at a time. When the log is crowded
+    // more of them go, the oldest first, but none that the durable state lacks.
     void cut(paxos::Slot through);
     // Starts no more keeping of the log, which may have much left to cut: it can be done later.
     void stop_keeping() { may_keep_ = false; }

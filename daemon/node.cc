@@ -208,7 +208,9 @@ public:
         status.initial_cluster = identity_.initial_cluster;
         status.durable_applied = disk_.durable_applied();
         status.log_bytes = disk_.log().bytes_used();
+        status.log_bytes_max = disk_.log().map_bytes();
         status.state_bytes = disk_.state().bytes_used();
+        status.state_bytes_max = disk_.state().map_bytes();
         status.messages_dropped = peers_->dropped() + messages_refused_;
         status.commits = disk_.commits();
         status.snapshots_sent = source_.snapshots_sent();
@@ -382,7 +384,8 @@ private:
             turn();
         }
         if (core_) {
-            hand_state_over(false);
+            // Of a crowded log only what the durable state holds can go.
+            hand_state_over(disk_.log().is_crowded());
             core_->on_state_durable(disk_.durable_applied());
             disk_.cut(core_->cut_point(options_.log_retain, source_.oldest()));
         }

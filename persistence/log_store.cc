@@ -139,13 +139,15 @@ struct LogStore::Impl {
           batches(found.unsettled.batches),
           chosen_prefix(found.marks.chosen_prefix.number),
           cut(found.marks.cut.number) {
+        note_room();
         settle(found.unsettled.records);
     }
 
     bool is_ordinary(std::span<const paxos::Record> records) const;
     void append(std::span<const paxos::Record> records, std::string_view payload);
     paxos::Ballot settle(std::span<const paxos::Record> more);
-    void cut_up_to(Slot through);
+    void cut_up_to(Slot through, std::uint64_t bytes = 0);
+    void note_room() { lacks_room = tables.bytes_used() > tables.map_bytes() / 2; }
     void raise_chosen_prefix(Slot slot);
 
     FolderLock lock;
@@ -163,6 +165,7 @@ struct LogStore::Impl {
     // For readers on other threads. Of the prefix recover() may know more than the record says.
     std::atomic<std::uint64_t> chosen_prefix;
     std::atomic<std::uint64_t> cut;
+    std::atomic<bool> lacks_room{};
 };
 
 // Opening.
@@ -290,7 +293,10 @@ paxos::Ballot LogStore::Impl::settle(std::span<const paxos::Record> more) {
         // the last batch that settled is there until one after the next settle() takes its place.
         if (!moving.empty()) journal.turn();
     }
-    if (!moving.empty() || !more.empty()) tables.write({moving, more}, through);
+    if (!moving.empty() || !more.empty()) {
+        tables.write({moving, more}, through);
+        note_room();
+    }
     raise_chosen_prefix(tables.marks().chosen_prefix);
     return tables.marks().promised;
 }
@@ -302,15 +308,23 @@ void LogStore::Impl::raise_chosen_prefix(Slot slot) {
 }
 
 // In bounded transactions, for a commit may wait for one.
-void LogStore::Impl::cut_up_to(Slot through) {
-    while (cut < through.number) {
+void LogStore::Impl::cut_up_to(Slot through, std::uint64_t bytes) {
+    while (cut < through.number && tables.bytes_used() > bytes) {
         const std::lock_guard one_at_a_time(settling);
-        cut = tables.cut_some(through).number;
+        cut = tables.cut_some(through, bytes).number;
+        note_room();
     }
 }
 
 void LogStore::cut(Slot through) {
     or_end_process([&] { impl_->cut_up_to(through); });
+}
+
+bool LogStore::is_crowded() const { return impl_->lacks_room; }
+
+// An eighth of the map at a time: not a few entries after each batch.
+void LogStore::make_room(Slot through) {
+    or_end_process([&] { impl_->cut_up_to(through, impl_->tables.map_bytes() / 8 * 3); });
 }
 
 void LogStore::remember(std::uint16_t member, const Acquaintance& acquaintance) {
@@ -375,6 +389,10 @@ std::map<std::uint16_t, Acquaintance> LogStore::acquaintances() const {
 
 std::uint64_t LogStore::bytes_used() const {
     return or_end_process([&] { return impl_->tables.bytes_used(); });
+}
+
+std::uint64_t LogStore::map_bytes() const {
+    return or_end_process([&] { return impl_->tables.map_bytes(); });
 }
 
 }  // namespace gavel::persistence

@@ -100,6 +100,10 @@ public:
     void cut(paxos::Slot through);
     // The first slot that has not been cut.
     paxos::Slot oldest() const;
+    // Half of the largest size is in use: what is kept for others has to give way.
+    bool is_crowded() const;
+    // Cuts in the same way, until less than that is in use, with some room for what comes next.
+    void make_room(paxos::Slot through);
 
     // The other members, as this one came to know them. Durable when it returns.
     void remember(std::uint16_t member, const Acquaintance& acquaintance);
@@ -114,6 +118,7 @@ public:
     void retire(paxos::Slot slot);
 
     std::uint64_t bytes_used() const;
+    std::uint64_t map_bytes() const;
 
 private:
     struct Impl;

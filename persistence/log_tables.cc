@@ -154,7 +154,7 @@ std::optional<paxos::LogEntry> LogTables::opened(const lmdb::Cursor::Item& item)
     return std::move(*entry);
 }
 
-Slot LogTables::cut_some(Slot through) {
+Slot LogTables::cut_some(Slot through, std::uint64_t bytes) {
     Transaction transaction(environment_, Transaction::Kind::write);
     Slot reached = through;
     {
@@ -163,7 +163,7 @@ Slot LogTables::cut_some(Slot through) {
         for (auto item = cursor.first(); item; item = cursor.first()) {
             const Slot slot = slot_of(item->key);
             if (slot > through) break;
-            if (removed == cut_batch) {
+            if (removed == cut_batch || bytes_used(transaction) <= bytes) {
                 reached = {slot.number - 1};
                 break;
             }
@@ -254,7 +254,10 @@ std::map<std::uint16_t, Acquaintance> LogTables::acquaintances() const {
 }
 
 std::uint64_t LogTables::bytes_used() const {
-    const Transaction transaction(environment_, Transaction::Kind::read);
+    return bytes_used(Transaction(environment_, Transaction::Kind::read));
+}
+
+std::uint64_t LogTables::bytes_used(const Transaction& transaction) const {
     return transaction.bytes_of(tables_.meta) + transaction.bytes_of(tables_.promise) +
            transaction.bytes_of(tables_.log);
 }

@@ -41,9 +41,9 @@ public:
     // Runs of records, one after the other, in one durable transaction, with the number of the last
     // batch of the journal among them.
     void write(std::initializer_list<std::span<const paxos::Record>> runs, std::uint64_t settled);
-    // Removes entries up to `through`, as many as go into a bounded transaction; durable. Gives the
-    // slot up to which they are gone.
-    paxos::Slot cut_some(paxos::Slot through);
+    // Removes entries up to `through`, the oldest first, until no more than `bytes` are in use, as
+    // many as go into a bounded transaction; durable. Gives the slot up to which they are gone.
+    paxos::Slot cut_some(paxos::Slot through, std::uint64_t bytes = 0);
     // Another run begins; durable. Gives its number.
     std::uint64_t next_boot();
     // A mark of another kind; durable.
@@ -57,6 +57,7 @@ public:
                                           paxos::Slot prefix) const;
     std::map<std::uint16_t, Acquaintance> acquaintances() const;
     std::uint64_t bytes_used() const;
+    std::uint64_t map_bytes() const { return environment_.map_bytes(); }
 
 private:
     // One transaction on its way.
@@ -77,6 +78,7 @@ private:
     std::optional<paxos::LogEntry> entry(const Batch& batch, paxos::Slot slot) const;
     void put(Batch& batch, paxos::Slot slot, const paxos::LogEntry& entry) const;
     std::optional<paxos::LogEntry> opened(const lmdb::Cursor::Item& item) const;
+    std::uint64_t bytes_used(const lmdb::Transaction& transaction) const;
     paxos::Slot hole_below(const lmdb::Transaction& transaction, paxos::Slot applied,
                            paxos::Slot from) const;
 

@@ -50,6 +50,21 @@ TEST(Probes, TellAliveFromReady) {
     EXPECT_NE(verbose.find("[-] leader: none known\n"), std::string::npos);
 }
 
+TEST(MetricsResource, TellHowMuchOfTheDiskIsInUseAndHowMuchMayBe) {
+    Desk desk;
+    desk.gateway.edit_status().log_bytes = 11;
+    desk.gateway.edit_status().log_bytes_max = 12;
+    desk.gateway.edit_status().state_bytes = 21;
+    desk.gateway.edit_status().state_bytes_max = 22;
+
+    const auto text = desk.get("/metrics")->answer->body;
+
+    for (const auto* line : {"gavel_log_bytes 11\n", "gavel_log_bytes_max 12\n",
+                             "gavel_state_bytes 21\n", "gavel_state_bytes_max 22\n"}) {
+        EXPECT_NE(text.find(line), std::string::npos) << line << text;
+    }
+}
+
 TEST(MetricsResource, CountsAnswers) {
     Desk desk;
     desk.metrics.count(0, 200, std::chrono::microseconds(90));

@@ -33,10 +33,10 @@ StateBatch state_at(Revision applied) { return {.rows = {}, .globals = {.applied
 // thread.
 class DiskTest : public ::testing::Test {
 protected:
-    DiskTest() { open(); }
+    explicit DiskTest(std::uint64_t log_map = small_map) : log_map_(log_map) { open(); }
 
     void open() {
-        auto log = LogStore::open({folder_.path(), small_map}, persistence::sample_identity());
+        auto log = LogStore::open({folder_.path(), log_map_}, persistence::sample_identity());
         auto state = StateStore::open({folder_.path(), log.value().identity(), small_map});
         disk_ = std::make_unique<Disk>(std::move(log.value()), std::move(state.value()), 0,
                                        [this](auto report) { post(std::move(report)); });
@@ -72,6 +72,7 @@ protected:
         return globals.value().value_or(statemachine::Globals{}).applied;
     }
 
+    const std::uint64_t log_map_;
     ScratchFolder folder_;
     std::mutex mutex_;
     std::condition_variable reported_;
@@ -208,6 +209,55 @@ TEST_F(DiskTest, CutsNoFurtherOnceItIsToEnd) {
 
     EXPECT_GT(disk_->log().oldest(), paxos::Slot{1}) << "what was under way went on";
     EXPECT_LT(disk_->log().oldest(), paxos::Slot{slots / 2});
+}
+
+// Values so large that a few of them fill the log's map.
+class CrowdedDisk : public DiskTest {
+protected:
+    static constexpr std::uint64_t map_bytes = 32 << 20;
+    CrowdedDisk() : DiskTest(map_bytes) {
+        disk_->append({paxos::PromiseRecord{ballot(1)}}, {});
+        run_reports_until_idle();
+    }
+    // What a tick does while nobody may be left behind.
+    void accept(std::uint64_t slot) {
+        const std::string megabyte(1 << 20, 'v');
+        disk_->append({paxos::AcceptRecord{{slot}, {ballot(1), {megabyte}}}}, {});
+        run_reports_until_idle();
+        disk_->cut({0});
+        run_reports_until_idle();
+    }
+};
+
+TEST_F(CrowdedDisk, KeepsForOthersNoMoreThanHalfAMap) {
+    for (std::uint64_t slot = 1; slot <= 100; ++slot) {
+        accept(slot);
+        disk_->commit_state(state_at(slot));
+    }
+    run_reports_until_idle();
+    disk_->cut({0});
+    run_reports_until_idle();
+
+    EXPECT_LE(disk_->log().bytes_used(), map_bytes / 2);
+    EXPECT_GT(disk_->log().oldest(), paxos::Slot{80});
+    EXPECT_LT(disk_->log().oldest(), paxos::Slot{95}) << "what there is room for is kept";
+}
+
+TEST_F(CrowdedDisk, CutsNothingThatTheDurableStateLacks) {
+    accept(1);
+    accept(2);
+    disk_->commit_state(state_at(2));
+    for (std::uint64_t slot = 3; slot <= 20; ++slot) accept(slot);
+    EXPECT_TRUE(disk_->log().is_crowded());
+    EXPECT_EQ(disk_->log().oldest(), paxos::Slot{3});
+
+    disk_->commit_state(state_at(20));
+    run_reports_until_idle();
+    disk_->cut({0});
+    run_reports_until_idle();
+
+    EXPECT_FALSE(disk_->log().is_crowded());
+    EXPECT_GT(disk_->log().oldest(), paxos::Slot{3});
 }
 
 // A state from another member, and the log below it: values that were accepted, not chosen.

@@ -302,6 +302,32 @@ TEST_F(Log, IsCutInPiecesAndForGood) {
     EXPECT_EQ(log.recover({slots}).value().cut, Slot{slots - 5});
 }
 
+TEST_F(Log, MakesRoomByCuttingNoMoreThanItHasToAndMay) {
+    constexpr std::uint64_t megabyte = 1 << 20;
+    {
+        LogStore log = store();
+        log.commit(std::vector<Record>{PromiseRecord{ballot}});
+        for (std::uint64_t slot = 1; slot <= 40; ++slot) {
+            EXPECT_EQ(log.is_crowded(), log.bytes_used() > small_map / 2);
+            log.commit(std::vector<Record>{accepted(slot, std::string(megabyte, 'v'))});
+            log.settle();
+        }
+    }
+    LogStore log = store();
+    EXPECT_EQ(log.map_bytes(), small_map);
+    EXPECT_TRUE(log.is_crowded()) << "after a start, too";
+
+    log.make_room({4});
+    EXPECT_EQ(log.oldest(), Slot{5});
+    EXPECT_TRUE(log.is_crowded());
+    log.make_room({40});
+
+    EXPECT_FALSE(log.is_crowded());
+    EXPECT_LE(log.bytes_used(), small_map / 8 * 3);
+    EXPECT_GT(log.bytes_used(), small_map / 8 * 3 - 2 * megabyte);
+    EXPECT_EQ(log.recover({40}).value().cut.next(), log.oldest());
+}
+
 TEST_F(Log, FindsInTheJournalWhatHasNotSettled) {
     {
         LogStore log = store();
