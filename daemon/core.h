@@ -150,9 +150,11 @@ public:
     void on_state_durable(statemachine::Revision applied) { durable_applied_ = applied; }
 
     // The log may be cut up to here, when so many entries are to be kept behind the durable state:
-    // more of them for members that were heard from lately, and for those who are handed a snapshot
-    // of slot `served`, but not without end. Whoever needs what was cut fetches a snapshot.
-    paxos::Slot cut_point(std::uint64_t keep, std::optional<paxos::Slot> served) const;
+    // more of them for members that were heard from lately, and for those who `fetched` a snapshot
+    // of that slot and have not said that they have it on the disk, but not without end. Whoever
+    // needs what was cut fetches a snapshot.
+    paxos::Slot cut_point(std::uint64_t keep,
+                          const std::map<paxos::MemberId, paxos::Slot>& fetched) const;
 
     // That member was removed, and nobody needs it any more: a majority of those who follow have on
     // their disks what the set that it was in held.
@@ -268,6 +270,7 @@ private:
     void ask_for_snapshot(std::optional<SnapshotSink::Question> question);
     void go_on_fetching();
     void drop_a_snapshot_of_no_use();
+    statemachine::Revision durable_at(paxos::MemberId member) const;
     void check_for_divergence();
     std::vector<std::string> alarms() const;
     std::uint64_t next_read_id() { return ++last_read_; }

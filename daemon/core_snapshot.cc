@@ -10,6 +10,7 @@ namespace {
 
 using paxos::MemberId;
 using paxos::Slot;
+using paxos::Tick;
 using statemachine::Revision;
 
 // Members that were heard from within this time are waited for when the log is cut, as long as it
@@ -44,18 +45,26 @@ void Core::drop_a_snapshot_of_no_use() {
     }
 }
 
-Slot Core::cut_point(std::uint64_t keep, std::optional<Slot> served) const {
+// As far as is known: 0 of one that was not heard from.
+Revision Core::durable_at(MemberId member) const {
+    const auto report = reports_.find(member);
+    return report == reports_.end() ? 0 : report->second.report.durable;
+}
+
+Slot Core::cut_point(std::uint64_t keep, const std::map<MemberId, Slot>& fetched) const {
     const auto behind = [this](std::uint64_t slots) {
         return durable_applied_ > slots ? durable_applied_ - slots : 0;
     };
     Revision cut = behind(keep);
-    if (served) cut = std::min(cut, served->number);
+    for (const auto& [member, slot] : fetched) {
+        if (durable_at(member) < slot.number) cut = std::min(cut, slot.number);
+    }
     for (const MemberId member : replica_.membership().everyone()) {
         if (member == config_.self) continue;
         const auto report = reports_.find(member);
-        const bool unknown = report == reports_.end();
-        if (now_ - (unknown ? started_at_ : report->second.at) > wait_for_ms) continue;
-        cut = std::min(cut, unknown ? 0 : report->second.report.durable);
+        const Tick heard_at = report == reports_.end() ? started_at_ : report->second.at;
+        if (now_ - heard_at > wait_for_ms) continue;
+        cut = std::min(cut, durable_at(member));
     }
     const bool bounded = keep <= durable_applied_ / wait_for_factor;
     return {std::max(cut, bounded ? behind(wait_for_factor * keep) : 0)};

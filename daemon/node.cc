@@ -387,7 +387,7 @@ private:
             // Of a crowded log only what the durable state holds can go.
             hand_state_over(disk_.log().is_crowded());
             core_->on_state_durable(disk_.durable_applied());
-            disk_.cut(core_->cut_point(options_.log_retain, source_.oldest()));
+            disk_.cut(core_->cut_point(options_.log_retain, source_.fetched()));
         }
         source_.tick(monotonic_now());
         if (options_.alive && Clock::now() - alive_at_ >= alive_interval) {
@@ -540,6 +540,7 @@ private:
         received_bytes_ += core_->snapshot_sink().bytes();
         refused_ += core_->snapshot_sink().reached().refused;
         fail_callers(api::Failure::Kind::no_leader);
+        source_.close();
         core_.reset();
         machine_ = std::move(snapshot);
         leader_.store(0, std::memory_order_relaxed);

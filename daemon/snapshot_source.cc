@@ -26,15 +26,22 @@ void SnapshotSource::tick(Tick now) {
     now_ = now;
     // A job that still reads from it keeps it alive.
     std::erase_if(open_, [now](const Open& each) { return now - each.asked_at > idle_ms_max; });
+    std::erase_if(fetches_, [now](const auto& entry) {
+        const Fetch& fetch = entry.second;
+        return now - fetch.at > (fetch.whole ? install_ms_max : idle_ms_max);
+    });
 }
 
-std::optional<paxos::Slot> SnapshotSource::oldest() const {
-    std::optional<paxos::Slot> oldest;
-    for (const Open& each : open_) {
-        const paxos::Slot applied{each.reader->applied()};
-        oldest = oldest ? std::min(*oldest, applied) : applied;
-    }
-    return oldest;
+void SnapshotSource::close() {
+    open_.clear();
+    asks_.clear();
+    fetches_.clear();
+}
+
+std::map<MemberId, paxos::Slot> SnapshotSource::fetched() const {
+    std::map<MemberId, paxos::Slot> slots;
+    for (const auto& [member, fetch] : fetches_) slots.emplace(member, fetch.slot);
+    return slots;
 }
 
 bool SnapshotSource::is_the_one_of(const proto::SnapshotAsk& ask, const Open& open) {
@@ -65,7 +72,10 @@ void SnapshotSource::serve_next() {
     const auto& ask = node.mapped();
     // Who cannot use it is answered all the same, and turns to another member; but for him alone it
     // would not stay open.
-    if (is_of_use(ask, *open)) open->asked_at = now_;
+    if (is_of_use(ask, *open)) {
+        open->asked_at = now_;
+        fetches_[node.key()] = {.slot = {open->reader->applied()}, .at = now_};
+    }
     const auto after = is_the_one_of(ask, *open) ? ask.after : statemachine::RowKey{};
     const auto chunk = std::make_shared<std::optional<proto::SnapshotChunk>>();
     busy_ = true;
@@ -81,11 +91,17 @@ void SnapshotSource::on_read(MemberId to, std::optional<proto::SnapshotChunk> ch
 
 void SnapshotSource::send(MemberId to, proto::SnapshotChunk chunk) {
     const bool last = !chunk.globals.empty();
+    const paxos::Slot slot{chunk.applied};
     std::uint64_t bytes = 0;
     for (const auto& row : chunk.rows) bytes += row.key.key.size() + row.value.size();
     if (!callbacks_.send(to, std::move(chunk))) return;
     bytes_sent_ += bytes;
-    if (last) ++snapshots_sent_;
+    if (!last) return;
+    ++snapshots_sent_;
+    const auto fetch = fetches_.find(to);
+    if (fetch == fetches_.end() || fetch->second.slot != slot) return;
+    fetch->second.at = now_;
+    fetch->second.whole = true;
 }
 
 }  // namespace gavel::daemon

@@ -24,10 +24,10 @@ public:
 // Makes it the last one of that state.
 void complete(proto::SnapshotChunk& chunk, const statemachine::Globals& globals);
 
-// Hands the state of this member to others that ask for it, a piece for each question. Nothing is
-// remembered of those who ask: whoever asks further of a snapshot that is still open gets what
-// follows, everybody else the beginning of a newer one. Pieces are read elsewhere, one at a time,
-// so that neither the core nor the log waits for one.
+// Hands the state of this member to others that ask for it, a piece for each question. Whoever asks
+// further of a snapshot that is still open gets what follows, everybody else the beginning of a
+// newer one. Pieces are read elsewhere, one at a time, so that neither the core nor the log waits
+// for one. Of those who ask nothing is remembered but what they will need of the log.
 //
 // Every call and callback is on the core thread, but for the jobs.
 class SnapshotSource {
@@ -36,6 +36,8 @@ public:
     static constexpr std::uint64_t idle_ms_max = 30'000;  // Then it is closed.
     // One that was opened within this time is good enough for whoever it is ahead of.
     static constexpr std::uint64_t share_ms = 5'000;
+    // So long a member that has it whole may need to install it.
+    static constexpr std::uint64_t install_ms_max = 600'000;
 
     struct Callbacks {
         // Null: there is no state yet.
@@ -50,8 +52,11 @@ public:
 
     void on_ask(paxos::MemberId from, const proto::SnapshotAsk& ask, paxos::Tick now);
     void tick(paxos::Tick now);
-    // The log beyond it is needed by whoever fetches that snapshot.
-    std::optional<paxos::Slot> oldest() const;
+    // This member's state is replaced: whoever fetched that of before begins anew.
+    void close();
+    // By member, the slot of the snapshot that it fetches, or has whole and may not have installed
+    // yet: it needs the log beyond.
+    std::map<paxos::MemberId, paxos::Slot> fetched() const;
 
     std::uint64_t snapshots_sent() const { return snapshots_sent_; }  // To the last piece.
     std::uint64_t bytes_sent() const { return bytes_sent_; }
@@ -61,6 +66,12 @@ private:
         std::shared_ptr<SnapshotReader> reader{};
         paxos::Tick opened_at{};
         paxos::Tick asked_at{};
+    };
+
+    struct Fetch {
+        paxos::Slot slot{};
+        paxos::Tick at{};  // Of the last question, or of the last piece.
+        bool whole{};
     };
 
     static bool is_the_one_of(const proto::SnapshotAsk& ask, const Open& open);
@@ -74,6 +85,7 @@ private:
     paxos::Tick now_{};
     std::vector<Open> open_;                              // Oldest first.
     std::map<paxos::MemberId, proto::SnapshotAsk> asks_;  // The latest of each.
+    std::map<paxos::MemberId, Fetch> fetches_;
     bool busy_ = false;
     std::uint64_t snapshots_sent_ = 0;
     std::uint64_t bytes_sent_ = 0;

@@ -308,7 +308,7 @@ void Member::tick() {
     around_.observer.on_state_durable(id_, disk_.durable_applied());
     core_->on_state_durable(disk_.durable_applied());
     source_->tick(monotonic());
-    disk_.cut(core_->cut_point(around_.settings.log_kept, source_->oldest()));
+    disk_.cut(core_->cut_point(around_.settings.log_kept, source_->fetched()));
     const auto& fetched = core_->snapshot_sink().reached();
     if (fetched.resumed > fetched_.resumed) around_.reached.count("snapshot fetch resumed");
     if (fetched.begun_anew > fetched_.begun_anew) {

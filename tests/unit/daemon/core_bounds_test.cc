@@ -126,8 +126,22 @@ TEST(CoreBounds, TheLogIsKeptForWhoeverIsHandedASnapshot) {
     member.core.on_state_durable(100);
 
     EXPECT_EQ(member.core.cut_point(20, {}), Slot{80});
-    EXPECT_EQ(member.core.cut_point(20, Slot{60}), Slot{60});
-    EXPECT_EQ(member.core.cut_point(20, Slot{90}), Slot{80});
+    EXPECT_EQ(member.core.cut_point(20, {{other, {60}}}), Slot{60});
+    EXPECT_EQ(member.core.cut_point(20, {{self, {70}}, {other, {60}}}), Slot{60});
+    EXPECT_EQ(member.core.cut_point(20, {{other, {90}}}), Slot{80});
+}
+
+// It says nothing meanwhile, and may need longer than a silent member is waited for.
+TEST(CoreBounds, TheLogIsKeptForWhoeverInstallsASnapshotUntilItSaysThatItHasIt) {
+    Driven member({}, {{.id = 1}, {.id = 2}});
+    member.core.on_state_durable(100);
+    member.core.receive(other, proto::MemberReport{.applied = 90, .durable = 10});
+    member.tick(10'001);
+
+    EXPECT_EQ(member.core.cut_point(20, {{other, {60}}}), Slot{60});
+    member.core.receive(other, proto::MemberReport{.applied = 60, .durable = 60});
+    member.tick(10'001);
+    EXPECT_EQ(member.core.cut_point(20, {{other, {60}}}), Slot{80});
 }
 
 TEST(CoreBounds, TheLogIsKeptForNobodyWithoutEnd) {
@@ -135,8 +149,8 @@ TEST(CoreBounds, TheLogIsKeptForNobodyWithoutEnd) {
     member.core.on_state_durable(1'000);
     member.core.receive(other, proto::MemberReport{.applied = 90, .durable = 40});
 
-    EXPECT_EQ(member.core.cut_point(20, Slot{50}), Slot{1'000 - 8 * 20});
-    EXPECT_EQ(member.core.cut_point(0, Slot{50}), Slot{1'000});
+    EXPECT_EQ(member.core.cut_point(20, {{self, {50}}}), Slot{1'000 - 8 * 20});
+    EXPECT_EQ(member.core.cut_point(0, {{self, {50}}}), Slot{1'000});
     EXPECT_EQ(member.core.cut_point(~0ULL, {}), Slot{0});
 }
 

@@ -16,7 +16,9 @@ using paxos::Tick;
 using statemachine::Machine;
 using statemachine::Revision;
 using statemachine::RowKey;
+using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 using ::testing::SizeIs;
 
 constexpr MemberId m1{1}, m2{2}, m3{3};
@@ -63,6 +65,7 @@ public:
     explicit Serving(Revision slot) : slot_(slot) {}
 
     void grow(Revision slot) { slot_ = slot; }
+    void close() { source_.close(); }
     void ask(MemberId from, const proto::SnapshotAsk& ask) { source_.on_ask(from, ask, now_); }
     void pass(std::uint64_t ms) {
         now_ = now_ + ms;
@@ -134,7 +137,7 @@ TEST(SnapshotSource, BeginsANewerOneWhenTheOldOneIsGone) {
     const auto first = serving.answer(m2, {});
     serving.grow(30);
     serving.pass(SnapshotSource::idle_ms_max + 1);
-    EXPECT_EQ(serving.source().oldest(), std::nullopt) << "it is closed";
+    EXPECT_THAT(serving.source().fetched(), IsEmpty()) << "it is closed";
 
     const auto next = serving.answer(m2, {first.applied, first.rows.back().key});
 
@@ -154,7 +157,8 @@ TEST(SnapshotSource, OpensTwoAndNoMore) {
     serving.grow(40);
     EXPECT_EQ(serving.answer(m3, {}).applied, 30U) << "the newest there is";
     EXPECT_EQ(serving.opened, 2U);
-    EXPECT_EQ(serving.source().oldest(), Slot{20});
+    EXPECT_THAT(serving.source().fetched(),
+                ElementsAre(Pair(m1, Slot{20}), Pair(m2, Slot{30}), Pair(m3, Slot{30})));
 }
 
 TEST(SnapshotSource, SharesNoneThatIsBehindWhoAsks) {
@@ -194,6 +198,50 @@ TEST(SnapshotSource, ReadsForOneAtATimeAndRemembersTheLatestQuestionOfEach) {
     EXPECT_EQ(serving.waiting_jobs(), 1U);
     serving.run_jobs();
     EXPECT_THAT(serving.sent, SizeIs(3)) << "the one under way, and one for each";
+}
+
+// Installing a large one takes longer than it is held open without questions.
+TEST(SnapshotSource, RemembersWhoHasItWholeForAsLongAsAnInstallationMayTake) {
+    Serving serving(20);
+    const proto::SnapshotAsk last{20, machine_at(20).rows().back().key};
+    serving.answer(m2, {});
+    serving.answer(m3, {});
+    serving.answer(m3, last);
+
+    serving.pass(SnapshotSource::idle_ms_max + 1);
+    EXPECT_THAT(serving.source().fetched(), ElementsAre(Pair(m3, Slot{20})));
+    serving.grow(30);
+    serving.answer(m1, {});
+    EXPECT_EQ(serving.opened, 2U) << "the one of slot 20 is closed";
+    serving.pass(SnapshotSource::install_ms_max - SnapshotSource::idle_ms_max - 1);
+    EXPECT_THAT(serving.source().fetched(), ElementsAre(Pair(m3, Slot{20})));
+    serving.pass(1);
+
+    EXPECT_THAT(serving.source().fetched(), IsEmpty());
+}
+
+TEST(SnapshotSource, RemembersNobodyForWhatIsOfNoUseToHim) {
+    Serving serving(20);
+
+    serving.answer(m2, {.applied = 20});
+
+    EXPECT_THAT(serving.source().fetched(), IsEmpty());
+}
+
+TEST(SnapshotSource, BeginsAnewOnceItWasClosed) {
+    Serving serving(20);
+    const auto first = serving.answer(m2, {});
+    serving.ask(m2, {first.applied, first.rows.back().key});
+    serving.ask(m3, {});
+    serving.grow(30);
+
+    serving.close();
+    EXPECT_THAT(serving.source().fetched(), IsEmpty());
+    serving.run_jobs();
+    EXPECT_THAT(serving.sent, SizeIs(1)) << "what was being read, and no answer to those who wait";
+    EXPECT_EQ(serving.opened, 1U);
+
+    EXPECT_EQ(serving.answer(m2, {first.applied, first.rows.back().key}).applied, 30U);
 }
 
 TEST(SnapshotSource, CountsNothingAsSentThatWasDropped) {
