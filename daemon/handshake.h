@@ -21,6 +21,7 @@ public:
     Handshake(proto::Hello self, Admit admit) : self_(std::move(self)), admit_(std::move(admit)) {}
 
     const proto::Hello& self() const { return self_; }
+    void set_self(proto::Hello self) { self_ = std::move(self); }
 
     // Why the sender of this Hello is refused; nothing: it is welcome.
     std::optional<Peers::Refusal> refuse(const proto::Hello& hello) const;

@@ -235,19 +235,20 @@ public:
 private:
     // ---- Setting up -----------------------------------------------------------------------------
 
+    proto::Hello hello() const {
+        return {.format_level = proto::format_level,
+                .cluster_id = identity_.cluster_id,
+                .member = identity_.member,
+                .incarnation = identity_.incarnation,
+                .boot = boot_,
+                .alpha = identity_.alpha,
+                .version = options_.version,
+                .peer_address = identity_.peer_address};
+    }
+
     void make_peers() {
-        Peers::Options options{.self = {.format_level = proto::format_level,
-                                        .cluster_id = identity_.cluster_id,
-                                        .member = identity_.member,
-                                        .incarnation = identity_.incarnation,
-                                        .boot = boot_,
-                                        .alpha = identity_.alpha,
-                                        .version = options_.version,
-                                        .peer_address = identity_.peer_address},
-                               .seed = random_seed()};
+        Peers::Options options{.self = hello(), .others = others(), .seed = random_seed()};
         options.budget.bulk_bytes = options_.peer_queue_bytes;
-        options.others = addresses();
-        options.others.erase({identity_.member});
         Peers::Callbacks callbacks{
             .admit = [this](const proto::Hello& hello) { return admit(hello); },
             .on_connected = [this](paxos::MemberId,
@@ -270,6 +271,12 @@ private:
         const auto contacts = parse_contacts(identity_.contacts);
         const bool told = identity_.member < globals().next_member;
         return told || !contacts ? addresses_of(globals()) : addresses_with(*contacts, globals());
+    }
+
+    std::map<paxos::MemberId, Address> others() const {
+        auto found = addresses();
+        found.erase({identity_.member});
+        return found;
     }
 
     std::optional<Peers::Refusal> admit(const proto::Hello& hello) {
@@ -566,13 +573,8 @@ private:
         durable_ = std::move(*fresh.durable);
         log::info("installed a snapshot", {{"slot", machine_->applied()}, {"boot", boot_}});
 
-        messages_refused_ += peers_->dropped();
-        peers_.reset();
-        options_.peer_listen.port = peer_port;
-        make_peers();
+        peers_->begin_anew(hello(), others());
         followed_epochs_ = {};
-        if (const auto port = listen(); !port) end(port.error().what);
-        peers_->start();
         if (leaving_) return;
         make_core();
         schedule_turn();

@@ -49,6 +49,7 @@ public:
     Result<std::uint16_t, ConfigError> listen(const Address& address);
     void start();
     void stop();
+    void begin_anew(proto::Hello self, std::map<paxos::MemberId, Address> others);
     void set_others(const std::map<paxos::MemberId, Address>& others);
     bool send(paxos::MemberId to, const proto::PeerMessage& message);
     void flush();
@@ -57,6 +58,8 @@ public:
 
 private:
     void accept();
+    void dial_others();
+    void close_connections();
     void take(tcp::socket socket);
     void dial(paxos::MemberId member, const Address& address);
     void on_welcome(AcceptedPeer& peer, const proto::Hello& hello);
@@ -64,7 +67,7 @@ private:
     const std::string& encoded(const proto::PeerMessage& message);
 
     boost::asio::io_context& io_;
-    const Options options_;
+    Options options_;
     const Callbacks callbacks_;
     Handshake handshake_;
     tcp::acceptor acceptor_;
@@ -74,6 +77,7 @@ private:
     std::map<paxos::MemberId, std::shared_ptr<DialledPeer>> dialled_{};
     std::set<std::shared_ptr<AcceptedPeer>> strangers_{};
     std::map<paxos::MemberId, std::shared_ptr<AcceptedPeer>> accepted_{};
+    std::uint64_t dropped_before_ = 0;  // By connections that are closed.
 
     // An Accept goes to every member: it is encoded once per turn.
     struct EncodedAccept {
@@ -98,7 +102,18 @@ Result<std::uint16_t, ConfigError> Peers::Impl::listen(const Address& address) {
 
 void Peers::Impl::start() {
     if (acceptor_.is_open()) accept();
+    dial_others();
+}
+
+void Peers::Impl::dial_others() {
     for (const auto& [member, address] : options_.others) dial(member, address);
+}
+
+void Peers::Impl::begin_anew(proto::Hello self, std::map<paxos::MemberId, Address> others) {
+    close_connections();
+    handshake_.set_self(std::move(self));
+    options_.others = std::move(others);
+    dial_others();
 }
 
 void Peers::Impl::dial(paxos::MemberId member, const Address& address) {
@@ -110,7 +125,7 @@ void Peers::Impl::dial(paxos::MemberId member, const Address& address) {
 
 void Peers::Impl::set_others(const std::map<paxos::MemberId, Address>& others) {
     for (const auto& [member, address] : others) {
-        if (member.number != options_.self.member) dial(member, address);
+        if (member.number != handshake_.self().member) dial(member, address);
     }
     for (const auto& [member, peer] : dialled_) {
         peer->set_retired(!others.contains(member));
@@ -172,9 +187,15 @@ void Peers::Impl::stop() {
     boost::system::error_code ignored;
     acceptor_.close(ignored);
     accept_timer_.cancel();
+    close_connections();
+}
+
+void Peers::Impl::close_connections() {
+    dropped_before_ = dropped();
     for (const auto& [member, peer] : dialled_) peer->close();
     for (const auto& [member, peer] : accepted_) peer->close();
     for (const auto& peer : strangers_) peer->close();
+    dialled_.clear();
     strangers_.clear();
     accepted_.clear();
 }
@@ -206,7 +227,7 @@ bool Peers::Impl::connected(paxos::MemberId member) const {
 }
 
 std::uint64_t Peers::Impl::dropped() const {
-    std::uint64_t count = 0;
+    std::uint64_t count = dropped_before_;
     for (const auto& [member, peer] : dialled_) count += peer->dropped();
     return count;
 }
@@ -220,6 +241,9 @@ Result<std::uint16_t, ConfigError> Peers::listen(const Address& address) {
 }
 void Peers::start() { impl_->start(); }
 void Peers::stop() { impl_->stop(); }
+void Peers::begin_anew(proto::Hello self, std::map<paxos::MemberId, Address> others) {
+    impl_->begin_anew(std::move(self), std::move(others));
+}
 void Peers::set_others(const std::map<paxos::MemberId, Address>& others) {
     impl_->set_others(others);
 }

@@ -81,6 +81,10 @@ public:
     // Closes everything; no callback follows.
     void stop();
 
+    // From here on this member says that hello. All connections are made anew, so that nothing that
+    // was said before arrives later; the port is listened on all the while.
+    void begin_anew(proto::Hello self, std::map<paxos::MemberId, Address> others);
+
     // The members now. A new one is dialled, for as long as it takes; one that is missing is left
     // alone once its connection breaks, for it may have something to hand on still.
     void set_others(const std::map<paxos::MemberId, Address>& others);

@@ -337,6 +337,7 @@ public:
         socket_.connect({boost::asio::ip::address_v4::loopback(), port});
     }
     void say(const std::string& bytes) { boost::asio::write(socket_, boost::asio::buffer(bytes)); }
+    void hang_up() { socket_.shutdown(tcp::socket::shutdown_send); }
     void listen() {
         boost::asio::async_read(socket_, boost::asio::dynamic_buffer(heard_),
                                 [this](boost::system::error_code, std::size_t) { ended_ = true; });
@@ -349,6 +350,62 @@ private:
     std::string heard_{};
     bool ended_ = false;
 };
+
+class PeersBegunAnew : public PeersTest {
+protected:
+    void begin_anew(std::uint16_t port_of_first) {
+        Hello anew = hello_of(m2);
+        anew.boot = 2;
+        second->peers->begin_anew(anew, {{m1, at(port_of_first)}});
+    }
+};
+
+TEST_F(PeersBegunAnew, ShakeHandsAgain) {
+    start_pair();
+    ASSERT_TRUE(until_connected());
+    first->peers->send(m2, heartbeat(1));
+    first->peers->flush();  // Under way when the connection ends.
+    first->connected.clear();
+    second->connected.clear();
+
+    begin_anew(port1);
+
+    ASSERT_TRUE(until([&] { return !first->connected.empty() && !second->connected.empty(); }));
+    EXPECT_EQ(first->connected.back().boot, 2U);
+    ASSERT_TRUE(until_connected());
+    first->peers->send(m2, heartbeat(2));
+    second->peers->send(m1, heartbeat(3));
+    first->peers->flush();
+    second->peers->flush();
+    ASSERT_TRUE(until([&] { return !first->messages.empty() && !second->messages.empty(); }));
+    EXPECT_THAT(first->messages, ElementsAre(std::pair(m2, heartbeat(3))));
+    EXPECT_THAT(second->messages, ElementsAre(std::pair(m1, heartbeat(2))));
+}
+
+// Else somebody could take it meanwhile, and this member would have to end.
+TEST_F(PeersBegunAnew, DoNotLetGoOfTheirPort) {
+    start_pair();
+    ASSERT_TRUE(until_connected());
+    Stranger waiting(io, port2);  // In the kernel's queue: nobody has accepted it.
+
+    begin_anew(port1);
+    waiting.say(encode_frame(FrameKind::hello, proto::encode(hello_of(m3))));
+    waiting.hang_up();
+    waiting.listen();
+
+    ASSERT_TRUE(until([&] { return waiting.ended(); }));
+    EXPECT_THAT(waiting.heard(), HasSubstr("c0ffee")) << "a hello in return";
+}
+
+TEST_F(PeersBegunAnew, KeepCountOfWhatTheyDropped) {
+    start_pair({}, [](Peers::Options& options) { options.budget.bulk_bytes = 1; });
+    ASSERT_TRUE(until_connected());
+    EXPECT_FALSE(second->peers->send(m1, accept(1)));
+
+    begin_anew(port1);
+
+    EXPECT_EQ(second->peers->dropped(), 1U);
+}
 
 class StrangersBytes : public PeersTest {
 protected:
