@@ -102,6 +102,7 @@ struct Status {
     std::uint64_t waiting{};    // Clients that wait for a lock here.
     std::uint64_t log_bytes{};  // In use.
     std::uint64_t log_bytes_max{};
+    std::uint64_t log_oldest{};  // The first slot that it holds.
     std::uint64_t state_bytes{};
     std::uint64_t state_bytes_max{};
     std::uint64_t history_floor{};

@@ -62,6 +62,8 @@ void write_member(Samples& samples, const Status& status) {
     samples.one("gavel_lock_waiters", "gauge", "Clients that wait for a lock here.",
                 status.waiting);
     samples.one("gavel_log_bytes", "gauge", "In use of the log environment.", status.log_bytes);
+    samples.one("gavel_log_oldest_slot", "gauge", "The first that has not been cut.",
+                status.log_oldest);
     samples.one("gavel_log_bytes_max", "gauge", "Its largest size.", status.log_bytes_max);
     samples.one("gavel_state_bytes", "gauge", "In use of the state environment.",
                 status.state_bytes);

@@ -209,6 +209,7 @@ public:
         status.durable_applied = disk_.durable_applied();
         status.log_bytes = disk_.log().bytes_used();
         status.log_bytes_max = disk_.log().map_bytes();
+        status.log_oldest = disk_.log().oldest().number;
         status.state_bytes = disk_.state().bytes_used();
         status.state_bytes_max = disk_.state().map_bytes();
         status.messages_dropped = peers_->dropped() + messages_refused_;

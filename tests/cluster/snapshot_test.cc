@@ -2,6 +2,7 @@
 #include <poll.h>
 
 #include <atomic>
+#include <csignal>
 #include <mutex>
 #include <thread>
 
@@ -9,8 +10,6 @@
 
 namespace gavel::test {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 double metric(Client client, const std::string& name) {
     const std::string body = client.call("GET", "/metrics").body;
@@ -63,26 +62,38 @@ private:
     std::thread thread_;
 };
 
-// Writes more than members keep of their logs, in memory and on the disk, for a member that is away
-// longer than they wait for it; and less than they keep of the history.
-void write_beyond_the_log(const Cluster& cluster, std::size_t leader) {
+// Whether no other member's log holds what follows `slot`.
+bool is_cut(const Cluster& cluster, std::size_t away, std::uint64_t slot) {
+    for (std::size_t i = 0; i < cluster.size(); ++i) {
+        if (i == away) continue;
+        const double oldest = metric(cluster.client(i), "gavel_log_oldest_slot");
+        if (oldest <= static_cast<double>(slot + 1)) return false;
+    }
+    return true;
+}
+
+// Writes until what a member lacks that has executed up to `slot` is kept nowhere, neither in
+// memory nor on the disk; and less than members keep of the history.
+void write_beyond_the_log(const Cluster& cluster, std::size_t leader, std::size_t away,
+                          std::uint64_t slot) {
     const std::string value(500, 'v');
     std::atomic<int> written{0};
+    std::atomic<bool> done{false};
     std::vector<std::thread> writers;
-    const auto until = Clock::now() + 13s;
     for (int writer = 0; writer < 8; ++writer) {
         writers.emplace_back([&, writer] {
             auto client = cluster.client(leader);
-            while (Clock::now() < until || written < 9'000) {
+            while (!done) {
                 const std::string key = std::to_string(writer) + "." + std::to_string(written % 50);
                 if (client.call("PUT", "/v1/config/bulk/" + key, value).ok()) ++written;
-                if (Clock::now() > until + 20s || written > 12'000) ::poll(nullptr, 0, 50);
-                if (Clock::now() > until + 30s) return;
+                if (written > 12'000) ::poll(nullptr, 0, 50);
             }
         });
     }
+    EXPECT_TRUE(eventually([&] { return written > 9'000 && is_cut(cluster, away, slot); }, 60s))
+        << written;
+    done = true;
     for (auto& writer : writers) writer.join();
-    EXPECT_GE(written, 9'000);
 }
 
 TEST(ClusterSnapshot, BringsBackAMemberWhoseMissingEntriesAreGone) {
@@ -99,14 +110,15 @@ TEST(ClusterSnapshot, BringsBackAMemberWhoseMissingEntriesAreGone) {
     const auto boot = cluster.client(away).call("GET", "/v1/status").json().value("boot", 0);
 
     cluster.kill(away);
-    ASSERT_TRUE(writer.call("PUT", "/v1/config/app/a", "while it is away").ok());
-    write_beyond_the_log(cluster, leader);
-    // The state on the disk and the cut follow within some seconds.
-    ::poll(nullptr, 0, 4'000);
+    const Answer put = writer.call("PUT", "/v1/config/app/a", "while it is away");
+    ASSERT_TRUE(put.ok());
+    write_beyond_the_log(cluster, leader, away, put.json().value("revision", 0UL));
     cluster.start(away);
 
-    ASSERT_TRUE(eventually(
-        [&] { return metric(cluster.client(away), "gavel_snapshots_installed_total") == 1; }, 30s));
+    const auto installed = [&] {
+        return metric(cluster.client(away), "gavel_snapshots_installed_total");
+    };
+    ASSERT_TRUE(eventually([&] { return installed() >= 1; }, 30s));
     EXPECT_TRUE(eventually([&] { return cluster.client(away).call("GET", "/readyz").ok(); }));
     const Answer read = cluster.client(away).call("GET", "/v1/config/app/a");
     EXPECT_EQ(read.status, 200);
@@ -116,7 +128,7 @@ TEST(ClusterSnapshot, BringsBackAMemberWhoseMissingEntriesAreGone) {
         return members.contains("members") && members.at("members").at(away).at("lag") == 0;
     })) << cluster.client(leader).call("GET", "/v1/members").body;
     const auto status = cluster.client(away).call("GET", "/v1/status").json();
-    EXPECT_EQ(status.value("boot", 0), boot + 2) << "one start, and one within it";
+    EXPECT_EQ(status.value("boot", 0), boot + 1 + installed()) << "one start, and those within it";
 
     // It serves and is told like any other.
     EXPECT_TRUE(cluster.client(away).call("PUT", "/v1/config/app/a", "after").ok());
@@ -127,7 +139,7 @@ TEST(ClusterSnapshot, BringsBackAMemberWhoseMissingEntriesAreGone) {
     for (std::size_t i = 0; i < 3; ++i) {
         if (i != away) sent += metric(cluster.client(i), "gavel_snapshots_sent_total");
     }
-    EXPECT_EQ(sent, 1);
+    EXPECT_GE(sent, 1);
 
     // And it is still there after another start.
     cluster.kill(away);
@@ -135,6 +147,84 @@ TEST(ClusterSnapshot, BringsBackAMemberWhoseMissingEntriesAreGone) {
     EXPECT_TRUE(eventually(
         [&] { return cluster.client(away).call("GET", "/v1/config/app/a").body == "after"; }));
     EXPECT_EQ(metric(cluster.client(away), "gavel_snapshots_installed_total"), 0);
+}
+
+// A member that has fetched a state so large that installing it takes a while.
+class ClusterInstallation : public testing::Test {
+protected:
+    static constexpr int values = 128;
+
+    void SetUp() override {
+        cluster_.start_all();
+        leader_ = cluster_.leader();
+        away_ = (leader_ + 1) % cluster_.size();
+        auto client = cluster_.client(leader_);
+        const Answer start = client.call("PUT", "/v1/config/start", "0");
+        ASSERT_EQ(start.status, 201);
+        cluster_.kill(away_);
+        write();
+        // Half a map of the log is filled long before: nobody is waited for.
+        ASSERT_TRUE(eventually(
+            [&] { return is_cut(cluster_, away_, start.json().value("revision", 0UL)); }, 30s));
+        cluster_.start(away_);
+        ASSERT_TRUE(eventually([&] { return has_said("installing a snapshot"); }, 60s));
+    }
+
+    // As large as values may be, each another one.
+    static std::string value(int number) {
+        std::string text = "value " + std::to_string(number);
+        text.resize(1 << 20, '.');
+        return text;
+    }
+    void write() const {
+        std::atomic<int> next{0};
+        std::vector<std::thread> writers;
+        for (int writer = 0; writer < 4; ++writer) {
+            writers.emplace_back([&] {
+                auto client = cluster_.client(leader_);
+                for (int number = next++; number < values; number = next++) {
+                    const std::string target = "/v1/config/v" + std::to_string(number);
+                    EXPECT_TRUE(client.call("PUT", target, value(number)).ok()) << number;
+                }
+            });
+        }
+        for (auto& writer : writers) writer.join();
+    }
+    std::size_t place_of(const std::string& event) const { return cluster_.log(away_).find(event); }
+    bool has_said(const std::string& event) const { return place_of(event) != std::string::npos; }
+
+    void expect_whole_after_a_start() {
+        cluster_.start(away_);
+        ASSERT_TRUE(
+            eventually([&] { return cluster_.client(away_).call("GET", "/readyz").ok(); }, 60s));
+        auto client = cluster_.client(away_);
+        for (int number = 0; number < values; ++number) {
+            const Answer read = client.call("GET", "/v1/config/v" + std::to_string(number));
+            EXPECT_TRUE(read.body == value(number)) << number << ": " << read.status;
+        }
+        EXPECT_TRUE(client.call("PUT", "/v1/config/start", "1").ok());
+    }
+
+    Cluster cluster_{3, {"--log-map-size=64MiB"}};
+    std::size_t leader_ = 0;
+    std::size_t away_ = 0;
+};
+
+TEST_F(ClusterInstallation, ThatIsToEndIsFinishedFirst) {
+    cluster_.signal(away_, SIGTERM);
+
+    EXPECT_EQ(cluster_.wait(away_, 30s), 0);
+    ASSERT_TRUE(has_said("stopping"));
+    EXPECT_GT(place_of("installed a snapshot"), place_of("stopping")) << "it was too fast";
+    expect_whole_after_a_start();
+}
+
+TEST_F(ClusterInstallation, ThatIsCutShortIsBegunAnew) {
+    cluster_.kill(away_);
+
+    ASSERT_FALSE(has_said("installed a snapshot")) << "it was too fast";
+    expect_whole_after_a_start();
+    EXPECT_EQ(metric(cluster_.client(away_), "gavel_snapshots_installed_total"), 1);
 }
 
 }  // namespace

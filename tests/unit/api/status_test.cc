@@ -54,13 +54,15 @@ TEST(MetricsResource, TellHowMuchOfTheDiskIsInUseAndHowMuchMayBe) {
     Desk desk;
     desk.gateway.edit_status().log_bytes = 11;
     desk.gateway.edit_status().log_bytes_max = 12;
+    desk.gateway.edit_status().log_oldest = 13;
     desk.gateway.edit_status().state_bytes = 21;
     desk.gateway.edit_status().state_bytes_max = 22;
 
     const auto text = desk.get("/metrics")->answer->body;
 
-    for (const auto* line : {"gavel_log_bytes 11\n", "gavel_log_bytes_max 12\n",
-                             "gavel_state_bytes 21\n", "gavel_state_bytes_max 22\n"}) {
+    for (const auto* line :
+         {"gavel_log_bytes 11\n", "gavel_log_bytes_max 12\n", "gavel_log_oldest_slot 13\n",
+          "gavel_state_bytes 21\n", "gavel_state_bytes_max 22\n"}) {
         EXPECT_NE(text.find(line), std::string::npos) << line << text;
     }
 }

@@ -92,9 +92,10 @@ TEST_F(Log, CountsABootWithinOneRunAsWell) {
 // handed to nobody.
 TEST_F(Log, RecoveredUnderAStateThatCameFromElsewhereKeepsWhatItAcceptedAbove) {
     LogStore log = store();
+    // By itself: what comes with a promise does not go by way of the journal.
+    log.commit(std::vector<Record>{PromiseRecord{{.round = 9, .member = {3}}}});
     std::vector<Record> records = chosen_slots(5);
     for (const std::uint64_t slot : {6, 7, 8, 9, 12}) records.push_back(accepted(slot, "maybe"));
-    records.emplace_back(PromiseRecord{{.round = 9, .member = {3}}});
     log.commit(records);
 
     const Durable durable = log.recover({8}, {8}).value();
@@ -287,7 +288,9 @@ TEST_F(Log, IsCutInPiecesAndForGood) {
     constexpr std::uint64_t slots = 10'000;
     {
         LogStore log = store();
+        log.commit(std::vector<Record>{PromiseRecord{ballot}});
         log.commit(chosen_slots(slots));
+        log.settle();
         const std::uint64_t before = log.bytes_used();
 
         log.cut({slots - 5});
@@ -412,6 +415,7 @@ TEST_F(Log, WantsToSettleNowAndThen) {
 TEST_F(Log, DoesNotBringBackWhatWasCutBeforeItSettled) {
     {
         LogStore log = store();
+        log.commit(std::vector<Record>{PromiseRecord{ballot}});
         log.commit(chosen_slots(9));
         log.commit(std::vector<Record>{accepted(3, "again"), accepted(8, "again")});
         log.cut({5});
@@ -426,6 +430,7 @@ TEST_F(Log, DoesNotBringBackWhatWasCutBeforeItSettled) {
 
 TEST_F(Log, ThatWasCutBeyondTheStateIsRefused) {
     LogStore log = store();
+    log.commit(std::vector<Record>{PromiseRecord{ballot}});
     log.commit(chosen_slots(9));
     log.cut({5});
 
