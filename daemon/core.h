@@ -146,6 +146,11 @@ public:
     StateBatch take_state_batch();
     std::size_t dirty_rows() const { return dirty_.size(); }
 
+    // What clients want is not proposed while the log has no room for it. When that goes on for too
+    // long another member leads, if there is one that could.
+    void hold_back(bool held);
+    static constexpr std::uint64_t held_back_ms_max = 2'000;
+
     // The state as of that slot is on the disk now.
     void on_state_durable(statemachine::Revision applied) { durable_applied_ = applied; }
 
@@ -301,6 +306,7 @@ private:
     // Leading.
     std::deque<Bytes> queue_;
     std::size_t queue_bytes_ = 0;
+    std::optional<paxos::Tick> held_back_since_;
     std::optional<statemachine::RequestId> leader_start_;  // Proposed at this ballot.
     bool leader_started_ = false;                          // ... and executed.
     LeaseBook leases_;

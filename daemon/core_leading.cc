@@ -79,7 +79,18 @@ void Core::propose_own(statemachine::Command command) {
     queue_.push_back(std::move(entry));
 }
 
+void Core::hold_back(bool held) {
+    if (!held) {
+        held_back_since_.reset();
+    } else if (!held_back_since_) {
+        held_back_since_ = now_;
+    } else if (now_ - *held_back_since_ > held_back_ms_max) {
+        hand_over();
+    }
+}
+
 void Core::pump() {
+    if (held_back_since_) return;
     while (!queue_.empty() && replica_.can_propose()) {
         const Bytes entry = std::move(queue_.front());
         queue_.pop_front();

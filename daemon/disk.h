@@ -37,6 +37,8 @@ public:
     // taken, as it must be; the caller sees to it that less comes.
     bool is_overloaded() const { return waiting_bytes_ > waiting_bytes_max; }
     static constexpr std::size_t waiting_bytes_max = 64U << 20;
+    // The log lacks room for much more, and some of it can go once it is in the durable state.
+    bool log_is_nearly_full() const { return log_.is_nearly_full(waiting_bytes_); }
 
     // The state: only when state_is_idle().
     bool state_is_idle() const { return !state_busy_ && !held_state_; }

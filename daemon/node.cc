@@ -308,7 +308,7 @@ private:
     void receive(paxos::MemberId from, proto::PeerMessage message) {
         if (!core_) return;
         // Any message may be lost, and these are sent again; what was taken could not be.
-        if (disk_.is_overloaded() && brings_records(message)) {
+        if ((disk_.is_overloaded() || lacks_room()) && brings_records(message)) {
             ++messages_refused_;
             return;
         }
@@ -389,6 +389,7 @@ private:
             core_->tick(monotonic_now(), wall_now());
             // What it proposes itself has to be recorded, too, and the others' votes may suffice.
             if (disk_.is_overloaded()) core_->hand_over();
+            core_->hold_back(lacks_room());
             turn();
         }
         if (core_) {
@@ -406,6 +407,14 @@ private:
         timer_.async_wait([this](const boost::system::error_code& error) {
             if (!error) tick();
         });
+    }
+
+    // Only while some of the log can go soon: what it must hold it is given, come what may, or the
+    // member might wait for what it does not take.
+    bool lacks_room() const {
+        if (!disk_.log_is_nearly_full()) return false;
+        const std::uint64_t durable = disk_.durable_applied();
+        return core_->machine().applied() > durable || disk_.log().oldest().number <= durable;
     }
 
     void drain_inbox() {

@@ -147,7 +147,7 @@ struct LogStore::Impl {
     void append(std::span<const paxos::Record> records, std::string_view payload);
     paxos::Ballot settle(std::span<const paxos::Record> more);
     void cut_up_to(Slot through, std::uint64_t bytes = 0);
-    void note_room() { lacks_room = tables.bytes_used() > tables.map_bytes() / 2; }
+    void note_room() { bytes_used = tables.bytes_used(); }
     void raise_chosen_prefix(Slot slot);
 
     FolderLock lock;
@@ -165,7 +165,7 @@ struct LogStore::Impl {
     // For readers on other threads. Of the prefix recover() may know more than the record says.
     std::atomic<std::uint64_t> chosen_prefix;
     std::atomic<std::uint64_t> cut;
-    std::atomic<bool> lacks_room{};
+    std::atomic<std::uint64_t> bytes_used{};
 };
 
 // Opening.
@@ -320,7 +320,11 @@ void LogStore::cut(Slot through) {
     or_end_process([&] { impl_->cut_up_to(through); });
 }
 
-bool LogStore::is_crowded() const { return impl_->lacks_room; }
+bool LogStore::is_crowded() const { return impl_->bytes_used > impl_->tables.map_bytes() / 2; }
+
+bool LogStore::is_nearly_full(std::size_t more) const {
+    return impl_->bytes_used + more > impl_->tables.map_bytes() / 4 * 3;
+}
 
 // An eighth of the map at a time: not a few entries after each batch.
 void LogStore::make_room(Slot through) {
@@ -391,8 +395,6 @@ std::uint64_t LogStore::bytes_used() const {
     return or_end_process([&] { return impl_->tables.bytes_used(); });
 }
 
-std::uint64_t LogStore::map_bytes() const {
-    return or_end_process([&] { return impl_->tables.map_bytes(); });
-}
+std::uint64_t LogStore::map_bytes() const { return impl_->tables.map_bytes(); }
 
 }  // namespace gavel::persistence

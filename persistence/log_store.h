@@ -102,6 +102,8 @@ public:
     paxos::Slot oldest() const;
     // Half of the largest size is in use: what is kept for others has to give way.
     bool is_crowded() const;
+    // Three quarters are, or will be when `more` has come: no more ought to come before some goes.
+    bool is_nearly_full(std::size_t more) const;
     // Cuts in the same way, until less than that is in use, with some room for what comes next.
     void make_room(paxos::Slot through);
 

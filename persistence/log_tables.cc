@@ -62,6 +62,7 @@ void LogTables::make(Transaction& transaction, const Identity& owner, std::uint6
 LogTables::LogTables(lmdb::Environment environment, Handles tables, const Identity& owner,
                      const Marks& found)
     : environment_(std::move(environment)),
+      map_bytes_(environment_.map_bytes()),
       tables_(tables),
       log_seal_(owner_of(owner), "log"),
       mark_table_(tables.marks(owner)),

@@ -57,7 +57,7 @@ public:
                                           paxos::Slot prefix) const;
     std::map<std::uint16_t, Acquaintance> acquaintances() const;
     std::uint64_t bytes_used() const;
-    std::uint64_t map_bytes() const { return environment_.map_bytes(); }
+    std::uint64_t map_bytes() const { return map_bytes_; }
 
 private:
     // One transaction on its way.
@@ -83,6 +83,7 @@ private:
                            paxos::Slot from) const;
 
     lmdb::Environment environment_;
+    std::uint64_t map_bytes_;
     Handles tables_;
     Seal log_seal_;
     MarkTable mark_table_;

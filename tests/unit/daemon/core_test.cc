@@ -345,6 +345,36 @@ TEST(Core, HandsLeadershipOverAndGoesOnServing) {
     EXPECT_TRUE(cluster.core(leader).status().ready);
 }
 
+TEST(Core, ProposesNothingWhileItIsHeldBack) {
+    CoreCluster cluster(1);
+    const std::uint16_t leader = cluster.leader();
+    cluster.core(leader).hold_back(true);
+    EXPECT_FALSE(cluster.submit(leader, put("a", "b"), 100));
+    const auto proposals = cluster.core(leader).status().proposals;
+
+    cluster.core(leader).hold_back(false);
+    cluster.run_for(50);
+
+    EXPECT_EQ(cluster.submitted.size(), 1U);
+    EXPECT_EQ(cluster.core(leader).status().proposals, proposals + 1);
+}
+
+TEST(Core, LeavesLeadingToOthersOnceItWasHeldBackForTooLong) {
+    CoreCluster cluster(3);
+    const std::uint16_t leader = cluster.leader();
+
+    cluster.core(leader).hold_back(true);
+    cluster.run_for(Core::held_back_ms_max);
+    cluster.core(leader).hold_back(true);
+    cluster.settle();
+    EXPECT_EQ(cluster.leader(), leader) << "it may be over soon";
+    cluster.run_for(20);
+    cluster.core(leader).hold_back(true);
+    cluster.run_for(50);
+
+    EXPECT_NE(cluster.leader(), leader);
+}
+
 TEST(Core, HandsLeadershipOverToWhomAFollowersClientNames) {
     CoreCluster cluster(3);
     const std::uint16_t leader = cluster.leader();

@@ -312,6 +312,9 @@ TEST_F(Log, MakesRoomByCuttingNoMoreThanItHasToAndMay) {
         log.commit(std::vector<Record>{PromiseRecord{ballot}});
         for (std::uint64_t slot = 1; slot <= 40; ++slot) {
             EXPECT_EQ(log.is_crowded(), log.bytes_used() > small_map / 2);
+            const std::uint64_t left = small_map / 4 * 3 - log.bytes_used();
+            EXPECT_FALSE(log.is_nearly_full(left));
+            EXPECT_TRUE(log.is_nearly_full(left + 1));
             log.commit(std::vector<Record>{accepted(slot, std::string(megabyte, 'v'))});
             log.settle();
         }
