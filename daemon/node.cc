@@ -389,7 +389,6 @@ private:
             core_->tick(monotonic_now(), wall_now());
             // What it proposes itself has to be recorded, too, and the others' votes may suffice.
             if (disk_.is_overloaded()) core_->hand_over();
-            core_->hold_back(lacks_room());
             turn();
         }
         if (core_) {
@@ -440,6 +439,7 @@ private:
 
     void turn() {
         if (!core_) return;
+        core_->hold_back(lacks_room());
         Turn turn = core_->end_turn();
         if (turn.diverged) end_diverged(*turn.diverged);
         if (turn.retired) retire("a majority of the members has what it had");

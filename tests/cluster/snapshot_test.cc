@@ -149,6 +149,42 @@ TEST(ClusterSnapshot, BringsBackAMemberWhoseMissingEntriesAreGone) {
     EXPECT_EQ(metric(cluster.client(away), "gavel_snapshots_installed_total"), 0);
 }
 
+// As large as values may be, each another one.
+std::string large_value(int number) {
+    std::string text = "value " + std::to_string(number);
+    text.resize(1 << 20, '.');
+    return text;
+}
+
+void write_large_values(const Cluster& cluster, std::size_t member, int values, int writers) {
+    std::atomic<int> next{0};
+    std::vector<std::thread> threads;
+    for (int writer = 0; writer < writers; ++writer) {
+        threads.emplace_back([&] {
+            auto client = cluster.client(member);
+            for (int number = next++; number < values; number = next++) {
+                const std::string target = "/v1/config/v" + std::to_string(number);
+                EXPECT_TRUE(client.call("PUT", target, large_value(number)).ok()) << number;
+            }
+        });
+    }
+    for (auto& thread : threads) thread.join();
+}
+
+// The log cannot be cut before the state is on the disk, and that is written more slowly.
+TEST(ClusterLog, DoesNotOutrunTheStateUntilItsMapIsFull) {
+    Cluster cluster(1, {"--log-map-size=64MiB"});
+    cluster.start_all();
+
+    write_large_values(cluster, cluster.leader(), 300, 6);
+
+    const double most = metric(cluster.client(0), "gavel_log_bytes_max");
+    EXPECT_EQ(most, 64 << 20);
+    EXPECT_TRUE(
+        eventually([&] { return metric(cluster.client(0), "gavel_log_bytes") <= most / 2; }));
+    EXPECT_GT(metric(cluster.client(0), "gavel_log_oldest_slot"), 200);
+}
+
 // A member that has fetched a state so large that installing it takes a while.
 class ClusterInstallation : public testing::Test {
 protected:
@@ -162,7 +198,7 @@ protected:
         const Answer start = client.call("PUT", "/v1/config/start", "0");
         ASSERT_EQ(start.status, 201);
         cluster_.kill(away_);
-        write();
+        write_large_values(cluster_, leader_, values, 4);
         // Half a map of the log is filled long before: nobody is waited for.
         ASSERT_TRUE(eventually(
             [&] { return is_cut(cluster_, away_, start.json().value("revision", 0UL)); }, 30s));
@@ -170,26 +206,6 @@ protected:
         ASSERT_TRUE(eventually([&] { return has_said("installing a snapshot"); }, 60s));
     }
 
-    // As large as values may be, each another one.
-    static std::string value(int number) {
-        std::string text = "value " + std::to_string(number);
-        text.resize(1 << 20, '.');
-        return text;
-    }
-    void write() const {
-        std::atomic<int> next{0};
-        std::vector<std::thread> writers;
-        for (int writer = 0; writer < 4; ++writer) {
-            writers.emplace_back([&] {
-                auto client = cluster_.client(leader_);
-                for (int number = next++; number < values; number = next++) {
-                    const std::string target = "/v1/config/v" + std::to_string(number);
-                    EXPECT_TRUE(client.call("PUT", target, value(number)).ok()) << number;
-                }
-            });
-        }
-        for (auto& writer : writers) writer.join();
-    }
     std::size_t place_of(const std::string& event) const { return cluster_.log(away_).find(event); }
     bool has_said(const std::string& event) const { return place_of(event) != std::string::npos; }
 
@@ -206,7 +222,7 @@ protected:
             60s));
         for (int number = 0; number < values; ++number) {
             const Answer read = client.call("GET", "/v1/config/v" + std::to_string(number));
-            ASSERT_TRUE(read.body == value(number)) << number << ": " << read.status;
+            ASSERT_TRUE(read.body == large_value(number)) << number << ": " << read.status;
         }
         EXPECT_TRUE(client.call("PUT", "/v1/config/start", "1").ok());
     }
