@@ -336,12 +336,4 @@ std::uint64_t StateStore::bytes_used() const {
     }
 }
 
-std::uint64_t StateStore::map_bytes() const {
-    try {
-        return impl_->environment.map_bytes();
-    } catch (const DiskError& error) {
-        end_process(environment_name, error);
-    }
-}
-
 }  // namespace gavel::persistence

@@ -82,7 +82,6 @@ public:
     statemachine::Revision replaced() const;
 
     std::uint64_t bytes_used() const;
-    std::uint64_t map_bytes() const;
 
 private:
     friend class StateReader;
