@@ -108,7 +108,9 @@ void Core::receive(MemberId from, proto::PeerMessage message) {
 }
 
 void Core::on(MemberId from, paxos::Message message) {
+    if (learns_later() && std::holds_alternative<paxos::LearnAnswer>(message)) return;
     step(paxos::Received{{from, std::move(message)}});
+    fetch_rather_than_learn();
 }
 
 void Core::peer_died(MemberId peer) { step(paxos::PeerDied{peer}); }

@@ -97,6 +97,9 @@ public:
         std::size_t hand_overs = 64;           // Asked of a leader by own clients.
         std::size_t queued_commands = 16'384;  // At the leader, waiting for the window.
         std::size_t queued_bytes = 64 << 20;
+        // Slots that a member without any state executes, one by one, rather than to fetch the
+        // state of another: which is much faster, the state being smaller than what led to it.
+        std::uint64_t replayed = 10'000;
         std::size_t expiries_per_tick = 64;  // A mass expiry is spread out.
     };
     struct Config {
@@ -168,6 +171,7 @@ public:
     const statemachine::Machine& machine() const { return machine_; }
     const paxos::Replica& replica() const { return replica_; }
     const SnapshotSink& snapshot_sink() const { return sink_; }
+    bool fetched_rather_than_learned() const { return bool(learns_later_until_); }
     bool serves() const { return leader_started_ || bool(replica_.leader()); }
     api::Status status() const;
     void check_invariants() const;
@@ -273,6 +277,8 @@ private:
     void report_to_others();
     proto::MemberReport own_report() const;
     void ask_for_snapshot(std::optional<SnapshotSink::Question> question);
+    void fetch_rather_than_learn();
+    bool learns_later() const;
     void go_on_fetching();
     void drop_a_snapshot_of_no_use();
     statemachine::Revision durable_at(paxos::MemberId member) const;
@@ -334,6 +340,7 @@ private:
     paxos::Tick reported_at_{};
     HashBook hashes_;
     SnapshotSink sink_;
+    std::optional<paxos::Tick> learns_later_until_;                  // A fetch makes headway.
     std::array<std::uint64_t, paxos::message_names.size()> sent_{};  // To others, by kind.
     std::uint64_t proposals_ = 0;
     std::uint64_t reads_served_ = 0;

@@ -17,6 +17,8 @@ using statemachine::Revision;
 // holds no more than so many times what is kept anyway.
 constexpr std::uint64_t wait_for_ms = 10'000;
 constexpr std::uint64_t wait_for_factor = 8;
+// A fetch that makes no headway for so long is not waited for.
+constexpr std::uint64_t headway_ms = 1'000;
 
 }  // namespace
 
@@ -29,8 +31,31 @@ void Core::on(MemberId from, proto::SnapshotAsk ask) {
 }
 
 void Core::on(MemberId from, proto::SnapshotChunk chunk) {
+    const std::uint64_t before = sink_.bytes();
     ask_for_snapshot(sink_.on_chunk(from, std::move(chunk), replica_.chosen_prefix(), now_));
+    if (learns_later_until_ && sink_.bytes() > before) learns_later_until_ = now_ + headway_ms;
     if (auto whole = sink_.take()) turn_.snapshot = std::move(whole);
+}
+
+// A newcomer. What it was met by may well be there and, unlike the leader, has time.
+void Core::fetch_rather_than_learn() {
+    if (machine_.applied() != 0 || learns_later_until_) return;
+    const Slot prefix = replica_.chosen_prefix();
+    if (replica_.known_chosen() <= prefix + config_.limits.replayed) return;
+    const MemberId leader = replica_.leader();
+    MemberId source = leader;
+    for (const auto& [member, incarnation] : incarnations_) {
+        if (member != leader && member != config_.self) source = member;
+    }
+    if (!source || source == config_.self) return;
+    learns_later_until_ = now_ + headway_ms;
+    ask_for_snapshot(sink_.want(source, prefix, now_));
+}
+
+// What it learned meanwhile would have to be executed for nothing.
+bool Core::learns_later() const {
+    return machine_.applied() == 0 && sink_.source() && learns_later_until_ &&
+           now_ < *learns_later_until_;
 }
 
 void Core::go_on_fetching() {

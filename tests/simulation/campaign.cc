@@ -91,6 +91,7 @@ constexpr std::array must_be_reached{
     "state batch under way lost in a crash",
     "state batch under way survived a crash",
     "state committed",
+    "state fetched rather than learned",
     "value proposed again",
     "watch found its position compacted",
     "watch resumed",

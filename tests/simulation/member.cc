@@ -64,6 +64,7 @@ void Member::start() {
         std::move(machine), disk_.recover(applied), monotonic(), wall());
     ++run_;
     fetched_ = {};
+    fetched_rather_than_learned_ = false;
     source_ = std::make_unique<daemon::SnapshotSource>(daemon::SnapshotSource::Callbacks{
         .open = [this] { return disk_.snapshot(); },
         .run =
@@ -316,6 +317,10 @@ void Member::tick() {
     }
     expect(fetched.refused == 0, "a snapshot is the state that it says it is");
     fetched_ = fetched;
+    if (core_->fetched_rather_than_learned() &&
+        !std::exchange(fetched_rather_than_learned_, true)) {
+        around_.reached.count("state fetched rather than learned");
+    }
 }
 
 // ---- Turns --------------------------------------------------------------------------------------

@@ -105,6 +105,7 @@ private:
     std::unique_ptr<statemachine::Machine> installing_;
     bool crashes_once_installed_ = false;
     daemon::SnapshotSink::Reached fetched_{};
+    bool fetched_rather_than_learned_ = false;
     std::vector<Input> inbox_;
     bool turn_scheduled_ = false;
     Time paused_until_ = 0;

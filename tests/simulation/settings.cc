@@ -44,6 +44,7 @@ void set_limits(Settings& settings, Prng& prng) {
         settings.core_limits.waits = prng.between(1, 4);
         settings.core_limits.queued_commands = prng.between(1, 8);
     }
+    if (settings.seed % 7 == 5) settings.core_limits.replayed = 20;
     if (prng.chance(30)) settings.state_limits.request_window = prng.between(8, 64);
     if (prng.chance(50)) settings.state_limits.history_changes = prng.between(4, 64);
 }

@@ -96,6 +96,40 @@ TEST(CoreBounds, ALeaderStartTakesNoNumberOfTheRequestWindow) {
     EXPECT_TRUE(member.core.status().role == "leader") << "it knows its own nevertheless";
 }
 
+// A newcomer far behind fetches the state of one that does not lead, and learns nothing meanwhile
+// that it would have to execute for nothing.
+TEST(CoreBounds, AMemberWithoutAStateFetchesOneRatherThanToExecuteTheWholeLog) {
+    constexpr MemberId leader{2}, another{3};
+    Driven member({.replayed = 100}, {{.id = 1}, {.id = 2}, {.id = 3}});
+    member.core.met(leader, 7);
+    member.core.met(another, 8);
+    const auto asked = [&member](MemberId whom) {
+        member.end_turn();
+        return std::ranges::count_if(std::exchange(member.sent, {}), [&](const Outgoing& each) {
+            return each.to == whom && std::holds_alternative<proto::SnapshotAsk>(each.message);
+        });
+    };
+    const auto beats = [&](std::uint64_t prefix) {
+        member.core.receive(leader, paxos::Message(paxos::Heartbeat{.ballot = {1, leader},
+                                                                    .chosen_prefix = {prefix}}));
+    };
+    const auto tells_the_first = [&] {
+        member.core.receive(leader, paxos::Message(paxos::LearnAnswer{
+                                        .from = {1}, .chosen_prefix = {101}, .values = {{}}}));
+    };
+
+    beats(100);
+    EXPECT_EQ(asked(leader) + asked(another), 0) << "so much is executed";
+    beats(101);
+    EXPECT_EQ(asked(another), 1);
+    tells_the_first();
+    EXPECT_EQ(member.core.machine().applied(), 0);
+
+    member.tick(1'001);  // Nothing came of it.
+    tells_the_first();
+    EXPECT_EQ(member.core.machine().applied(), 1);
+}
+
 TEST(CoreBounds, ARefusedSnapshotRaisesAnAlarm) {
     Driven member({}, {{.id = 1}, {.id = 2}});
     member.core.receive(other, paxos::Message(paxos::LearnAnswer{
