@@ -123,6 +123,8 @@ public:
     void tick(paxos::Tick now, statemachine::TimeMs wall);
     void receive(paxos::MemberId from, proto::PeerMessage message);
     void peer_died(paxos::MemberId peer);
+    // It can be reached.
+    void connected(paxos::MemberId peer) { step(paxos::PeerMet{peer}); }
     // The handshake with a member told which data directory it has.
     void met(paxos::MemberId peer, std::uint64_t incarnation);
 

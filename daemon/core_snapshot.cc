@@ -44,8 +44,10 @@ void Core::fetch_rather_than_learn() {
     if (replica_.known_chosen() <= prefix + config_.limits.replayed) return;
     const MemberId leader = replica_.leader();
     MemberId source = leader;
-    for (const auto& [member, incarnation] : incarnations_) {
-        if (member != leader && member != config_.self) source = member;
+    for (const MemberId member : replica_.membership().everyone()) {
+        if (member != leader && member != config_.self && incarnations_.contains(member)) {
+            source = member;
+        }
     }
     if (!source || source == config_.self) return;
     learns_later_until_ = now_ + headway_ms;

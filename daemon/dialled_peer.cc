@@ -158,6 +158,12 @@ void DialledPeer::retry() {
     if (!closed_) await(backoff_.next(), &DialledPeer::dial);
 }
 
+void DialledPeer::hurry() {
+    if (up_ || closed_ || dialling_ || connection_) return;
+    backoff_.reset();
+    dial();
+}
+
 void DialledPeer::await(std::chrono::milliseconds delay, void (DialledPeer::*then)()) {
     timer_.expires_after(delay);
     // A wait that ended just before it was replaced cannot be cancelled any more: it is told apart.

@@ -19,6 +19,8 @@ public:
                 Address address, Handshake& handshake, const Peers::Callbacks& callbacks);
 
     void dial();
+    // It is there, and reached this member: no wait before the next attempt.
+    void hurry();
     void close();
     // Whether it is left alone once its connection breaks.
     void set_retired(bool retired);

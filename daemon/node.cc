@@ -319,6 +319,10 @@ private:
     void on_connected(const proto::Hello& hello) {
         log::info("connected to member", {{"member", hello.member}, {"boot", hello.boot}});
         others_.on_mutual(hello);
+        if (core_) {
+            core_->connected({hello.member});
+            schedule_turn();
+        }
         if (core_ || leaving_ || installing_ || !may_vote()) return;
         log::info("met every initial member");
         make_core();

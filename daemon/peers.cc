@@ -172,6 +172,8 @@ void Peers::Impl::on_welcome(AcceptedPeer& peer, const proto::Hello& hello) {
     if (place) place->close();
     place = peer.shared_from_this();
     // A member that this one, having been away, does not know yet: it has to be asked, too.
+    const auto known = dialled_.find(peer.member());
+    if (known != dialled_.end()) known->second->hurry();
     const auto address = parse_address(hello.peer_address);
     if (address && dialled_.size() < dialled_max) dial(peer.member(), *address);
 }

@@ -178,6 +178,12 @@ Effects Replica::on(const PeerDied& died) {
     return {};
 }
 
+Effects Replica::on(const PeerMet& met) {
+    if (!proposer_.leads() || met.peer == config_.self) return {};
+    return {.at_once = {{met.peer, Heartbeat{proposer_.ballot(), reader_.round(),
+                                             learner_.chosen_prefix()}}}};
+}
+
 Effects Replica::on(const Transfer& transfer) {
     if (!proposer_.leads() || transfer.to == config_.self) return {};
     if (!governing().has_voter(transfer.to)) return {};

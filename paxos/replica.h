@@ -53,13 +53,17 @@ struct Flush {};
 struct PeerDied {
     MemberId peer{};
 };
+// A connection to it is up: whoever leads tells it so at once.
+struct PeerMet {
+    MemberId peer{};
+};
 // Hand leadership over to that voter.
 struct Transfer {
     MemberId to{};
 };
 
 using Input = std::variant<Start, Received, Propose, TimePassed, Executed, ReadRequest, ReadGivenUp,
-                           Flush, PeerDied, Transfer>;
+                           Flush, PeerDied, PeerMet, Transfer>;
 
 // One member's whole protocol: acceptor, proposer, learner, elector and reader behind one door.
 //
@@ -124,6 +128,7 @@ private:
     Effects on(const ReadGivenUp& given_up);
     Effects on(const Flush&);
     Effects on(const PeerDied& died);
+    Effects on(const PeerMet& met);
     Effects on(const Transfer& transfer);
 
     Effects on_message(MemberId from, const Canvass& canvass);

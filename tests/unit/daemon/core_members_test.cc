@@ -142,5 +142,24 @@ TEST(CoreMembers, LagByWhatTheyLackedWhenTheyReported) {
     EXPECT_EQ(view().lag, 0U);
 }
 
+// Nobody waits for the next beat to be told who leads.
+TEST(CoreMembers, AreToldWhoLeadsAsSoonAsTheyAreConnected) {
+    CoreCluster cluster(3);
+    Core& leader = cluster.core(cluster.leader());
+    const std::uint16_t follower = cluster.follower();
+    cluster.settle();
+
+    leader.connected({follower});
+    cluster.core(follower).connected({cluster.leader()});
+
+    const auto told = leader.end_turn().at_once;
+    ASSERT_EQ(told.size(), 1U);
+    EXPECT_EQ(told[0].to, MemberId{follower});
+    const auto* message = std::get_if<paxos::Message>(&told[0].message);
+    ASSERT_NE(message, nullptr);
+    EXPECT_TRUE(std::holds_alternative<paxos::Heartbeat>(*message));
+    EXPECT_TRUE(cluster.core(follower).end_turn().at_once.empty());
+}
+
 }  // namespace
 }  // namespace gavel::daemon

@@ -510,5 +510,20 @@ TEST_F(PeersTest, AreSilentOnceStopped) {
     EXPECT_THAT(second->messages, IsEmpty());
 }
 
+// Who was away for long, and reaches this member, is not kept waiting for a pause that has grown.
+TEST_F(PeersTest, DialsAtOnceWhoeverReachesIt) {
+    start_pair([](Peers::Options& options) {
+        options.backoff_min = options.backoff_max = std::chrono::hours(1);
+        options.stable_after = std::chrono::hours(1);
+    });
+    ASSERT_TRUE(until_connected()) << "the second reached the first, which dialled too early";
+
+    second.reset();
+    ASSERT_TRUE(until([&] { return !first->peers->connected(m2); }));
+    start_second();
+
+    EXPECT_TRUE(until_connected());
+}
+
 }  // namespace
 }  // namespace gavel::daemon
