@@ -246,7 +246,7 @@ TEST_F(ClusterInstallation, ThatIsCutShortIsBegunAnew) {
 
     ASSERT_FALSE(has_said("installed a snapshot")) << "it was too fast";
     expect_whole_after_a_start();
-    EXPECT_EQ(metric(cluster_.client(away_), "gavel_snapshots_installed_total"), 1);
+    EXPECT_GE(metric(cluster_.client(away_), "gavel_snapshots_installed_total"), 1);
 }
 
 }  // namespace
