@@ -6,16 +6,15 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdlib>
 #include <future>
-#include <mutex>
 #include <optional>
 #include <random>
 #include <thread>
 #include <utility>
 
 #include "daemon/acquaintances.h"
+#include "daemon/clients.h"
 #include "daemon/disk.h"
 #include "daemon/log.h"
 #include "daemon/peers.h"
@@ -78,6 +77,8 @@ public:
           identity_(log.identity()),
           machine_(std::move(machine)),
           durable_(std::move(durable)),
+          clients_({.post = [this](Clients::Call call) { boost::asio::post(io_, std::move(call)); },
+                    .on_entered = [this] { schedule_turn(); }}),
           disk_(std::move(log), std::move(state), machine_->applied(),
                 [this](std::function<void()> job) { boost::asio::post(io_, std::move(job)); }),
           source_({.open = [this] { return disk_.snapshot(); },
@@ -135,52 +136,38 @@ public:
         thread_.join();
     }
 
-    // From any thread: runs on the core thread, together with whatever else came meanwhile.
-    void enter(std::function<void()> call) {
-        bool first = false;
-        {
-            const std::lock_guard lock(inbox_mutex_);
-            first = inbox_.empty();
-            inbox_.push_back(std::move(call));
-        }
-        if (first) boost::asio::post(io_, [this] { drain_inbox(); });
-    }
+    void enter(std::function<void()> call) { clients_.enter(std::move(call)); }
 
     void submit(api::Submission submission, std::function<void(api::SubmitResult)> done) {
         if (!core_) return done(api::Failure{unavailable()});
-        const std::uint64_t ticket = ++last_ticket_;
-        submits_.emplace(ticket, std::move(done));
+        const std::uint64_t ticket = clients_.await(std::move(done));
         core_->submit(ticket, std::move(submission));
     }
 
     void read(const api::ReadOptions& options, api::Query query) {
         if (!core_) return query(nullptr, api::Failure{unavailable()});
-        const std::uint64_t ticket = ++last_ticket_;
-        queries_.emplace(ticket, std::move(query));
+        const std::uint64_t ticket = clients_.await(std::move(query));
         core_->read(ticket, options);
     }
 
     void keep_alive(statemachine::SessionId session, std::chrono::milliseconds timeout,
                     std::function<void(api::KeepAliveResult)> done) {
         if (!core_) return done(api::Failure{unavailable()});
-        const std::uint64_t ticket = ++last_ticket_;
-        keep_alives_.emplace(ticket, std::move(done));
+        const std::uint64_t ticket = clients_.await(std::move(done));
         core_->keep_alive(ticket, session, static_cast<std::uint64_t>(timeout.count()));
     }
 
     void leases(std::vector<statemachine::SessionId> sessions, std::chrono::milliseconds patience,
                 std::function<void(api::Leases)> done) {
         if (!core_) return done({});
-        const std::uint64_t ticket = ++last_ticket_;
-        leases_.emplace(ticket, std::move(done));
+        const std::uint64_t ticket = clients_.await(std::move(done));
         core_->leases(ticket, std::move(sessions), static_cast<std::uint64_t>(patience.count()));
     }
 
     void hand_over(statemachine::MemberNumber to, std::chrono::milliseconds timeout,
                    std::function<void(api::HandOverResult)> done) {
         if (!core_) return done(api::Failure{unavailable()});
-        const std::uint64_t ticket = ++last_ticket_;
-        hand_overs_.emplace(ticket, std::move(done));
+        const std::uint64_t ticket = clients_.await(std::move(done));
         core_->hand_over(ticket, to, static_cast<std::uint64_t>(timeout.count()));
     }
 
@@ -224,9 +211,7 @@ public:
         return status;
     }
 
-    void subscribe(std::weak_ptr<std::function<void(Changes)>> sink) {
-        sinks_.push_back(std::move(sink));
-    }
+    void subscribe(std::weak_ptr<Clients::Sink> sink) { clients_.subscribe(std::move(sink)); }
 
     std::uint64_t applied() const { return applied_.load(std::memory_order_relaxed); }
     std::uint16_t leader() const { return leader_.load(std::memory_order_relaxed); }
@@ -420,16 +405,6 @@ private:
         return core_->machine().applied() > durable || disk_.log().oldest().number <= durable;
     }
 
-    void drain_inbox() {
-        std::vector<std::function<void()>> calls;
-        {
-            const std::lock_guard lock(inbox_mutex_);
-            calls.swap(inbox_);
-        }
-        for (auto& call : calls) call();
-        schedule_turn();
-    }
-
     // A turn ends when everything that is ready has been taken in: proposals share a commit, reads
     // share a round, messages share a frame.
     void schedule_turn() {
@@ -463,10 +438,8 @@ private:
         }
         peers_->flush();
         disk_.append(std::move(turn.records), std::move(turn.once_durable));
-        publish(std::move(turn.changes));
-        for (auto& answer : turn.answers) {
-            std::visit([this](auto& alternative) { deliver(alternative); }, answer);
-        }
+        clients_.publish(std::move(turn.changes));
+        for (auto& answer : turn.answers) clients_.deliver(std::move(answer), core_->machine());
         for (const auto& [from, ask] : turn.snapshot_asks) {
             source_.on_ask(from, ask, monotonic_now());
         }
@@ -499,56 +472,6 @@ private:
         schedule_turn();
     }
 
-    void publish(std::vector<statemachine::Ptr<statemachine::Change>> changes) {
-        if (changes.empty() || sinks_.empty()) return;
-        tell_sinks(std::make_shared<const std::vector<statemachine::Ptr<statemachine::Change>>>(
-            std::move(changes)));
-    }
-
-    void tell_sinks(const Changes& shared) {
-        std::erase_if(sinks_, [&](const auto& weak) {
-            const auto sink = weak.lock();
-            if (sink) (*sink)(shared);
-            return !sink;
-        });
-    }
-
-    void deliver(Turn::Submitted& submitted) {
-        auto node = take(submits_, submitted.ticket);
-        if (node) node(std::move(submitted.result));
-    }
-    void deliver(Turn::ReadReady& ready) {
-        auto query = take(queries_, ready.ticket);
-        if (!query) return;
-        if (ready.failure) {
-            query(nullptr, ready.failure);
-        } else {
-            query(&core_->machine(), {});
-        }
-    }
-    void deliver(Turn::KeptAlive& kept) {
-        auto done = take(keep_alives_, kept.ticket);
-        if (done) done(std::move(kept.result));
-    }
-    void deliver(Turn::Leases& answer) {
-        auto done = take(leases_, answer.ticket);
-        if (done) done(std::move(answer.leases));
-    }
-
-    void deliver(Turn::HandedOver& answer) {
-        auto done = take(hand_overs_, answer.ticket);
-        if (done) done(answer.result);
-    }
-
-    template <class Map>
-    static typename Map::mapped_type take(Map& map, std::uint64_t ticket) {
-        const auto found = map.find(ticket);
-        if (found == map.end()) return {};
-        auto callback = std::move(found->second);
-        map.erase(found);
-        return callback;
-    }
-
     // ---- From the state of another member -------------------------------------------------------
 
     // As if the process ended here and started again from that state; a crash before it is durable
@@ -560,12 +483,12 @@ private:
         installing_ = true;
         received_bytes_ += core_->snapshot_sink().bytes();
         refused_ += core_->snapshot_sink().reached().refused;
-        fail_callers(api::Failure::Kind::no_leader);
+        clients_.fail(api::Failure::Kind::no_leader);
         source_.close();
         core_.reset();
         machine_ = std::move(snapshot);
         leader_.store(0, std::memory_order_relaxed);
-        tell_sinks(nullptr);
+        clients_.cut_watchers();
         once_disk_is_idle([this] {
             if (stopping_) return;
             disk_.install(*machine_, [this](Disk::Fresh fresh) { begin_anew(std::move(fresh)); });
@@ -631,7 +554,7 @@ private:
             hand_state_over(true);
         }
         once_disk_is_idle([this] {
-            fail_callers(api::Failure::Kind::shutting_down);
+            clients_.fail(api::Failure::Kind::shutting_down);
             io_.stop();
         });
     }
@@ -645,17 +568,6 @@ private:
             });
     }
 
-    // Whoever waits for an answer of this core. What becomes of a command is not known.
-    void fail_callers(api::Failure::Kind why) {
-        for (auto& [ticket, done] : std::exchange(submits_, {})) {
-            done(api::Failure{api::Failure::Kind::outcome_unknown});
-        }
-        for (auto& [ticket, query] : std::exchange(queries_, {})) query(nullptr, api::Failure{why});
-        for (auto& [ticket, done] : std::exchange(keep_alives_, {})) done(api::Failure{why});
-        for (auto& [ticket, done] : std::exchange(leases_, {})) done({});
-        for (auto& [ticket, done] : std::exchange(hand_overs_, {})) done(api::Failure{why});
-    }
-
     Options options_;
     std::uint64_t boot_;
     persistence::Identity identity_;
@@ -666,6 +578,7 @@ private:
         io_.get_executor()};
     std::unique_ptr<Peers> peers_;
     std::optional<Core> core_;
+    Clients clients_;
     Disk disk_;
     SnapshotSource source_;
     Acquaintances others_;
@@ -683,20 +596,9 @@ private:
     Clock::time_point alive_at_{};
     Clock::time_point state_handed_at_{};
 
-    std::uint64_t last_ticket_ = 0;
-    boost::unordered_flat_map<std::uint64_t, std::function<void(api::SubmitResult)>> submits_;
-    boost::unordered_flat_map<std::uint64_t, api::Query> queries_;
-    boost::unordered_flat_map<std::uint64_t, std::function<void(api::KeepAliveResult)>>
-        keep_alives_;
-    boost::unordered_flat_map<std::uint64_t, std::function<void(api::Leases)>> leases_;
-    boost::unordered_flat_map<std::uint64_t, std::function<void(api::HandOverResult)>> hand_overs_;
-    std::vector<std::weak_ptr<std::function<void(Changes)>>> sinks_;
-
     std::atomic<std::uint64_t> applied_{0};
     std::atomic<std::uint16_t> leader_{0};
 
-    std::mutex inbox_mutex_;
-    std::vector<std::function<void()>> inbox_;
     std::thread thread_;
 };
 
@@ -769,7 +671,7 @@ void Node::status(std::function<void(api::Status)> done) {
 }
 
 std::shared_ptr<void> Node::subscribe(std::function<void(Changes)> sink) {
-    auto shared = std::make_shared<std::function<void(Changes)>>(std::move(sink));
+    auto shared = std::make_shared<Clients::Sink>(std::move(sink));
     impl_->enter([this, weak = std::weak_ptr(shared)] { impl_->subscribe(weak); });
     return shared;
 }
