@@ -526,10 +526,14 @@ void Client::read(bool stale, std::function<Copied(const daemon::Core&)> copy, u
             read(stale, copy, attempts == 0 ? 0 : attempts - 1);
         });
     };
+    // What anybody executed before a linearizable read was asked it has to see.
+    const auto seen_anywhere = unconfirmed ? 0 : world_.observer().executed_anywhere();
     send([options](daemon::Core& core, std::uint64_t ticket) { core.read(ticket, options); },
-         [this, copy, again](const daemon::Core& core,
-                             const daemon::Turn::Answer& answer) -> Copied {
+         [this, copy, again, seen_anywhere](const daemon::Core& core,
+                                            const daemon::Turn::Answer& answer) -> Copied {
              if (std::get<daemon::Turn::ReadReady>(answer).failure) return again;
+             expect(core.machine().applied() >= seen_anywhere,
+                    "a read sees what was executed anywhere before it was asked");
              const Copied copied = copy(core);
              return [this, copied] {
                  copied();

@@ -127,6 +127,37 @@ void Observer::note_value(Slot slot, Ballot ballot, const paxos::Value& value) {
     const std::uint64_t hash = hash64(value.command.view());
     const auto [known, added] = values_.emplace(At{slot, ballot}, hash);
     expect(added || known->second == hash, "at one ballot one value is proposed in a slot");
+    if (added) check_promises(slot, ballot);
+}
+
+// What a promise says of slots up to its prefix is only that they are chosen. What was unreadable
+// may be known when it is repeated.
+void Observer::note_promise(MemberId from, const paxos::Promise& promise) {
+    const Slot first = std::max(promise.first, promise.chosen_prefix.next());
+    if (first > promise.last) return;
+    Promised& promised = promises_[promise.ballot][{from, promise.boot}];
+    auto& last = promised.ranges[first];
+    last = std::max(last, promise.last);
+    promised.faulty.erase(promised.faulty.lower_bound(first),
+                          promised.faulty.upper_bound(promise.last));
+    for (const auto& [slot, report] : promise.reports) {
+        if (std::holds_alternative<paxos::Faulty>(report)) promised.faulty.insert(slot);
+    }
+}
+
+void Observer::check_promises(Slot slot, Ballot ballot) const {
+    if (sabotaged_) return;
+    std::set<MemberId> reporters;
+    const auto at_ballot = promises_.find(ballot);
+    expect(at_ballot != promises_.end(), "nothing is proposed without promises");
+    for (const auto& [run, promised] : at_ballot->second) {
+        const bool covers = std::ranges::any_of(promised.ranges, [slot](const auto& range) {
+            return range.first <= slot && slot <= range.second;
+        });
+        if (covers && !promised.faulty.contains(slot)) reporters.insert(run.first);
+    }
+    expect(epochs_.is_quorum(slot, reporters),
+           "nothing is proposed before a majority of those who govern the slot reported on it");
 }
 
 void Observer::note_chosen(Slot slot, const paxos::Value& value) {
@@ -258,6 +289,7 @@ void Observer::check_message(MemberId from, const paxos::Message& message) {
             if (std::holds_alternative<paxos::Faulty>(report)) reached_.count("faulty reported");
         }
         if (promise->last != paxos::last_slot) reached_.count("promise in parts");
+        note_promise(from, *promise);
     } else if (const auto* accepted = std::get_if<paxos::Accepted>(&message)) {
         expect(seen.promised >= accepted->ballot, "a vote rests on a durable promise");
         const auto& at = accepted_at_[accepted->slot];
@@ -294,6 +326,7 @@ void Observer::on_turn(MemberId member, const daemon::Core& core, const daemon::
         expect(core.machine().hash() == hash_at(applied), "at one slot all states are equal");
     }
     seen.applied = applied;
+    executed_ = std::max(executed_, applied);
     check_changes(seen, turn);
     if (turn.retired) check_retirement(member, core);
     for (const auto& role : turn.roles) {

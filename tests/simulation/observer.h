@@ -59,6 +59,8 @@ public:
     std::uint64_t chosen_prefix() const { return hashes_.size() - 1; }
     std::uint64_t hash_at(std::uint64_t slot) const { return hashes_.at(slot); }
     const statemachine::Machine& machine() const { return machine_; }
+    // The highest slot that any member has executed.
+    statemachine::Revision executed_anywhere() const { return executed_; }
 
 private:
     struct Seen {  // Of a member, over all its runs.
@@ -77,7 +79,9 @@ private:
     };
     using At = std::pair<paxos::Slot, paxos::Ballot>;
 
+    void note_promise(paxos::MemberId from, const paxos::Promise& promise);
     void note_value(paxos::Slot slot, paxos::Ballot ballot, const paxos::Value& value);
+    void check_promises(paxos::Slot slot, paxos::Ballot ballot) const;
     void note_chosen(paxos::Slot slot, const paxos::Value& value);
     void execute_chosen();
     void tell(statemachine::Revision slot, const statemachine::Entry& entry,
@@ -99,8 +103,15 @@ private:
     std::map<At, std::set<paxos::MemberId>> accepted_;
     std::map<paxos::Slot, std::map<paxos::MemberId, paxos::Ballot>> accepted_at_;
     std::map<paxos::Ballot, std::uint64_t> prepared_;  // By which boot of its member.
+    struct Promised {                                  // At a ballot, by one run of a member.
+        std::map<paxos::Slot, paxos::Slot> ranges{};   // Reported on, first to last.
+        std::set<paxos::Slot> faulty{};
+    };
+    using Run = std::pair<paxos::MemberId, std::uint64_t>;  // Its boot.
+    std::map<paxos::Ballot, std::map<Run, Promised>> promises_;
     std::map<paxos::Slot, paxos::Value> chosen_;
     paxos::Ballot leading_{};
+    statemachine::Revision executed_ = 0;
 
     statemachine::Machine machine_;
     Epochs epochs_;

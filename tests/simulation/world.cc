@@ -345,13 +345,18 @@ bool World::all_agree() const {
 
 void World::demand_agreement() {
     const Time deadline = schedule_.now() + patience() + 4 * settings_.session_ttl_ms * millisecond;
-    // Sessions that nobody keeps alive lapse; then nothing changes any more.
-    while (schedule_.now() < deadline &&
-           (!all_agree() || !observer_.machine().sessions().empty())) {
+    // Sessions that nobody keeps alive lapse, and the last change of members comes to govern; then
+    // nothing changes any more.
+    const auto& state = observer_.machine();
+    const auto settled = [&state] {
+        return state.sessions().empty() && state.globals().epochs.size() == 1;
+    };
+    while (schedule_.now() < deadline && (!all_agree() || !settled())) {
         run_until(schedule_.now() + 100 * millisecond);
     }
     expect(all_agree(), "healed, all members agree");
-    expect(observer_.machine().sessions().empty(), "healed, sessions lapse that nobody keeps");
+    expect(state.sessions().empty(), "healed, sessions lapse that nobody keeps");
+    expect(state.globals().epochs.size() == 1, "healed, a change of members comes to govern");
     for (const auto& member : members_) {
         if (member->is_up()) member->core().check_invariants();
     }
