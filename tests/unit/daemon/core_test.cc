@@ -426,6 +426,29 @@ TEST(Core, SaysWhenLeadershipDoesNotMoveInTime) {
               api::Failure::Kind::overloaded);
 }
 
+// A member that starts from what is on the disk finds the state as it was after one slot.
+TEST(Core, HandsOverTheWholeStateOfASlotWithEachBatch) {
+    Cluster cluster(1);
+    cluster.leader();
+    std::map<statemachine::RowKey, statemachine::RowValue> disk;
+    const auto session = cluster.open_session(1, 60'000);
+    for (int round = 0; round < 3; ++round) {
+        for (const char* key : {"a", "b", "c", "d"}) cluster.submit(1, put(key, "v"));
+        cluster.submit(1, statemachine::AcquireLock{"l" + std::to_string(round), session, "", 0});
+        cluster.submit(1, statemachine::DeleteKey{.key = "c"});
+
+        const StateBatch batch = cluster.core(1).take_state_batch();
+
+        for (const auto& row : batch.rows) disk[row.key] = row.value;
+        statemachine::Machine restored({}, 8, {});
+        for (const auto& [key, value] : disk) {
+            if (!std::holds_alternative<std::monostate>(value)) restored.load({key, value});
+        }
+        ASSERT_TRUE(restored.finish_load(batch.globals)) << "round " << round;
+        EXPECT_EQ(restored.hash(), cluster.core(1).machine().hash());
+    }
+}
+
 TEST(Core, SaysThatItMustEndWhenAMajorityAgreesOnAnotherState) {
     Cluster cluster(3);
     const auto leader = cluster.leader();

@@ -324,6 +324,25 @@ TEST(SnapshotSink, FetchesAStatePieceByPiece) {
     EXPECT_GT(at.sink.bytes(), 0U);
 }
 
+// Whoever goes on from there counts quorums in slots that are open already.
+TEST(SnapshotSink, FetchesTheEpochsOfTheWholeWindow) {
+    using statemachine::AddMember;
+    using statemachine::ChangeMembers;
+    Machine whole = machine_at(20);
+    whole.apply(21, {.command = ChangeMembers{1, {AddMember{"x", "x:1"}}}});
+    whole.apply(22, {.command = ChangeMembers{2, {AddMember{"y", "y:1"}}}});
+    RowByRow reader(whole);
+    SnapshotSink sink{{}, alpha};
+
+    auto question = sink.want(m2, {}, Tick{1});
+    while (question) question = sink.on_chunk(m2, *reader.read(question->ask.after), {}, Tick{1});
+
+    const auto machine = sink.take();
+    ASSERT_NE(machine, nullptr);
+    EXPECT_THAT(machine->globals().epochs, SizeIs(3));
+    EXPECT_EQ(machine->globals(), whole.globals());
+}
+
 TEST(SnapshotSink, AsksAgainForWhatWasLostAndTakesAnAnswerOnce) {
     Fetching at;
     auto question = at.sink.want(m2, at.prefix, at.now);
