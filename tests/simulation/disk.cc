@@ -308,6 +308,15 @@ bool Disk::spoil_an_entry() {
     return true;
 }
 
+void Disk::wipe() {
+    boot_ = 0;
+    log_ = {};
+    rows_.clear();
+    globals_.reset();
+    durable_applied_ = 0;
+    replaced_ = {};
+}
+
 void Disk::forget_log() {
     const paxos::Durable old = std::exchange(log_, {});
     log_.cut = old.cut;

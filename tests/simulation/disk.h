@@ -65,6 +65,8 @@ public:
     bool is_healed() const { return healed_; }
     // Everything is lost but the boot counter.
     void forget_log();
+    // Everything. Only after a crash.
+    void wipe();
 
 private:
     struct Batch {

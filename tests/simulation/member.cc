@@ -16,11 +16,11 @@ constexpr std::uint64_t turns_between_checks = 32;
 
 }  // namespace
 
-Member::Member(Surroundings around, paxos::MemberId id)
-    : around_(around),
+Member::Member(Surroundings around, paxos::MemberId id, std::uint64_t incarnation)
+    : around_(std::move(around)),
       id_(id),
-      prng_(around.settings.seed * 31 + id.number),
-      disk_(around.settings, around.schedule, around.reached, prng_.next(),
+      prng_(around_.settings.seed * 31 + id.number),
+      disk_(around_.settings, around_.schedule, around_.reached, prng_.next(),
             {.durable =
                  [this](const std::vector<paxos::Record>& records) {
                      around_.observer.on_durable(id_, records);
@@ -29,11 +29,12 @@ Member::Member(Surroundings around, paxos::MemberId id)
                  [this](std::vector<daemon::Outgoing> messages) { release(std::move(messages)); },
              .cut = [this](paxos::Slot through) { around_.observer.on_cut(id_, through); },
              .begins = [this](Disk::Transaction transaction,
-                              Time lasts) { on_transaction(transaction, lasts); }}) {
+                              Time lasts) { on_transaction(transaction, lasts); }}),
+      directory_(around_.settings, id.number, incarnation) {
     clock_offset_ms_ = static_cast<std::int64_t>(prng_.below(2'000));
-    if (around.settings.clocks_drift) {
+    if (around_.settings.clocks_drift) {
         clock_drift_percent_ = static_cast<std::int64_t>(prng_.below(11)) - 5;
-        if (clock_drift_percent_ != 0) around.reached.count("clock drifted");
+        if (clock_drift_percent_ != 0) around_.reached.count("clock drifted");
     }
 }
 
@@ -41,6 +42,29 @@ Member::Member(Surroundings around, paxos::MemberId id)
 
 void Member::start() {
     if (ended_ || runs()) return;
+    if (directory_.may_vote()) return begin();
+    ++run_;
+    meet_founders();
+}
+
+// One that was made anew, as far as it knows itself, waits until all founders have let it in.
+void Member::meet_founders() {
+    directory_.begin(1);
+    for (std::uint16_t id = 1; id <= around_.settings.members; ++id) {
+        Member* founder = around_.find({id});
+        if (founder == this || !founder->is_up() || !founder->admits(directory_.hello())) continue;
+        const auto fresh = Observer::fresh_machine(around_.settings);
+        if (directory_.admits(founder->directory_.hello(), fresh.globals())) {
+            directory_.on_mutual(founder->directory_.hello());
+        }
+    }
+    if (directory_.may_vote()) return begin();
+    around_.schedule.after(100 * millisecond, [this, run = run_] {
+        if (run == run_) meet_founders();
+    });
+}
+
+void Member::begin() {
     const Settings& settings = around_.settings;
     auto machine = Observer::fresh_machine(settings);
     disk_.restore(machine);
@@ -52,7 +76,7 @@ void Member::start() {
     core_ = std::make_unique<daemon::Core>(
         daemon::Core::Config{.self = id_,
                              .boot = boot,
-                             .incarnation = Settings::incarnation_of(id_.number),
+                             .incarnation = directory_.hello().incarnation,
                              .seed = prng_.next(),
                              .heartbeat_ms = settings.heartbeat_ms,
                              .election_timeout_ms = settings.election_timeout_ms,
@@ -63,6 +87,10 @@ void Member::start() {
                              .paxos_limits = settings.paxos_limits},
         std::move(machine), disk_.recover(applied), monotonic(), wall());
     ++run_;
+    directory_.begin(boot);
+    for (const auto& [member, known] : directory_.known()) {
+        core_->met({member}, known.incarnation);
+    }
     fetched_ = {};
     fetched_rather_than_learned_ = false;
     source_ = std::make_unique<daemon::SnapshotSource>(daemon::SnapshotSource::Callbacks{
@@ -224,6 +252,15 @@ void Member::spoil_disk() {
     if (disk_.spoil_an_entry()) around_.reached.count("log entry spoiled");
 }
 
+void Member::lose_directory() {
+    around_.trace.line(around_.schedule.now(), id_.number, "loses its directory");
+    around_.reached.count("directory lost");
+    crash();
+    disk_.wipe();
+    directory_.lose();
+    start();
+}
+
 void Member::heal() {
     disk_.heal();
     crash_in_.reset();
@@ -261,14 +298,23 @@ void Member::schedule_turn() {
     });
 }
 
-void Member::receive(paxos::MemberId from, std::string bytes) {
-    if (!core_) return;
-    enter([this, from, bytes = std::move(bytes)](daemon::Core& core) {
-        auto message = proto::decode_peer_message(bytes);
+bool Member::admits(const proto::Hello& hello) {
+    if (directory_.admits(hello, core_->machine().globals())) {
+        core_->met({hello.member}, hello.incarnation);
+        return true;
+    }
+    around_.reached.count("member refused");
+    return false;
+}
+
+void Member::receive(Network::Packet packet) {
+    if (!core_ || !admits(packet.hello)) return;
+    enter([this, packet = std::move(packet)](daemon::Core& core) {
+        auto message = proto::decode_peer_message(packet.bytes);
         expect(message.has_value(), "what a member encoded another can decode");
+        const paxos::MemberId from{packet.hello.member};
         around_.trace.line(around_.schedule.now(), id_.number, "receives from", from.number,
-                           message->index(), bytes.size());
-        core.met(from, Settings::incarnation_of(from.number));
+                           message->index(), packet.bytes.size());
         core.receive(from, std::move(*message));
     });
 }
@@ -378,7 +424,7 @@ void Member::send(paxos::MemberId to, const proto::PeerMessage& message) {
     if (to == id_) {
         enter([this, message](daemon::Core& core) { core.receive(id_, message); });
     } else {
-        around_.network.send(id_, to, proto::encode(message));
+        around_.network.send(to, {directory_.hello(), proto::encode(message)});
     }
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/prng.h"
 #include "daemon/core.h"
+#include "tests/simulation/directory.h"
 #include "tests/simulation/disk.h"
 #include "tests/simulation/network.h"
 #include "tests/simulation/observer.h"
@@ -31,6 +32,7 @@ public:
         Observer& observer;
         Reached& reached;
         Trace& trace;
+        std::function<Member*(paxos::MemberId)> find{};
     };
     using Ask = std::function<void(daemon::Core&, std::uint64_t ticket)>;
     // Null: the connection broke before there was an answer.
@@ -39,12 +41,14 @@ public:
     // Null: the connection broke.
     using Sink = std::function<void(const Changes*)>;
 
-    Member(Surroundings around, paxos::MemberId id);
+    Member(Surroundings around, paxos::MemberId id, std::uint64_t incarnation);
 
     paxos::MemberId id() const { return id_; }
     bool is_up() const { return core_ != nullptr; }
     // It was removed and has ended for good.
     bool has_ended() const { return ended_; }
+    // It lost its directory: it may start as often as it likes, nobody lets it in.
+    bool is_lost() const { return directory_.is_lost(); }
     // It has a core, or will have one: a snapshot is being installed.
     bool runs() const { return core_ != nullptr || installing_; }
     const daemon::Core& core() const { return *core_; }
@@ -61,9 +65,10 @@ public:
     void jump_clock(std::int64_t by_ms);
     void begin_shutdown();
     void spoil_disk();
+    void lose_directory();
     void heal();
 
-    void receive(paxos::MemberId from, std::string bytes);
+    void receive(Network::Packet packet);
     void peer_died(paxos::MemberId peer);
     void call(Ask ask, Answered answered);
     void subscribe(Sink sink);  // Only while it is up.
@@ -74,6 +79,9 @@ private:
         bool of_client{};
     };
 
+    void begin();
+    void meet_founders();
+    bool admits(const proto::Hello& hello);
     void enter(std::function<void(daemon::Core&)> take, bool of_client = false);
     void resume();
     void schedule_turn();
@@ -97,6 +105,7 @@ private:
     paxos::MemberId id_;
     Prng prng_;
     Disk disk_;
+    Directory directory_;
 
     std::uint64_t run_ = 0;  // Changed by start and crash: what was scheduled before is void.
     std::unique_ptr<daemon::Core> core_;

@@ -19,8 +19,12 @@ namespace gavel::simulation {
 // single directions between members.
 class Network {
 public:
-    // Hands the bytes over at the receiver.
-    using Deliver = std::function<void(paxos::MemberId from, paxos::MemberId to, std::string)>;
+    struct Packet {
+        proto::Hello hello{};  // Of the connection that it came by: the sender's.
+        std::string bytes{};
+    };
+    // Hands it over at the receiver.
+    using Deliver = std::function<void(paxos::MemberId to, Packet)>;
 
     Network(const Settings& settings, Schedule& schedule, Reached& reached, Deliver deliver)
         : settings_(settings),
@@ -29,7 +33,7 @@ public:
           deliver_(std::move(deliver)),
           prng_(settings.seed ^ 0x6E65'7477ULL) {}
 
-    void send(paxos::MemberId from, paxos::MemberId to, std::string bytes);
+    void send(paxos::MemberId to, Packet packet);
 
     void cut(paxos::MemberId from, paxos::MemberId to) { cuts_.insert({from, to}); }
     void mend(paxos::MemberId from, paxos::MemberId to) { cuts_.erase({from, to}); }

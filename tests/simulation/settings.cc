@@ -101,6 +101,13 @@ void set_changes(Settings& settings, Prng& prng) {
     settings.flaky_members = 0;
 }
 
+// Early: the state may not have recorded yet who has which directory.
+void set_loss(Settings& settings, Prng& prng) {
+    if (settings.flaky_members == 0 || !prng.chance(40)) return;
+    const bool early = prng.chance(50);
+    settings.first_lost_after = prng.between(50, early ? 1'000 : 10'000) * millisecond;
+}
+
 void set_clients(Settings& settings, Prng& prng) {
     settings.clients = prng.between(2, 10);
     if (prng.chance(20)) settings.clients = prng.between(10, 30);
@@ -130,6 +137,7 @@ Settings Settings::of_seed(std::uint64_t seed) {
     set_clients(settings, prng);
     set_changes(settings, prng);
     settings.chaos = prng.between(10, 40) * second;
+    set_loss(settings, prng);
     return settings;
 }
 

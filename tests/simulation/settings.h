@@ -24,7 +24,7 @@ enum class Sabotage : std::uint8_t {
 
 // Everything about a run that its seed decides.
 struct Settings {
-    // Of a member's data directory. One that registers later may show another one at first.
+    // Of a member's data directory, unless it was registered with another one.
     static std::uint64_t incarnation_of(std::uint16_t member) { return 5'000U + member; }
 
     std::uint64_t seed{};
@@ -71,6 +71,7 @@ struct Settings {
     std::uint64_t log_cut_at_least{};
     std::uint64_t snapshot_bytes{};  // In a piece.
     std::uint64_t flaky_members{};   // A minority, whose disks may lose an entry while down.
+    Time first_lost_after{};         // The first of these loses its directory; 0: it does not.
     // Clients.
     std::uint64_t clients{};
     std::uint64_t watchers{};

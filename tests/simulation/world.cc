@@ -16,12 +16,12 @@ World::World(const Settings& settings, Trace& trace)
       trace_(trace),
       prng_(settings.seed ^ 0x776F'726C'64ULL),
       observer_(settings_, schedule_, reached_, trace_),
-      network_(settings_, schedule_, reached_,
-               [this](MemberId from, MemberId to, std::string bytes) {
-                   if (Member* receiver = find(to)) receiver->receive(from, std::move(bytes));
-               }) {
+      network_(settings_, schedule_, reached_, [this](MemberId to, Network::Packet packet) {
+          if (Member* receiver = find(to)) receiver->receive(std::move(packet));
+      }) {
     for (std::uint16_t id = 1; id <= settings.members; ++id) {
-        members_.push_back(std::make_unique<Member>(surroundings(), MemberId{id}));
+        members_.push_back(
+            std::make_unique<Member>(surroundings(), MemberId{id}, Settings::incarnation_of(id)));
     }
     for (std::uint64_t i = 1; i <= settings.clients; ++i) {
         clients_.push_back(std::make_unique<Client>(*this, i));
@@ -89,6 +89,9 @@ void World::begin_troubles() {
     });
     every(settings_.hand_over_every, [this] { hand_over(); });
     every(settings_.reconfigure_every, [this] { reconfigure(); });
+    if (settings_.first_lost_after != 0) {
+        schedule_.after(settings_.first_lost_after, [this] { members_.front()->lose_directory(); });
+    }
 }
 
 void World::crash_some() {
@@ -240,7 +243,9 @@ void World::reconfigure() {
 // A newcomer is started, with an empty disk.
 void World::admit(MemberId id, Time after) {
     if (find(id) != nullptr) return;
-    members_.push_back(std::make_unique<Member>(surroundings(), id));
+    const auto recorded = daemon::recorded_incarnation(observer_.machine().globals(), id.number);
+    members_.push_back(std::make_unique<Member>(
+        surroundings(), id, recorded != 0 ? recorded : Settings::incarnation_of(id.number)));
     schedule_.after(after, [one = members_.back().get()] {
         if (!one->is_up()) one->start();
     });
@@ -254,7 +259,7 @@ void World::admit_whoever_is_missing() {
 }
 
 bool World::is_member(const Member& member) const {
-    return !daemon::is_gone(observer_.machine().globals(), member.id().number);
+    return !member.is_lost() && !daemon::is_gone(observer_.machine().globals(), member.id().number);
 }
 
 // One whose peers of old have all ended is told by nobody.
@@ -336,6 +341,7 @@ void World::demand_service(Member& member) {
 bool World::all_agree() const {
     const std::uint64_t chosen = observer_.chosen_prefix();
     return std::all_of(members_.begin(), members_.end(), [&](const auto& member) {
+        if (member->is_lost()) return true;
         if (!is_member(*member)) return member->has_ended() || !may_find_out(*member);
         if (!member->is_up()) return false;  // It installs a snapshot.
         const auto& machine = member->core().machine();

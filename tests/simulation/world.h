@@ -46,7 +46,13 @@ public:
 
 private:
     Member::Surroundings surroundings() {
-        return {settings_, schedule_, network_, observer_, reached_, trace_};
+        return {settings_,
+                schedule_,
+                network_,
+                observer_,
+                reached_,
+                trace_,
+                [this](paxos::MemberId id) { return find(id); }};
     }
     void begin_troubles();
     void every(Time period, std::function<void()> trouble);
