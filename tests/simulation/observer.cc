@@ -145,6 +145,28 @@ void Observer::note_promise(MemberId from, const paxos::Promise& promise) {
     }
 }
 
+// What was accepted below a promised ballot was accepted before that was promised. Of slots up to
+// its prefix a promise need not say more than that they are chosen.
+void Observer::check_reports(MemberId from, const paxos::Promise& promise) {
+    std::map<Slot, Ballot> reported;  // Zero: chosen, or unreadable.
+    for (const auto& [slot, report] : promise.reports) {
+        Ballot& at = reported[slot];
+        const auto* proposal = std::get_if<paxos::Proposal>(&report);
+        if (proposal == nullptr) continue;
+        at = proposal->ballot;
+        note_value(slot, at, proposal->value);
+    }
+    const Slot first = std::max(promise.first, promise.chosen_prefix.next());
+    const auto end = accepted_at_.upper_bound(promise.last);
+    for (auto each = accepted_at_.lower_bound(first); each != end; ++each) {
+        const auto own = each->second.find(from);
+        if (own == each->second.end() || own->second >= promise.ballot) continue;
+        const auto report = reported.find(each->first);
+        expect(report != reported.end() && (!report->second || report->second >= own->second),
+               "a promise reports all that was accepted, or says that it cannot be read");
+    }
+}
+
 void Observer::check_promises(Slot slot, Ballot ballot) const {
     if (sabotaged_) return;
     std::set<MemberId> reporters;
@@ -289,6 +311,7 @@ void Observer::check_message(MemberId from, const paxos::Message& message) {
             if (std::holds_alternative<paxos::Faulty>(report)) reached_.count("faulty reported");
         }
         if (promise->last != paxos::last_slot) reached_.count("promise in parts");
+        check_reports(from, *promise);
         note_promise(from, *promise);
     } else if (const auto* accepted = std::get_if<paxos::Accepted>(&message)) {
         expect(seen.promised >= accepted->ballot, "a vote rests on a durable promise");

@@ -82,6 +82,7 @@ private:
     void note_promise(paxos::MemberId from, const paxos::Promise& promise);
     void note_value(paxos::Slot slot, paxos::Ballot ballot, const paxos::Value& value);
     void check_promises(paxos::Slot slot, paxos::Ballot ballot) const;
+    void check_reports(paxos::MemberId from, const paxos::Promise& promise);
     void note_chosen(paxos::Slot slot, const paxos::Value& value);
     void execute_chosen();
     void tell(statemachine::Revision slot, const statemachine::Entry& entry,
