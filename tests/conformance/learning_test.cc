@@ -83,6 +83,68 @@ TEST(Learning, S19_ALearnerBelievesOnlyAQuorumOfOneBallot) {
     EXPECT_THAT(cluster.history(m5), IsEmpty());
 }
 
+TEST(Learning, S19_VotesDoNotMakeAnOlderValueChosen) {
+    Cluster cluster({.members = five,
+                     .elections = false,
+                     .learner_mode = {.kind = LearnerMode::Kind::broadcast}});
+    cluster.stand(m1);
+    cluster.deliver_all();
+    cluster.propose(m1, "old");
+    cluster.deliver_first([](const Flying& f) { return is<Accept>(f) && f.to == m3; });
+    cluster.lose_all();
+    cluster.crash(m1);
+    // The others, who do not hear of it, choose something else there; m3 is told of their votes.
+    cluster.losing([](const Flying& f) { return f.from == m3 || f.to == m3; });
+    cluster.stand(m2);
+    cluster.deliver_all();
+    cluster.losing([](const Flying& f) { return is<Accept>(f) && f.to == m3; });
+    const std::size_t since = cluster.sent().size();
+    cluster.propose(m2, "new");
+    cluster.deliver_all();
+
+    ASSERT_THAT(cluster.history(m4), ElementsAre("new"));
+    EXPECT_EQ(cluster.count<Accepted>(since), 3U * 4U) << "m3 among those who are told";
+    EXPECT_THAT(cluster.history(m3), IsEmpty()) << "what it accepted is of an older ballot";
+
+    cluster.losing({});
+    cluster.run(500);
+    EXPECT_THAT(cluster.history(m3), ElementsAre("new"));
+}
+
+// The command in slot 1 leaves {1, 4, 5} of {1, 2, 3, 5}, from slot 3 on. While slot 2 is open both
+// sets are known.
+TEST(Learning, S19_ALearnerCountsTheVotesOfThoseWhoGovernTheSlot) {
+    Cluster cluster({.members = five,
+                     .voters = {m1, m2, m3, m5},
+                     .alpha = 2,
+                     .elections = false,
+                     .learner_mode = {.kind = LearnerMode::Kind::broadcast}});
+    cluster.stand(m1);
+    cluster.deliver_all();
+    ASSERT_TRUE(cluster.propose(m1, "members 1,4,5"));
+    cluster.deliver_all([](const Flying& flying) {
+        const auto* accept = flying.as<Accept>();
+        const auto* accepted = flying.as<Accepted>();
+        return (accept != nullptr && accept->slot == Slot{1}) ||
+               (accepted != nullptr && accepted->slot == Slot{1});
+    });
+    ASSERT_TRUE(cluster.deliver_first([](const Flying& flying) {
+        const auto* accept = flying.as<Accept>();
+        return accept != nullptr && accept->slot == Slot{3} && flying.to == m5;
+    }));
+    cluster.lose_all();
+    ASSERT_EQ(cluster.executed(m5).size(), 1U);
+    const Accepted vote{cluster.replica(m1).ballot(), Slot{3}};
+
+    // With its own three of all five: a majority of both sets together, but not of the new one.
+    cluster.input(m5, Received{{m2, vote}});
+    cluster.input(m5, Received{{m3, vote}});
+    EXPECT_EQ(cluster.replica(m5).known_chosen(), Slot{1});
+
+    cluster.input(m5, Received{{m4, vote}});
+    EXPECT_EQ(cluster.replica(m5).known_chosen(), Slot{3});
+}
+
 TEST(Learning, S19_AVoteThatOvertakesItsValueIsNotLost) {
     Cluster cluster({.elections = false, .learner_mode = {.kind = LearnerMode::Kind::broadcast}});
     cluster.stand(m1);
