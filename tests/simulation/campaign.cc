@@ -79,6 +79,7 @@ constexpr std::array must_be_reached{
     "power failed",
     "promise in parts",
     "promise set aside",
+    "read asked of a leader that was replaced",
     "removed member ended",
     "request refused",
     "request repeated",

@@ -528,19 +528,27 @@ void Client::read(bool stale, std::function<Copied(const daemon::Core&)> copy, u
     };
     // What anybody executed before a linearizable read was asked it has to see.
     const auto seen_anywhere = unconfirmed ? 0 : world_.observer().executed_anywhere();
-    send([options](daemon::Core& core, std::uint64_t ticket) { core.read(ticket, options); },
-         [this, copy, again, seen_anywhere](const daemon::Core& core,
-                                            const daemon::Turn::Answer& answer) -> Copied {
-             if (std::get<daemon::Turn::ReadReady>(answer).failure) return again;
-             expect(core.machine().applied() >= seen_anywhere,
-                    "a read sees what was executed anywhere before it was asked");
-             const Copied copied = copy(core);
-             return [this, copied] {
-                 copied();
-                 next();
-             };
-         },
-         again, world_.settings().request_timeout + second);
+    send(
+        [this, options](daemon::Core& core, std::uint64_t ticket) {
+            const auto& replica = core.replica();
+            if (!options.stale && replica.role() == paxos::Role::leader &&
+                replica.ballot() < world_.observer().leading()) {
+                world_.counters().count("read asked of a leader that was replaced");
+            }
+            core.read(ticket, options);
+        },
+        [this, copy, again, seen_anywhere](const daemon::Core& core,
+                                           const daemon::Turn::Answer& answer) -> Copied {
+            if (std::get<daemon::Turn::ReadReady>(answer).failure) return again;
+            expect(core.machine().applied() >= seen_anywhere,
+                   "a read sees what was executed anywhere before it was asked");
+            const Copied copied = copy(core);
+            return [this, copied] {
+                copied();
+                next();
+            };
+        },
+        again, world_.settings().request_timeout + second);
 }
 
 // ---- Watching -----------------------------------------------------------------------------------

@@ -216,9 +216,9 @@ void Member::pause(Time lasts) {
 // may well be worked off before anything is heard of the others.
 void Member::resume() {
     const std::uint64_t run = run_;
-    if (tick_missed_ && prng_.chance(50)) tick();
+    if (tick_missed_ && prng_.chance(30)) tick();
     turn_scheduled_ = false;
-    if (run == run_ && prng_.chance(50)) {
+    if (run == run_ && prng_.chance(70)) {
         const auto of_peers = std::stable_partition(
             inbox_.begin(), inbox_.end(), [](const Input& input) { return input.of_client; });
         std::vector<Input> later(std::make_move_iterator(of_peers),

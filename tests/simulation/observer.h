@@ -61,6 +61,8 @@ public:
     const statemachine::Machine& machine() const { return machine_; }
     // The highest slot that any member has executed.
     statemachine::Revision executed_anywhere() const { return executed_; }
+    // The latest ballot at which a member led.
+    paxos::Ballot leading() const { return leading_; }
 
 private:
     struct Seen {  // Of a member, over all its runs.

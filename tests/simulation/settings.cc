@@ -68,8 +68,8 @@ void set_members(Settings& settings, Prng& prng) {
         settings.crash_every = prng.between(150, 4'000) * millisecond;
         settings.down_for = prng.between(5, 2'000) * millisecond;
     }
-    if (prng.chance(40)) {
-        settings.pause_every = prng.between(1'000, 8'000) * millisecond;
+    if (prng.chance(60)) {
+        settings.pause_every = prng.between(500, 5'000) * millisecond;
         settings.pause_lasts = prng.between(50, 5'000) * millisecond;
     }
     if (prng.chance(40)) settings.clock_jump_every = prng.between(500, 5'000) * millisecond;

@@ -79,8 +79,7 @@ void World::every(Time period, std::function<void()> trouble) {
 void World::begin_troubles() {
     every(settings_.crash_every, [this] { crash_some(); });
     every(settings_.partition_every, [this] { partition(); });
-    every(settings_.pause_every,
-          [this] { member(prng_.next()).pause(1 + prng_.below(2 * settings_.pause_lasts)); });
+    every(settings_.pause_every, [this] { pause(); });
     every(settings_.stall_every,
           [this] { member(prng_.next()).stall_disk(1 + prng_.below(2 * settings_.stall_lasts)); });
     every(settings_.clock_jump_every, [this] {
@@ -135,6 +134,13 @@ void World::restart(Member& member) {
     if (member.runs()) return;
     if (member.id().number <= settings_.flaky_members && prng_.chance(50)) member.spoil_disk();
     member.start();
+}
+
+// Most often the leader: what it answers when it wakes up and has been replaced is what matters.
+void World::pause() {
+    const std::uint16_t leader = observer_.leading().member.number;
+    Member& one = member(leader != 0 && prng_.chance(50) ? leader - 1U : prng_.next());
+    one.pause(1 + prng_.below(2 * settings_.pause_lasts));
 }
 
 void World::partition() {

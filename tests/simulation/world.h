@@ -60,6 +60,7 @@ private:
     void crash(Member& victim);
     void restart_later(Member& member);
     void restart(Member& member);
+    void pause();
     void partition();
     void hand_over();
     void reconfigure();
