@@ -16,6 +16,7 @@ using statemachine::Revision;
 
 constexpr std::uint64_t report_every_ms = 1'000;
 constexpr std::uint64_t forget_after_ms = 60'000;
+constexpr std::uint64_t silence_ms = 10'000;
 
 // Each once, as the first epoch that has it says.
 std::vector<statemachine::Member> members_of_window(const statemachine::Globals& globals) {
@@ -317,8 +318,13 @@ void Core::report_to_others() {
     std::erase_if(reports_, [&](const auto& one) { return left(one.first, one.second.at); });
     std::erase_if(contact_, [&](const auto& one) { return left(one.first, one.second); });
 
+    std::erase_if(expected_since_, [&](const auto& one) {
+        return !std::ranges::binary_search(everyone, one.first);
+    });
+
     const proto::MemberReport report = own_report();
     for (const MemberId member : everyone) {
+        expected_since_.try_emplace(member, now_);
         if (member != config_.self) turn_.at_once.push_back({member, report});
     }
 }
@@ -352,8 +358,25 @@ void Core::check_for_divergence() {
     }
 }
 
-std::vector<std::string> Core::alarms() const {
+// Everybody reports each second. One that was added and never came may be one that cannot come, and
+// counts all the same once it has a vote (pitfall 16).
+std::vector<std::string> Core::alarms_of_silence() const {
     std::vector<std::string> alarms;
+    for (const auto& member : machine_.globals().epochs.back().members) {
+        const auto expected = expected_since_.find({member.id});
+        if (member.id == config_.self.number || expected == expected_since_.end()) continue;
+        const auto heard = contact_.find({member.id});
+        const Tick since = heard != contact_.end() ? heard->second : expected->second;
+        if (now_ - since < silence_ms) continue;
+        alarms.push_back(
+            "member " + std::to_string(member.id) + " (" + member.name + ") was " +
+            (heard == contact_.end() ? "never heard from" : "not heard from for 10 s or longer"));
+    }
+    return alarms;
+}
+
+std::vector<std::string> Core::alarms() const {
+    std::vector<std::string> alarms = alarms_of_silence();
     if (const auto source = sink_.source()) {
         alarms.push_back("fetching a snapshot from member " + std::to_string(source->number));
     }

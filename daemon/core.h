@@ -286,6 +286,7 @@ private:
     statemachine::Revision durable_at(paxos::MemberId member) const;
     void check_for_divergence();
     std::vector<std::string> alarms() const;
+    std::vector<std::string> alarms_of_silence() const;
     std::uint64_t next_read_id() { return ++last_read_; }
 
     Config config_;
@@ -338,6 +339,7 @@ private:
     // Others.
     std::map<paxos::MemberId, Report> reports_;
     std::map<paxos::MemberId, paxos::Tick> contact_;
+    std::map<paxos::MemberId, paxos::Tick> expected_since_;  // To be heard from.
     std::map<paxos::MemberId, std::uint64_t> incarnations_;
     paxos::Tick reported_at_{};
     HashBook hashes_;

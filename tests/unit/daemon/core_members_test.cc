@@ -161,5 +161,29 @@ TEST(CoreMembers, AreToldWhoLeadsAsSoonAsTheyAreConnected) {
     EXPECT_TRUE(cluster.core(follower).end_turn().at_once.empty());
 }
 
+TEST(CoreMembers, RaiseAnAlarmWhenTheyAreNotHeardFrom) {
+    CoreCluster cluster(3);
+    const std::uint16_t leader = cluster.leader();
+    const std::uint16_t follower = cluster.follower();
+    ASSERT_TRUE(
+        cluster.change(leader, {statemachine::AddMember{.name = "n4", .peer_address = "n4:1"}}));
+    cluster.run_for(2'000);
+    EXPECT_THAT(cluster.core(leader).status().alarms, testing::IsEmpty()) << "it may come yet";
+
+    cluster.kill(follower);
+    cluster.run_for(11'000);
+    EXPECT_THAT(cluster.core(leader).status().alarms,
+                testing::UnorderedElementsAre(
+                    "member 4 (n4) was never heard from",
+                    testing::HasSubstr("member " + std::to_string(follower) + " (n" +
+                                       std::to_string(follower) +
+                                       ") was not heard from for 10 s or longer")));
+
+    cluster.start(4);
+    ASSERT_TRUE(cluster.change(leader, {statemachine::RemoveMember{follower}}));
+    cluster.run_for(3'000);
+    EXPECT_THAT(cluster.core(leader).status().alarms, testing::IsEmpty());
+}
+
 }  // namespace
 }  // namespace gavel::daemon
