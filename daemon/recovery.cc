@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <ranges>
 #include <utility>
 
 #include "daemon/bootstrap.h"
@@ -189,8 +188,9 @@ std::vector<Member> Recovery::members() const {
     for (const auto& epoch : state.globals().epochs) {
         for (const Member& member : epoch.members) members.insert_or_assign(member.id, member);
     }
-    const auto values = std::views::values(members);
-    return {values.begin(), values.end()};
+    std::vector<Member> ordered;
+    for (auto& [id, member] : members) ordered.push_back(std::move(member));
+    return ordered;
 }
 
 Result<Recovery, ConfigError> recover_from(std::span<const Witness> witnesses, bool fill_gaps) {
