@@ -258,7 +258,7 @@ TEST(MemberPlan, IsOfTheEpochThatWasAskedForOrOfNone) {
     const auto status = cluster({"v", "v", "v"});
 
     EXPECT_EQ(plan_members(status, RemoveMember{3}, 3).command.based_on, 3U);
-    for (const std::uint64_t other : {2, 4}) {
+    for (const std::uint64_t other : {2U, 4U}) {
         const auto plan = plan_members(status, RemoveMember{3}, other);
         EXPECT_EQ(plan.expected, statemachine::Outcome(EpochMismatch{3}));
         EXPECT_EQ(plan.verdict, Verdict::impossible);

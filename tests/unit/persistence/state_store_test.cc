@@ -217,7 +217,7 @@ TEST_F(State, IsHandedOnByOtherThreads) {
     std::unique_ptr<StateReader> reader;
     Rows found;
 
-    std::thread([&] { reader = std::move(state.snapshot().value()); }).join();
+    std::thread([&] { reader = state.snapshot().value(); }).join();
     std::thread([&] { found = read_all(*reader, 1'000); }).join();
     reader.reset();
 
