@@ -48,6 +48,14 @@ std::string explain_retired(const Identity& identity, Slot slot) {
            " and cannot come back; let it join anew, with an empty directory";
 }
 
+std::string explain_set_back(const Identity& identity) {
+    return "the other members have seen more of member " + std::to_string(identity.member) + ", '" +
+           identity.name +
+           "', than stands in it: it was set back in time, and has forgotten what it promised; "
+           "remove the member (gavel member rm " +
+           std::to_string(identity.member) + ") and let it join anew, with an empty directory";
+}
+
 // What is wrong with opening `there` as `wanted`; nothing, when they are the same member.
 std::optional<StorageError> mismatch(const Identity& there, const Identity& wanted) {
     const auto belongs = [](const std::string& there_text, const std::string& wanted_text) {
@@ -101,6 +109,7 @@ Result<Found, StorageError> look(const fs::path& folder, Transaction& transactio
     if (!marks) return in(folder, marks.error());
     if (marks->diverged) return in(folder, {explain_diverged(*marks->diverged)});
     if (marks->retired) return in(folder, {explain_retired(*identity, *marks->retired)});
+    if (marks->set_back) return in(folder, {explain_set_back(*identity)});
     const auto known = table.acquaintances(transaction);
     if (!known) return in(folder, known.error());
 
@@ -112,8 +121,9 @@ Result<Found, StorageError> look(const fs::path& folder, Transaction& transactio
 // Another run begins. A promise with one bad copy has two good ones again from here on.
 void count_boot(Transaction& transaction, Found& found) {
     const MarkTable table = found.tables.marks(found.identity);
-    ++found.marks.boot;
+    begin_run(found.marks, found.unsettled.batches + found.marks.direct);
     table.put_boot(transaction, found.marks.boot);
+    table.put_runs(transaction, found.marks.runs);
     table.put_promised(transaction, found.marks.promised);
 }
 
@@ -137,10 +147,13 @@ struct LogStore::Impl {
           tables(std::move(environment), found.tables, identity, found.marks),
           promised(found.marks.promised),
           batches(found.unsettled.batches),
+          writes(found.unsettled.batches + found.marks.direct),
           chosen_prefix(found.marks.chosen_prefix.number),
           cut(found.marks.cut.number) {
+        // The half in use is a blank one: there is no need to turn to the other.
+        if (!found.unsettled.records.empty()) tables.write(found.unsettled.records, {}, batches);
         note_room();
-        settle(found.unsettled.records);
+        raise_chosen_prefix(tables.marks().chosen_prefix);
     }
 
     bool is_ordinary(std::span<const paxos::Record> records) const;
@@ -162,7 +175,9 @@ struct LogStore::Impl {
     std::vector<paxos::Record> unsettled;
     std::uint64_t batches = 0;  // The number of the last one.
     std::atomic<bool> half_full{};
-    // For readers on other threads. Of the prefix recover() may know more than the record says.
+    // For readers on other threads. Counted once they are durable, so that nobody is told of more.
+    std::atomic<std::uint64_t> writes;
+    // For them, too. Of the prefix recover() may know more than the record says.
     std::atomic<std::uint64_t> chosen_prefix;
     std::atomic<std::uint64_t> cut;
     std::atomic<std::uint64_t> bytes_used{};
@@ -222,9 +237,12 @@ std::uint64_t LogStore::boot() const { return impl_->tables.marks().boot; }
 std::uint64_t LogStore::next_boot() {
     return or_end_process([&] {
         const std::lock_guard one_at_a_time(impl_->settling);
-        return impl_->tables.next_boot();
+        return impl_->tables.next_boot(impl_->writes);
     });
 }
+
+std::vector<proto::Run> LogStore::runs() const { return impl_->tables.marks().runs; }
+std::uint64_t LogStore::writes() const { return impl_->writes; }
 
 // Writing.
 
@@ -270,6 +288,7 @@ void LogStore::Impl::append(std::span<const paxos::Record> records, std::string_
                 unsettled.insert(unsettled.end(), records.begin(), records.end());
                 half_full = unsettled.size() > unsettled_max / 2 ||
                             journal.used() > Journal::half_bytes / 2;
+                ++writes;
                 return;
             }
         }
@@ -293,10 +312,11 @@ paxos::Ballot LogStore::Impl::settle(std::span<const paxos::Record> more) {
         // the last batch that settled is there until one after the next settle() takes its place.
         if (!moving.empty()) journal.turn();
     }
-    if (!moving.empty() || !more.empty()) {
-        tables.write({moving, more}, through);
+    if (!moving.empty() || !more.empty() || tables.has_notes()) {
+        tables.write(moving, more, through);
         note_room();
     }
+    if (!more.empty()) ++writes;
     raise_chosen_prefix(tables.marks().chosen_prefix);
     return tables.marks().promised;
 }
@@ -332,11 +352,11 @@ void LogStore::make_room(Slot through) {
 }
 
 void LogStore::remember(std::uint16_t member, const Acquaintance& acquaintance) {
-    or_end_process([&] {
-        impl_->tables.change([&](Transaction& transaction, const MarkTable& marks) {
-            marks.put_acquaintance(transaction, member, acquaintance);
-        });
-    });
+    or_end_process([&] { impl_->tables.remember(member, acquaintance); });
+}
+
+void LogStore::note(std::uint16_t member, const Acquaintance& acquaintance) {
+    impl_->tables.note(member, acquaintance);
 }
 
 void LogStore::condemn(Slot slot) {
@@ -351,6 +371,14 @@ void LogStore::retire(Slot slot) {
     or_end_process([&] {
         impl_->tables.change([&](Transaction& transaction, const MarkTable& marks) {
             marks.put_retired(transaction, slot);
+        });
+    });
+}
+
+void LogStore::quarantine() {
+    or_end_process([&] {
+        impl_->tables.change([&](Transaction& transaction, const MarkTable& marks) {
+            marks.put_set_back(transaction, boot());
         });
     });
 }

@@ -12,6 +12,7 @@
 
 #include "base/result.h"
 #include "paxos/records.h"
+#include "proto/run.h"
 
 namespace gavel::persistence {
 
@@ -33,7 +34,9 @@ struct Identity {
 // What one member durably knows of another.
 struct Acquaintance {
     std::uint64_t incarnation{};  // Of its data directory, as first seen.
-    std::uint64_t boot{};         // The highest that it showed.
+    std::uint64_t boot{};         // The highest that it showed,
+    std::uint64_t run{};          // and the id of that run.
+    std::uint64_t writes{};       // Of its log: the most that it said were durable in that run.
     // It said that it durably knows this member by its present directory: the handshake went
     // through in both directions.
     bool mutual{};
@@ -75,9 +78,13 @@ public:
     const Identity& identity() const;
     // Counts up, durably, at each open: 1 at the first.
     std::uint64_t boot() const;
-    // Counts up once more, durably: for a member that begins anew within one run. Gives the new
+    // Counts up once more, durably: for a member that begins anew without a start. Gives the new
     // one.
     std::uint64_t next_boot();
+    // The latest, at most runs_max: the present one, which boot() numbers, is the last.
+    std::vector<proto::Run> runs() const;
+    // Batches that are durable, over all runs: never less than any that somebody was told of.
+    std::uint64_t writes() const;
     // The protocol's memory, put together with the state's durable slot as recover() in recovery.h
     // says; of the entries only those above `applied` are read. Verifies every record it reads.
     // Settles first. Where the state came from another member at slot `replaced`, everything up to
@@ -109,6 +116,8 @@ public:
 
     // The other members, as this one came to know them. Durable when it returns.
     void remember(std::uint16_t member, const Acquaintance& acquaintance);
+    // The same, durable with the next settle() or remember() of that member.
+    void note(std::uint16_t member, const Acquaintance& acquaintance);
     std::map<std::uint16_t, Acquaintance> acquaintances() const;
 
     // This member's state at `slot` is not that of the others: no later start opens this directory.
@@ -118,6 +127,10 @@ public:
     // This member was removed from the cluster, by what stands in `slot`: no later start opens this
     // directory. Durable when it returns.
     void retire(paxos::Slot slot);
+
+    // The others have seen more of this member than stands in this directory: no later start opens
+    // it. Durable when it returns.
+    void quarantine();
 
     std::uint64_t bytes_used() const;
     std::uint64_t map_bytes() const;

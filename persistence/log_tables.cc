@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <random>
 #include <utility>
 
 #include "base/invariant.h"
@@ -56,7 +57,17 @@ void LogTables::make(Transaction& transaction, const Identity& owner, std::uint6
     marks.put_chosen_prefix(transaction, {});
     marks.put_cut(transaction, {});
     marks.put_boot(transaction, 0);
+    marks.put_runs(transaction, {});
     marks.put_settled(transaction, settled);
+    marks.put_direct(transaction, 0);
+}
+
+void begin_run(Marks& marks, std::uint64_t writes) {
+    std::random_device device;
+    const std::uint64_t id = std::uint64_t{device()} << 32 | device();
+    ++marks.boot;
+    marks.runs.push_back({.id = id, .began = writes});
+    if (marks.runs.size() > proto::runs_max) marks.runs.erase(marks.runs.begin());
 }
 
 LogTables::LogTables(lmdb::Environment environment, Handles tables, const Identity& owner,
@@ -73,16 +84,18 @@ LogTables::LogTables(lmdb::Environment environment, Handles tables, const Identi
 
 // Writing.
 
-void LogTables::write(std::initializer_list<std::span<const paxos::Record>> runs,
+void LogTables::write(std::span<const paxos::Record> moved, std::span<const paxos::Record> direct,
                       std::uint64_t settled) {
     Batch batch{Transaction(environment_, Transaction::Kind::write), written_, last_};
     batch.marks.settled = settled;
-    for (const auto records : runs) {
+    if (!direct.empty()) ++batch.marks.direct;
+    for (const auto records : {moved, direct}) {
         for (const auto& record : records) {
             std::visit([&](const auto& alternative) { write(alternative, batch); }, record);
         }
     }
     write_marks(batch);
+    write_notes(batch);
     batch.transaction.commit();
     written_ = batch.marks;
     last_ = batch.last;
@@ -130,6 +143,35 @@ void LogTables::write_marks(Batch& batch) const {
     if (batch.marks.settled != written_.settled) {
         mark_table_.put_settled(batch.transaction, batch.marks.settled);
     }
+    if (batch.marks.direct != written_.direct) {
+        mark_table_.put_direct(batch.transaction, batch.marks.direct);
+    }
+}
+
+// The transaction is the only one that writes: whatever is remembered later outranks this.
+void LogTables::write_notes(Batch& batch) {
+    const std::lock_guard guard(notes_->mutex);
+    for (const auto& [member, acquaintance] : std::exchange(notes_->of_members, {})) {
+        mark_table_.put_acquaintance(batch.transaction, member, acquaintance);
+    }
+}
+
+void LogTables::remember(std::uint16_t member, const Acquaintance& acquaintance) {
+    change([&](Transaction& transaction, const MarkTable& marks) {
+        const std::lock_guard guard(notes_->mutex);
+        notes_->of_members.erase(member);
+        marks.put_acquaintance(transaction, member, acquaintance);
+    });
+}
+
+void LogTables::note(std::uint16_t member, const Acquaintance& acquaintance) {
+    const std::lock_guard guard(notes_->mutex);
+    notes_->of_members[member] = acquaintance;
+}
+
+bool LogTables::has_notes() const {
+    const std::lock_guard guard(notes_->mutex);
+    return !notes_->of_members.empty();
 }
 
 std::optional<paxos::LogEntry> LogTables::entry(const Batch& batch, Slot slot) const {
@@ -178,11 +220,15 @@ Slot LogTables::cut_some(Slot through, std::uint64_t bytes) {
     return reached;
 }
 
-std::uint64_t LogTables::next_boot() {
+std::uint64_t LogTables::next_boot(std::uint64_t writes) {
+    Marks marks = written_;
+    begin_run(marks, writes);
     Transaction transaction(environment_, Transaction::Kind::write);
-    mark_table_.put_boot(transaction, written_.boot + 1);
+    mark_table_.put_boot(transaction, marks.boot);
+    mark_table_.put_runs(transaction, marks.runs);
     transaction.commit();
-    return ++written_.boot;
+    written_ = std::move(marks);
+    return written_.boot;
 }
 
 void LogTables::change(const std::function<void(Transaction&, const MarkTable&)>& put) {

@@ -1,8 +1,9 @@
 #pragma once
 
 #include <functional>
-#include <initializer_list>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <vector>
@@ -38,16 +39,23 @@ public:
     // As they stand there, but for those that change() changes.
     const Marks& marks() const { return written_; }
 
-    // Runs of records, one after the other, in one durable transaction, with the number of the last
-    // batch of the journal among them.
-    void write(std::initializer_list<std::span<const paxos::Record>> runs, std::uint64_t settled);
+    // What the journal held up to batch `settled`, then a batch that did not go through it, if
+    // there is one, in one durable transaction; with what was noted.
+    void write(std::span<const paxos::Record> moved, std::span<const paxos::Record> direct,
+               std::uint64_t settled);
     // Removes entries up to `through`, the oldest first, until no more than `bytes` are in use, as
     // many as go into a bounded transaction; durable. Gives the slot up to which they are gone.
     paxos::Slot cut_some(paxos::Slot through, std::uint64_t bytes = 0);
-    // Another run begins; durable. Gives its number.
-    std::uint64_t next_boot();
+    // Another run begins, after so many batches; durable. Gives its number.
+    std::uint64_t next_boot(std::uint64_t writes);
     // A mark of another kind; durable.
     void change(const std::function<void(lmdb::Transaction&, const MarkTable&)>& put);
+
+    // Another member, as it is known now: durable when it returns, or with the next write(). What
+    // is remembered outranks what was noted before. From any thread.
+    void remember(std::uint16_t member, const Acquaintance& acquaintance);
+    void note(std::uint16_t member, const Acquaintance& acquaintance);
+    bool has_notes() const;
 
     // The memory above `applied`; faulty is what is damaged there, and the last hole below it.
     Result<paxos::Durable, StorageError> read_above(paxos::Slot applied) const;
@@ -73,6 +81,7 @@ private:
     void write(const paxos::ChosenRecord& record, Batch& batch) const;
     void write(const paxos::PrefixRecord& record, Batch& batch) const;
     void write_marks(Batch& batch) const;
+    void write_notes(Batch& batch);
 
     // None: not there, or not readable.
     std::optional<paxos::LogEntry> entry(const Batch& batch, paxos::Slot slot) const;
@@ -89,6 +98,15 @@ private:
     MarkTable mark_table_;
     Marks written_;
     paxos::Slot last_{};  // The largest slot in the table.
+
+    struct Notes {
+        std::mutex mutex{};  // Taken within a transaction, if there is one.
+        std::map<std::uint16_t, Acquaintance> of_members{};
+    };
+    std::unique_ptr<Notes> notes_ = std::make_unique<Notes>();
 };
+
+// Takes its place among the runs that are remembered. Its id is random.
+void begin_run(Marks& marks, std::uint64_t writes);
 
 }  // namespace gavel::persistence

@@ -11,9 +11,12 @@ constexpr std::string_view attempt_key = "attempt";
 constexpr std::string_view prefix_key = "prefix";
 constexpr std::string_view cut_key = "cut";
 constexpr std::string_view boot_key = "boot";
+constexpr std::string_view runs_key = "runs";
 constexpr std::string_view settled_key = "settled";
+constexpr std::string_view direct_key = "direct";
 constexpr std::string_view diverged_key = "diverged";  // There only when it happened.
 constexpr std::string_view retired_key = "retired";    // Likewise.
+constexpr std::string_view set_back_key = "set_back";  // Likewise.
 constexpr std::string_view peer_prefix = "peer/";
 
 StorageError unreadable(std::string_view what) {
@@ -40,17 +43,26 @@ Result<Marks, StorageError> MarkTable::read(const lmdb::Transaction& transaction
     if (!boot) return unreadable("boot counter");
     const auto settled = number(transaction, settled_key);
     if (!settled) return unreadable("settled batches");
+    const auto direct = number(transaction, direct_key);
+    if (!direct) return unreadable("batches beside the journal");
+    const auto known_runs = runs(transaction);
+    if (!known_runs) return unreadable("latest runs");
     Marks marks{.promised = *highest_promise,
                 .attempted = paxos::Ballot::from_number(*attempted),
                 .chosen_prefix = {*prefix},
                 .cut = {*cut},
                 .boot = *boot,
-                .settled = *settled};
+                .settled = *settled,
+                .direct = *direct,
+                .runs = *known_runs};
     if (transaction.find(meta_, retired_key)) {
         marks.retired = paxos::Slot{number(transaction, retired_key).value_or(0)};
     }
     if (transaction.find(meta_, diverged_key)) {
         marks.diverged = paxos::Slot{number(transaction, diverged_key).value_or(0)};
+    }
+    if (transaction.find(meta_, set_back_key)) {
+        marks.set_back = number(transaction, set_back_key).value_or(0);
     }
     return marks;
 }
@@ -62,6 +74,12 @@ std::optional<paxos::Ballot> MarkTable::promised(const lmdb::Transaction& transa
     const auto first = number(transaction, promise_key);
     if (!first && !second) return std::nullopt;
     return paxos::Ballot::from_number(std::max(first.value_or(0), second.value_or(0)));
+}
+
+std::optional<std::vector<proto::Run>> MarkTable::runs(const lmdb::Transaction& transaction) const {
+    const auto stored = transaction.find(meta_, runs_key);
+    const auto payload = stored ? meta_seal_.open(runs_key, *stored) : std::nullopt;
+    return payload ? unpacked_runs(*payload) : std::nullopt;
 }
 
 std::optional<std::uint64_t> MarkTable::number(const lmdb::Transaction& transaction,
@@ -97,8 +115,17 @@ void MarkTable::put_boot(lmdb::Transaction& transaction, std::uint64_t boot) con
     put(transaction, boot_key, boot);
 }
 
+void MarkTable::put_runs(lmdb::Transaction& transaction,
+                         const std::vector<proto::Run>& runs) const {
+    meta_seal_.put(transaction, meta_, runs_key, packed(runs));
+}
+
 void MarkTable::put_settled(lmdb::Transaction& transaction, std::uint64_t batch) const {
     put(transaction, settled_key, batch);
+}
+
+void MarkTable::put_direct(lmdb::Transaction& transaction, std::uint64_t batches) const {
+    put(transaction, direct_key, batches);
 }
 
 void MarkTable::put_retired(lmdb::Transaction& transaction, paxos::Slot slot) const {
@@ -107,6 +134,10 @@ void MarkTable::put_retired(lmdb::Transaction& transaction, paxos::Slot slot) co
 
 void MarkTable::put_diverged(lmdb::Transaction& transaction, paxos::Slot slot) const {
     put(transaction, diverged_key, slot.number);
+}
+
+void MarkTable::put_set_back(lmdb::Transaction& transaction, std::uint64_t boot) const {
+    put(transaction, set_back_key, boot);
 }
 
 void MarkTable::put_acquaintance(lmdb::Transaction& transaction, std::uint16_t member,

@@ -13,9 +13,13 @@ struct Marks {
     paxos::Slot chosen_prefix{};
     paxos::Slot cut{};
     std::uint64_t boot{};
-    std::uint64_t settled{};               // Batches of the journal up to here stand in the tables.
-    std::optional<paxos::Slot> retired{};  // Where it ceased to be a member.
+    std::uint64_t settled{};  // Batches of the journal up to here stand in the tables.
+    std::uint64_t direct{};   // Batches that did not go through the journal.
+    std::vector<proto::Run> runs{};
+    std::optional<paxos::Slot> retired{};   // Where it ceased to be a member.
     std::optional<paxos::Slot> diverged{};  // Where its state was found to differ from the others'.
+    std::optional<std::uint64_t>
+        set_back{};  // The start at which it was found to be an older copy.
 };
 
 class MarkTable {
@@ -32,10 +36,12 @@ public:
     void put_chosen_prefix(lmdb::Transaction& transaction, paxos::Slot slot) const;
     void put_cut(lmdb::Transaction& transaction, paxos::Slot slot) const;
     void put_boot(lmdb::Transaction& transaction, std::uint64_t boot) const;
-
+    void put_runs(lmdb::Transaction& transaction, const std::vector<proto::Run>& runs) const;
     void put_settled(lmdb::Transaction& transaction, std::uint64_t batch) const;
+    void put_direct(lmdb::Transaction& transaction, std::uint64_t batches) const;
     void put_retired(lmdb::Transaction& transaction, paxos::Slot slot) const;
     void put_diverged(lmdb::Transaction& transaction, paxos::Slot slot) const;
+    void put_set_back(lmdb::Transaction& transaction, std::uint64_t boot) const;
 
     void put_acquaintance(lmdb::Transaction& transaction, std::uint16_t member,
                           const Acquaintance& acquaintance) const;
@@ -47,6 +53,7 @@ private:
                                         std::string_view key) const;
     void put(lmdb::Transaction& transaction, std::string_view key, std::uint64_t number) const;
     std::optional<paxos::Ballot> promised(const lmdb::Transaction& transaction) const;
+    std::optional<std::vector<proto::Run>> runs(const lmdb::Transaction& transaction) const;
 
     MDB_dbi meta_;
     MDB_dbi promise_;

@@ -217,8 +217,14 @@ std::optional<std::vector<paxos::Record>> unpacked_records(std::string_view payl
 }
 
 std::string packed(const Acquaintance& acquaintance) {
-    return packed(acquaintance.incarnation) + packed(acquaintance.boot) +
-           packed(std::uint64_t{acquaintance.mutual});
+    return packed(acquaintance.incarnation) + packed(acquaintance.boot) + packed(acquaintance.run) +
+           packed(acquaintance.writes) + packed(std::uint64_t{acquaintance.mutual});
+}
+
+std::string packed(const std::vector<proto::Run>& runs) {
+    std::string payload;
+    for (const proto::Run& run : runs) payload += packed(run.id) + packed(run.began);
+    return payload;
 }
 
 std::optional<std::uint64_t> unpacked_number(std::string_view payload) {
@@ -230,11 +236,25 @@ std::optional<std::uint64_t> unpacked_number(std::string_view payload) {
 
 std::optional<Acquaintance> unpacked_acquaintance(std::string_view payload) {
     Unpacker fields(payload);
-    Acquaintance acquaintance{.incarnation = fields.number(), .boot = fields.number()};
+    Acquaintance acquaintance{.incarnation = fields.number(),
+                              .boot = fields.number(),
+                              .run = fields.number(),
+                              .writes = fields.number()};
     const std::uint64_t mutual = fields.number();
     acquaintance.mutual = mutual == 1;
     if (!fields.complete() || mutual > 1) return std::nullopt;
     return acquaintance;
+}
+
+std::optional<std::vector<proto::Run>> unpacked_runs(std::string_view payload) {
+    Unpacker fields(payload);
+    std::vector<proto::Run> runs;
+    while (!fields.complete()) {
+        runs.push_back({.id = fields.number(), .began = fields.number()});
+        if (!fields.ok()) return std::nullopt;
+    }
+    if (runs.size() > proto::runs_max) return std::nullopt;
+    return runs;
 }
 
 std::optional<Identity> unpacked_identity(std::string_view payload) {

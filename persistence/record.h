@@ -48,8 +48,10 @@ std::string packed(const Identity& identity);
 std::string packed(std::span<const paxos::Record> records);
 std::size_t packed_bytes(std::span<const paxos::Record> records);
 std::string packed(const Acquaintance& acquaintance);
+std::string packed(const std::vector<proto::Run>& runs);
 std::optional<std::uint64_t> unpacked_number(std::string_view payload);
 std::optional<Acquaintance> unpacked_acquaintance(std::string_view payload);
+std::optional<std::vector<proto::Run>> unpacked_runs(std::string_view payload);
 std::optional<std::vector<paxos::Record>> unpacked_records(std::string_view payload);
 std::optional<Identity> unpacked_identity(std::string_view payload);
 

@@ -501,6 +501,28 @@ void put(const Hello& from, schema::Hello& to) {
     to.set_alpha(from.alpha);
     to.set_version(from.version);
     to.set_peer_address(from.peer_address);
+    for (const Run& run : from.runs) {
+        auto& added = *to.add_runs();
+        added.set_id(run.id);
+        added.set_began(run.began);
+    }
+    to.set_writes(from.writes);
+}
+
+// None of them forgot what was written in the one before.
+std::vector<Run> take_runs(schema::Hello& from, Check& check) {
+    check.that(!from.runs().empty() && from.runs().size() <= static_cast<int>(runs_max));
+    check.that(from.boot() >= static_cast<std::uint64_t>(from.runs().size()));
+    std::vector<Run> runs;
+    std::uint64_t least = 0;
+    for (auto& run : *from.mutable_runs()) {
+        check.known(run);
+        check.that(run.began() >= least);
+        least = run.began();
+        runs.push_back({.id = run.id(), .began = run.began()});
+    }
+    check.that(from.writes() >= least);
+    return runs;
 }
 
 Hello take(schema::Hello& from, Check& check) {
@@ -511,7 +533,9 @@ Hello take(schema::Hello& from, Check& check) {
             .boot = from.boot(),
             .alpha = from.alpha(),
             .version = check.text(from.mutable_version(), label_bytes_max),
-            .peer_address = check.text(from.mutable_peer_address(), label_bytes_max)};
+            .peer_address = check.text(from.mutable_peer_address(), label_bytes_max),
+            .runs = take_runs(from, check),
+            .writes = from.writes()};
 }
 
 }  // namespace
@@ -537,6 +561,7 @@ std::string encode(const Farewell& farewell) {
     Scratch<schema::Farewell> message;
     put(farewell.hello, *message->mutable_hello());
     message->set_reason(farewell.reason);
+    message->set_why(static_cast<schema::Farewell::Why>(farewell.why));
     return serialized(*message);
 }
 
@@ -544,6 +569,7 @@ Result<Farewell> decode_farewell(std::string_view bytes) {
     return decoded<schema::Farewell, Farewell>(bytes, [](schema::Farewell& message, Check& check) {
         check.that(message.has_hello());
         return Farewell{.hello = take(check.known(*message.mutable_hello()), check),
+                        .why = check.alternative(message.why(), Farewell::Why::set_back),
                         .reason = check.text(message.mutable_reason(), reason_bytes_max)};
     });
 }

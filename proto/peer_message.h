@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "paxos/messages.h"
+#include "proto/run.h"
 #include "statemachine/state.h"
 
 namespace gavel::proto {
@@ -123,13 +124,22 @@ struct Hello {
     std::string version{};
     // Where it is to be dialled: whoever was away may not know it yet. May be empty.
     std::string peer_address{};
+    // Its latest runs, at most runs_max, the present one, `boot`, last. Their numbers follow one
+    // another.
+    std::vector<Run> runs{};
+    std::uint64_t writes{};  // Batches of its log that are durable, over all runs.
     bool operator==(const Hello&) const = default;
 };
 
-// To a member that was removed from the cluster and is needed no more, instead of a Hello.
+// To a member that must not go on, instead of a Hello.
 inline constexpr std::size_t reason_bytes_max = 512;
 struct Farewell {
+    enum class Why : std::uint8_t {
+        removed,   // From the cluster, and it is needed no more.
+        set_back,  // It has forgotten what it promised: its data directory is an older one.
+    };
     Hello hello{};  // Of the one who says so: not everyone is believed.
+    Why why{};
     std::string reason{};
     bool operator==(const Farewell&) const = default;
 };

@@ -442,7 +442,8 @@ TEST_F(Log, ThatWasCutBeyondTheStateIsRefused) {
 
 TEST_F(Log, RemembersTheOthersOverARestart) {
     const Acquaintance first{.incarnation = 11, .boot = 1}, second{.incarnation = 22, .boot = 7};
-    const Acquaintance later{.incarnation = 11, .boot = 3, .mutual = true};
+    const Acquaintance later{
+        .incarnation = 11, .boot = 3, .run = ~0ULL, .writes = 9, .mutual = true};
     {
         LogStore log = store();
         log.remember(1, first);
@@ -452,6 +453,83 @@ TEST_F(Log, RemembersTheOthersOverARestart) {
 
     EXPECT_EQ(store().acquaintances(),
               (std::map<std::uint16_t, Acquaintance>{{1, later}, {10, second}}));
+}
+
+TEST_F(Log, KeepsWhatWasNotedOfTheOthersOnceItSettles) {
+    const Acquaintance met{.incarnation = 11, .boot = 1}, heard{.incarnation = 11, .writes = 5};
+    {
+        LogStore log = store();
+        log.remember(1, met);
+        log.note(1, heard);
+        EXPECT_EQ(log.acquaintances().at(1), met);
+        log.settle();
+        EXPECT_EQ(log.acquaintances().at(1), heard);
+
+        log.note(1, heard);
+        log.remember(1, met);
+        log.settle();
+        EXPECT_EQ(log.acquaintances().at(1), met) << "what was noted before does not come back";
+    }
+
+    EXPECT_EQ(store().acquaintances().at(1), met);
+}
+
+TEST_F(Log, CountsWhatItMadeDurableOverAllRuns) {
+    std::uint64_t before = 0;
+    {
+        LogStore log = store();
+        before = log.writes();
+        log.commit(chosen_slots(1));
+        EXPECT_EQ(log.writes(), before + 1) << "a promise, to the tables at once";
+        for (std::uint64_t slot = 2; slot <= 4; ++slot) {
+            log.commit(std::vector{accepted(slot, "through the journal")});
+            EXPECT_EQ(log.writes(), before + slot);
+        }
+        log.settle();
+        EXPECT_EQ(log.writes(), before + 4) << "nothing was added";
+        log.commit(std::vector{accepted(5, "not settled at the end")});
+    }
+    for (int start = 0; start < 3; ++start) EXPECT_EQ(store().writes(), before + 5);
+}
+
+TEST_F(Log, RemembersItsLatestRuns) {
+    std::vector<proto::Run> first, second, third;
+    {
+        LogStore log = store();
+        first = log.runs();
+        log.commit(chosen_slots(3));
+        log.commit(std::vector{accepted(4, "through the journal")});
+    }
+    {
+        LogStore log = store();
+        second = log.runs();
+        log.next_boot();
+        third = log.runs();
+    }
+    const std::vector<proto::Run> fourth = store().runs();
+
+    ASSERT_THAT(fourth, SizeIs(4));
+    const auto before = [](std::vector<proto::Run> runs) {
+        runs.pop_back();
+        return runs;
+    };
+    EXPECT_EQ(before(fourth), third);
+    EXPECT_EQ(before(third), second);
+    EXPECT_EQ(before(second), first);
+    EXPECT_EQ(second.back().began, first.back().began + 2);
+    EXPECT_EQ(fourth.back().began, second.back().began);
+    EXPECT_NE(fourth[0].id, fourth[1].id);
+    EXPECT_NE(fourth[1].id, fourth[2].id);
+    while (store().boot() < proto::runs_max + 3) {
+    }
+    EXPECT_THAT(store().runs(), SizeIs(proto::runs_max));
+}
+
+TEST_F(Log, ThatWasSetBackIsNotOpenedAgain) {
+    store().quarantine();
+
+    EXPECT_THAT(LogStore::open({folder.path(), small_map}, sample_identity()).error().what,
+                testing::HasSubstr("remove the member (gavel member rm "));
 }
 
 TEST_F(Log, OfAStateThatDivergedIsNotOpenedAgain) {

@@ -96,7 +96,8 @@ TEST_F(SurvivorTest, TellsWhatAStartWouldFind) {
                 ElementsAre(Pair(Slot{2}, LogEntry{{ballot, {"marked value 2"}}, false}),
                             Pair(Slot{3}, LogEntry{{ballot, {"marked value 3"}}, false}),
                             Pair(Slot{4}, LogEntry{{ballot, {"marked value 4"}}, false})));
-    EXPECT_THAT(found.others, ElementsAre(Pair(3, Acquaintance{5, 2, true})));
+    EXPECT_THAT(found.others,
+                ElementsAre(Pair(3, Acquaintance{.incarnation = 5, .boot = 2, .mutual = true})));
     EXPECT_GE(survivor.state_map_bytes(), small_map);
 }
 

@@ -111,6 +111,26 @@ TEST(PeerCodec, RefusesWhatIsTooLong) {
     Hello hello = hello_sample();
     hello.version = label;
     EXPECT_TRUE(decode_hello(encode(hello)).has_error());
+    hello = hello_sample();
+    hello.boot = runs_max;
+    hello.runs.resize(runs_max, hello.runs.back());
+    EXPECT_TRUE(decode_hello(encode(hello)).has_value());
+    ++hello.boot;
+    hello.runs.push_back(hello.runs.back());
+    EXPECT_TRUE(decode_hello(encode(hello)).has_error());
+}
+
+TEST(PeerCodec, RefusesAHelloWhoseRunsCannotBe) {
+    const auto refused_when = [](const std::function<void(Hello&)>& change) {
+        Hello hello = hello_sample();
+        change(hello);
+        return decode_hello(encode(hello)).has_error();
+    };
+
+    EXPECT_TRUE(refused_when([](Hello& hello) { hello.runs.clear(); })) << "not even the present";
+    EXPECT_TRUE(refused_when([](Hello& hello) { hello.boot = 2; })) << "more runs than starts";
+    EXPECT_TRUE(refused_when([](Hello& hello) { hello.runs[1].began = 6; })) << "less was there";
+    EXPECT_TRUE(refused_when([](Hello& hello) { hello.writes = 4; })) << "fewer than at its start";
 }
 
 TEST(PeerCodec, RefusesASnapshotThatNobodyWouldSend) {
@@ -148,10 +168,15 @@ TEST(PeerCodec, RefusesAnUnknownVerdictAndANegativeDuration) {
 }
 
 TEST(PeerCodec, TakesAFarewellWithWhoSaysIt) {
-    const Farewell farewell{hello_sample(), "member 3 was removed"};
-    EXPECT_EQ(decode_farewell(encode(farewell)).value(), farewell);
-    EXPECT_TRUE(
-        decode_farewell(encode(Farewell{hello_sample(), std::string(513, 'x')})).has_error());
+    for (const auto why : {Farewell::Why::removed, Farewell::Why::set_back}) {
+        const Farewell farewell{hello_sample(), why, "member 3 was removed"};
+        EXPECT_EQ(decode_farewell(encode(farewell)).value(), farewell);
+    }
+    const auto refused = [](const Farewell& farewell) {
+        return decode_farewell(encode(farewell)).has_error();
+    };
+    EXPECT_TRUE(refused({hello_sample(), {}, std::string(513, 'x')}));
+    EXPECT_TRUE(refused({hello_sample(), static_cast<Farewell::Why>(2), "why"}));
     EXPECT_TRUE(decode_farewell("").has_error()) << "nobody says it";
 }
 

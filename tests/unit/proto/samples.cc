@@ -250,7 +250,9 @@ Hello hello_sample() {
             .boot = 4,
             .alpha = 512,
             .version = "0.1.0",
-            .peer_address = "127.0.0.1:7503"};
+            .peer_address = "127.0.0.1:7503",
+            .runs = {{.id = ~0ULL, .began = 0}, {.id = 7, .began = 5}, {.id = 8, .began = 5}},
+            .writes = 6};
 }
 
 Globals globals_sample() {
