@@ -59,23 +59,25 @@ void AcceptedPeer::on_frame(const Frame& frame) {
 }
 
 void AcceptedPeer::on_hello(const Frame& frame) {
-    const auto hello = proto::decode_hello(frame.payload);
+    auto hello = proto::decode_hello(frame.payload);
     if (hello.has_error()) return refuse("a malformed hello");
     if (const auto reason = handshake_.refuse(*hello)) return refuse(*reason);
 
     deadline_.cancel();
     member_ = {hello->member};
+    hello_ = std::move(*hello);
     connection_->set_payload_max(frame_payload_max);
     connection_->write(FrameKind::hello, {proto::encode(handshake_.self())});
-    events_.on_welcome(*this, *hello);
+    events_.on_welcome(*this, hello_);
 }
 
 void AcceptedPeer::on_batch(const Frame& frame) {
-    const auto messages = split_batch(frame.payload);
-    if (messages.has_error()) return refuse(messages.error().what);
+    const auto batch = read_batch(frame.payload);
+    if (batch.has_error()) return refuse(batch.error().what);
     // Only now is it clear that it took this member's hello well, too.
     if (!std::exchange(in_use_, true)) handshake_.forget_complaints(who_);
-    for (const std::string_view bytes : *messages) {
+    callbacks_.on_writes(hello_, batch->writes);
+    for (const std::string_view bytes : batch->messages) {
         auto message = proto::decode_peer_message(bytes);
         if (message.has_error()) return refuse("a malformed message");
         callbacks_.on_message(member_, std::move(*message));

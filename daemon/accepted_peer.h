@@ -45,6 +45,7 @@ private:
     std::shared_ptr<Connection> connection_{};
     std::string who_{};
     paxos::MemberId member_{};  // None until it has said hello.
+    proto::Hello hello_{};
     bool in_use_ = false;
 };
 

@@ -118,8 +118,8 @@ void DialledPeer::on_farewell(const Frame& frame) {
     if (farewell->hello.member != member_.number) {
         return refuse({"member " + std::to_string(farewell->hello.member) + " answers there"});
     }
-    on_broken("removed");
-    callbacks_.on_removed(farewell->hello, farewell->reason);
+    on_broken("dismissed");
+    callbacks_.on_farewell(*farewell);
 }
 
 void DialledPeer::on_broken(const std::string& why) {
@@ -206,7 +206,10 @@ bool DialledPeer::send(Urgency urgency, std::string_view message) {
 
 void DialledPeer::flush() {
     if (!up_ || connection_->writing() || queue_.empty()) return;
-    connection_->write(FrameKind::batch, queue_.take());
+    // Said now, it includes what the messages rest on, which became durable before they were sent.
+    auto pieces = queue_.take();
+    pieces.insert(pieces.begin(), batch_head(handshake_.writes()));
+    connection_->write(FrameKind::batch, std::move(pieces));
 }
 
 }  // namespace gavel::daemon

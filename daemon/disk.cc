@@ -113,6 +113,11 @@ void Disk::cut(paxos::Slot through) {
     start_keeping();
 }
 
+void Disk::keep_notes() {
+    notes_wait_ = true;
+    start_keeping();
+}
+
 // Bounded transactions: the next batch may come to wait for one.
 void Disk::start_keeping() {
     if (keeping_ || !may_keep_) return;
@@ -120,8 +125,9 @@ void Disk::start_keeping() {
     const paxos::Slot executed{durable_applied_};
     const bool cuts = cut_target_ >= oldest + cut_from;
     const bool lacks_room = log_.is_crowded() && executed >= oldest;
-    if (!cuts && !lacks_room && !asked_in_vain_ && !log_.wants_to_settle()) return;
-    asked_in_vain_ = false;
+    const bool has_to = cuts || lacks_room || asked_in_vain_ || notes_wait_;
+    if (!has_to && !log_.wants_to_settle()) return;
+    asked_in_vain_ = notes_wait_ = false;
     const paxos::Slot through{std::min(cut_target_.number, oldest.number + cut_step)};
     keeping_ = true;
     log_keeper_.start([this, cuts, executed, through] {

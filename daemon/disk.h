@@ -48,6 +48,8 @@ public:
     // Entries up to `through` are no longer needed; removed some at a time. When the log is crowded
     // more of them go, the oldest first, but none that the durable state lacks.
     void cut(paxos::Slot through);
+    // What was noted of other members reaches the disk soon.
+    void keep_notes();
     // Starts no more keeping of the log, which may have much left to cut: it can be done later.
     void stop_keeping() { may_keep_ = false; }
 
@@ -98,6 +100,7 @@ private:
     bool may_keep_ = true;
     bool keeping_ = false;
     bool asked_in_vain_ = false;  // For what the tables have once the log is kept.
+    bool notes_wait_ = false;
     bool state_busy_ = false;
     std::uint64_t handed_ = 0;   // Batches given to the log's writer.
     std::uint64_t durable_ = 0;  // ... and known durable.

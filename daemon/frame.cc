@@ -58,19 +58,28 @@ void append_message(std::string& batch, std::string_view message) {
     batch.append(message);
 }
 
-Result<std::vector<std::string_view>, FrameError> split_batch(std::string_view payload) {
+std::string batch_head(std::uint64_t writes) {
+    std::string head(batch_head_bytes, '\0');
+    put32(head.data(), static_cast<std::uint32_t>(writes));
+    put32(head.data() + 4, static_cast<std::uint32_t>(writes >> 32));
+    return head;
+}
+
+Result<Batch, FrameError> read_batch(std::string_view payload) {
+    if (payload.size() < batch_head_bytes) return FrameError{"a batch without its head"};
+    Batch batch{.writes = get32(payload.data()) | std::uint64_t{get32(payload.data() + 4)} << 32};
+    payload.remove_prefix(batch_head_bytes);
     if (payload.empty()) return FrameError{"a batch without messages"};
-    std::vector<std::string_view> messages;
     while (!payload.empty()) {
         if (payload.size() < 4) return FrameError{"a batch that ends within a message's length"};
         const std::size_t length = get32(payload.data());
         payload.remove_prefix(4);
         if (length == 0) return FrameError{"an empty message in a batch"};
         if (length > payload.size()) return FrameError{"a message that is longer than its batch"};
-        messages.push_back(payload.substr(0, length));
+        batch.messages.push_back(payload.substr(0, length));
         payload.remove_prefix(length);
     }
-    return messages;
+    return batch;
 }
 
 FrameDecoder::FrameDecoder(std::size_t payload_max) : payload_max_(payload_max) {}

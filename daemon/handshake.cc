@@ -17,6 +17,12 @@ Peers::Refusal differs(const std::string& what, const std::string& theirs,
 
 }  // namespace
 
+proto::Hello Handshake::self() const {
+    proto::Hello hello = self_;
+    hello.writes = writes();
+    return hello;
+}
+
 std::optional<Peers::Refusal> Handshake::refuse(const proto::Hello& hello) const {
     // The format level first: it says what the other fields mean.
     if (hello.format_level != self_.format_level) {
@@ -38,9 +44,10 @@ std::optional<Peers::Refusal> Handshake::refuse(const proto::Hello& hello) const
 
 void Handshake::say_no(Connection& connection, Peers::Refusal refusal) const {
     refusal.reason.resize(std::min(refusal.reason.size(), proto::reason_bytes_max));
-    if (refusal.removed) {
-        connection.close_with(FrameKind::farewell,
-                              proto::encode(proto::Farewell{self_, std::move(refusal.reason)}));
+    if (refusal.farewell) {
+        connection.close_with(
+            FrameKind::farewell,
+            proto::encode(proto::Farewell{self(), *refusal.farewell, std::move(refusal.reason)}));
     } else {
         connection.close_with(FrameKind::refusal, std::move(refusal.reason));
     }

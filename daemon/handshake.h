@@ -18,10 +18,13 @@ class Handshake {
 public:
     using Admit = std::function<std::optional<Peers::Refusal>(const proto::Hello&)>;
 
-    Handshake(proto::Hello self, Admit admit) : self_(std::move(self)), admit_(std::move(admit)) {}
+    Handshake(proto::Hello self, std::function<std::uint64_t()> writes, Admit admit)
+        : self_(std::move(self)), writes_(std::move(writes)), admit_(std::move(admit)) {}
 
-    const proto::Hello& self() const { return self_; }
+    // As it is to be said now.
+    proto::Hello self() const;
     void set_self(proto::Hello self) { self_ = std::move(self); }
+    std::uint64_t writes() const { return writes_(); }
 
     // Why the sender of this Hello is refused; nothing: it is welcome.
     std::optional<Peers::Refusal> refuse(const proto::Hello& hello) const;
@@ -36,6 +39,7 @@ public:
 
 private:
     proto::Hello self_;
+    std::function<std::uint64_t()> writes_;
     Admit admit_;
     std::set<std::pair<std::string, std::string>> complaints_{};
 };

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "daemon/acquaintances.h"
+#include "daemon/admission.h"
 #include "daemon/clients.h"
 #include "daemon/disk.h"
 #include "daemon/log.h"
@@ -29,6 +30,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds tick_interval{10};
 constexpr std::chrono::milliseconds alive_interval{250};
+// What another member made durable meanwhile is forgotten with this process.
+constexpr std::chrono::seconds note_interval{5};
 
 paxos::Tick monotonic_now() {
     const auto since =
@@ -229,11 +232,15 @@ private:
                 .boot = boot_,
                 .alpha = identity_.alpha,
                 .version = options_.version,
-                .peer_address = identity_.peer_address};
+                .peer_address = identity_.peer_address,
+                .runs = disk_.log().runs()};
     }
 
     void make_peers() {
-        Peers::Options options{.self = hello(), .others = others(), .seed = random_seed()};
+        Peers::Options options{.self = hello(),
+                               .writes = [this] { return disk_.log().writes(); },
+                               .others = others(),
+                               .seed = random_seed()};
         options.budget.bulk_bytes = options_.peer_queue_bytes;
         Peers::Callbacks callbacks{
             .admit = [this](const proto::Hello& hello) { return admit(hello); },
@@ -241,10 +248,13 @@ private:
                                    const proto::Hello& hello) { on_connected(hello); },
             .on_message = [this](paxos::MemberId from,
                                  proto::PeerMessage message) { receive(from, std::move(message)); },
+            .on_writes =
+                [this](const proto::Hello& from, std::uint64_t writes) {
+                    others_.heard(from.member, from.runs.back().id, writes);
+                },
             .on_read = [this] { schedule_turn(); },
             .on_down = [this](paxos::MemberId member, bool refused) { on_down(member, refused); },
-            .on_removed = [this](const proto::Hello& hello,
-                                 const std::string& reason) { on_removed(hello, reason); }};
+            .on_farewell = [this](const proto::Farewell& farewell) { on_farewell(farewell); }};
         peers_ = std::make_unique<Peers>(io_, std::move(options), std::move(callbacks));
     }
 
@@ -266,28 +276,23 @@ private:
     }
 
     std::optional<Peers::Refusal> admit(const proto::Hello& hello) {
-        if (auto refusal = refusal_of(globals(), hello)) {
-            // One that was removed may have what others need still, and has to find out by itself.
-            const bool dismissed = core_ && core_->is_dismissed(hello.member);
-            if (!refusal->removed || dismissed) return refusal;
+        const bool dismissed = core_ && core_->is_dismissed(hello.member);
+        auto refusal = daemon::admit(hello, globals(), dismissed, others_);
+        if (!refusal && core_ && hello.member < globals().next_member) {
+            core_->met({hello.member}, hello.incarnation);
         }
-        // A number that was not given out yet, as far as this member knows: it is heard, for this
-        // member may be the one that is behind, but what it is known by is for the state to say.
-        if (hello.member >= globals().next_member) return std::nullopt;
-        const auto recorded = recorded_incarnation(globals(), hello.member);
-        if (const auto reason = others_.admit(hello, recorded)) return Peers::Refusal{*reason};
-        if (core_) core_->met({hello.member}, hello.incarnation);
-        return std::nullopt;
+        return refusal;
     }
 
-    // For good, so not everyone is believed: only a member of this one's own set, in the directory
-    // that it was met in or that the state names.
-    void on_removed(const proto::Hello& hello, const std::string& reason) {
-        const bool known =
-            others_.is_mutual(hello.member) || recorded_incarnation(globals(), hello.member) != 0;
-        if (known && addresses_of(globals()).contains({hello.member})) return retire(reason);
-        log::warning("told by a stranger that this member was removed",
-                     {{"member", hello.member}, {"reason", reason}});
+    void on_farewell(const proto::Farewell& farewell) {
+        if (!is_believed(farewell, globals(), others_)) {
+            log::warning("told by a stranger that this member must not go on",
+                         {{"member", farewell.hello.member}, {"reason", farewell.reason}});
+        } else if (farewell.why == proto::Farewell::Why::set_back) {
+            end_set_back(farewell);
+        } else {
+            retire(farewell.reason);
+        }
     }
 
     void receive(paxos::MemberId from, proto::PeerMessage message) {
@@ -315,13 +320,10 @@ private:
     }
 
     // The number of one that joined was never used before, so nobody can have forgotten anything
-    // under it; nor has one that has a state, which it got as a member that had met all.
+    // under it.
     bool may_vote() const {
-        if (!identity_.contacts.empty() || globals().applied > 0) return true;
-        const auto& founders = globals().epochs.front().members;
-        return std::all_of(founders.begin(), founders.end(), [&](const auto& member) {
-            return member.id == identity_.member || others_.is_mutual(member.id);
-        });
+        return !identity_.contacts.empty() ||
+               founder_may_vote(identity_.member, globals(), others_);
     }
 
     void make_core() {
@@ -387,6 +389,7 @@ private:
             disk_.cut(core_->cut_point(options_.log_retain, source_.fetched()));
         }
         source_.tick(monotonic_now());
+        note_others();
         if (options_.alive && Clock::now() - alive_at_ >= alive_interval) {
             alive_at_ = Clock::now();
             options_.alive(status());
@@ -459,6 +462,20 @@ private:
         std::_Exit(persistence::storage_exit_code);
     }
 
+    // Neither is a memory relied upon that is older than what others were told.
+    [[noreturn]] void end_set_back(const proto::Farewell& farewell) {
+        disk_.log().quarantine();
+        persistence::end_soon();
+        log::error(
+            "the data directory was set back in time: this member ends and must not start again; "
+            "remove it and let it join anew, with an empty directory",
+            {{"member", identity_.member},
+             {"told_by", farewell.hello.member},
+             {"reason", farewell.reason}});
+        log::stop();
+        std::_Exit(persistence::storage_exit_code);
+    }
+
     void release(std::vector<Outgoing> messages) {
         if (!core_) return;  // They were of a core that has ended.
         for (auto& outgoing : messages) {
@@ -517,7 +534,8 @@ private:
         schedule_turn();
     }
 
-    // ---- State to the disk, and the end ---------------------------------------------------------
+    // ---- State and notes to the disk, and the end
+    // ---------------------------------------------------------
 
     void hand_state_over(bool now) {
         const bool nothing_new = core_->machine().applied() == disk_.durable_applied();
@@ -526,6 +544,17 @@ private:
         if (!now && since < std::chrono::milliseconds(options_.state_commit_ms)) return;
         state_handed_at_ = Clock::now();
         disk_.commit_state(core_->take_state_batch());
+    }
+
+    void note_others() {
+        if (installing_ || Clock::now() - noted_at_ < note_interval) return;
+        noted_at_ = Clock::now();
+        bool any = false;
+        others_.note_writes([&](std::uint16_t member, const persistence::Acquaintance& known) {
+            disk_.log().note(member, known);
+            any = true;
+        });
+        if (any) disk_.keep_notes();
     }
 
     void wait_until_followed(const std::shared_ptr<std::promise<void>>& done,
@@ -554,6 +583,9 @@ private:
             hand_state_over(true);
         }
         once_disk_is_idle([this] {
+            others_.note_writes([this](std::uint16_t member, const auto& known) {
+                disk_.log().remember(member, known);
+            });
             clients_.fail(api::Failure::Kind::shutting_down);
             io_.stop();
         });
@@ -595,6 +627,7 @@ private:
     std::uint64_t refused_ = 0;         // By them, too.
     Clock::time_point alive_at_{};
     Clock::time_point state_handed_at_{};
+    Clock::time_point noted_at_ = Clock::now();
 
     std::atomic<std::uint64_t> applied_{0};
     std::atomic<std::uint16_t> leader_{0};

@@ -92,7 +92,7 @@ Peers::Impl::Impl(boost::asio::io_context& io, Options options, Callbacks callba
     : io_(io),
       options_(std::move(options)),
       callbacks_(std::move(callbacks)),
-      handshake_(options_.self, callbacks_.admit),
+      handshake_(options_.self, options_.writes, callbacks_.admit),
       acceptor_(io),
       accept_timer_(io) {}
 

@@ -34,11 +34,14 @@ public:
     // Why the sender of a Hello may not talk to this member.
     struct Refusal {
         std::string reason{};
-        bool removed{};  // For good: it was removed from the cluster, and is needed no more.
+        // For good: it must not go on. None: it may try again.
+        std::optional<proto::Farewell::Why> farewell{};
     };
 
     struct Options {
         proto::Hello self{};
+        // How many batches of the log are durable now: said in each Hello, and with what is sent.
+        std::function<std::uint64_t()> writes = [] { return std::uint64_t{0}; };
         std::map<paxos::MemberId, Address> others{};
         OutQueue::Budget budget{};
         std::uint64_t seed{};  // For the jitter of reconnections.
@@ -59,14 +62,16 @@ public:
         // From now on messages to it leave.
         std::function<void(paxos::MemberId, const proto::Hello&)> on_connected{};
         std::function<void(paxos::MemberId, proto::PeerMessage)> on_message{};
+        // Before the messages that rest on it: it has made so much durable in the run of that
+        // Hello, which `admit` let in.
+        std::function<void(const proto::Hello&, std::uint64_t writes)> on_writes{};
         // After the last message of what was read at once: the place for work per turn.
         std::function<void()> on_read{};
         // The connection broke. `refused`: a second call, when the attempt to reconnect that
         // follows at once was refused: the process is dead, not slow.
         std::function<void(paxos::MemberId, bool refused)> on_down{};
-        // The sender of that Hello, whom `admit` let in, says that this member was removed and is
-        // needed no more.
-        std::function<void(const proto::Hello&, const std::string& reason)> on_removed{};
+        // Somebody whom `admit` let in says that this member must not go on.
+        std::function<void(const proto::Farewell&)> on_farewell{};
     };
 
     Peers(boost::asio::io_context& io, Options options, Callbacks callbacks);

@@ -114,6 +114,9 @@ std::string starts_text(const Witness& witness) {
         why = "it was removed from its cluster at slot " +
               std::to_string(witness.log.marks.retired->number);
     }
+    if (witness.log.marks.set_back) {
+        why = "it was set back in time, and lacks some of what the member accepted";
+    }
     if (witness.log.marks.diverged) {
         why = "its state was not that of the others at slot " +
               std::to_string(witness.log.marks.diverged->number) + "; it is not gone on from";
@@ -219,6 +222,7 @@ json json_of(const Witness& witness) {
                        {"damaged", durable.faulty.size()}};
         if (witness.log.marks.retired) told["retired_at"] = witness.log.marks.retired->number;
         if (witness.log.marks.diverged) told["diverged_at"] = witness.log.marks.diverged->number;
+        if (witness.log.marks.set_back) told["set_back_at_start"] = *witness.log.marks.set_back;
     } else {
         told["log_trouble"] = witness.log_trouble;
     }

@@ -120,7 +120,7 @@ void judge_majorities(std::span<const Witness> witnesses, Recovery& recovery) {
     paxos::Votes telling;
     for (const Witness& witness : witnesses) {
         if (witness.can_start()) able.add({witness.identity.member});
-        if (witness.has_log()) telling.add({witness.identity.member});
+        if (witness.tells_all()) telling.add({witness.identity.member});
     }
     recovery.could_go_on = true;
     recovery.nothing_chosen_is_lost =
@@ -146,7 +146,7 @@ bool Witness::has_state() const {
     return trouble.empty() && state_trouble.empty() && !log.marks.diverged;
 }
 
-bool Witness::can_start() const { return has_log() && has_state() && !log.marks.retired; }
+bool Witness::can_start() const { return tells_all() && has_state() && !log.marks.retired; }
 
 Witness examine(const std::filesystem::path& folder) {
     Witness witness{.folder = folder};

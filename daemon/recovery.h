@@ -34,6 +34,9 @@ struct Witness {
     bool has_log() const { return trouble.empty() && log_trouble.empty(); }
     // Its state may be gone on from: it is readable, and no majority found it to be another.
     bool has_state() const;
+    // Whatever the member accepted stands in its log, or is damaged there: the others have seen no
+    // more of it than that.
+    bool tells_all() const { return has_log() && !log.marks.set_back; }
     // A gaveld would serve from it, as the member that it is.
     bool can_start() const;
     paxos::Slot applied() const { return {globals.applied}; }

@@ -54,8 +54,12 @@ std::map<paxos::MemberId, Address> addresses_with(
     return found;
 }
 
+bool is_member(const Globals& globals, MemberNumber member) {
+    return find(globals, member) != nullptr;
+}
+
 bool is_gone(const Globals& globals, MemberNumber member) {
-    return member < globals.next_member && find(globals, member) == nullptr;
+    return member < globals.next_member && !is_member(globals, member);
 }
 
 std::optional<Peers::Refusal> refusal_of(const Globals& globals, const proto::Hello& hello) {
@@ -63,7 +67,7 @@ std::optional<Peers::Refusal> refusal_of(const Globals& globals, const proto::He
         return Peers::Refusal{.reason = "member " + std::to_string(hello.member) +
                                         " was removed from this cluster: its number is never used "
                                         "again; to take part it has to join anew, empty",
-                              .removed = true};
+                              .farewell = proto::Farewell::Why::removed};
     }
     const std::uint64_t recorded = recorded_incarnation(globals, hello.member);
     if (recorded != 0 && recorded != hello.incarnation) {

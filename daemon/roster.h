@@ -20,6 +20,8 @@ paxos::Epoch to_paxos(const statemachine::Epoch& epoch);
 // The peers' addresses of everyone in an epoch of the window.
 std::map<paxos::MemberId, Address> addresses_of(const statemachine::Globals& globals);
 
+// It is one in some slot that is still open.
+bool is_member(const statemachine::Globals& globals, statemachine::MemberNumber member);
 // It was a member, and is one in no slot that is still open.
 bool is_gone(const statemachine::Globals& globals, statemachine::MemberNumber member);
 

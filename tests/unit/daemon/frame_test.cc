@@ -38,8 +38,10 @@ std::vector<std::string> decode(std::string_view bytes, std::size_t payload_max 
     }
 }
 
+constexpr std::uint64_t many_writes = 0x1'0203'0405;
+
 std::string batch_of(std::initializer_list<std::string_view> messages) {
-    std::string batch;
+    std::string batch = batch_head(many_writes);
     for (const auto message : messages) append_message(batch, message);
     return batch;
 }
@@ -129,25 +131,30 @@ TEST(FrameDecoder, SurvivesGarbage) {
         bytes.resize(prng.below(bytes.size() + 1));
 
         for (const auto& payload : decode(bytes)) {
-            const auto messages = split_batch(payload);
-            EXPECT_TRUE(messages.has_value() || !messages.error().what.empty());
+            const auto batch = read_batch(payload);
+            EXPECT_TRUE(batch.has_value() || !batch.error().what.empty());
         }
     }
 }
 
-TEST(Batch, GivesBackItsMessages) {
-    EXPECT_THAT(*split_batch(batch_of({"one", "three"})), ElementsAre("one", "three"));
+TEST(Batch, GivesBackItsMessagesAndWhatTheyRestOn) {
+    const std::string payload = batch_of({"one", "three"});
+
+    EXPECT_THAT(read_batch(payload)->messages, ElementsAre("one", "three"));
+    EXPECT_EQ(read_batch(payload)->writes, many_writes);
 }
 
 TEST(Batch, IsRefusedWhenItIsNotWhole) {
     const std::string batch = batch_of({"one", "three"});
 
-    EXPECT_EQ(split_batch("").error().what, "a batch without messages");
-    EXPECT_EQ(split_batch(batch.substr(0, 9)).error().what,
+    EXPECT_EQ(read_batch("").error().what, "a batch without its head");
+    EXPECT_EQ(read_batch(batch.substr(0, 7)).error().what, "a batch without its head");
+    EXPECT_EQ(read_batch(batch.substr(0, 8)).error().what, "a batch without messages");
+    EXPECT_EQ(read_batch(batch.substr(0, 17)).error().what,
               "a batch that ends within a message's length");
-    EXPECT_EQ(split_batch(batch.substr(0, batch.size() - 1)).error().what,
+    EXPECT_EQ(read_batch(batch.substr(0, batch.size() - 1)).error().what,
               "a message that is longer than its batch");
-    EXPECT_EQ(split_batch(std::string(4, '\0')).error().what, "an empty message in a batch");
+    EXPECT_EQ(read_batch(std::string(12, '\0')).error().what, "an empty message in a batch");
 }
 
 TEST(FrameDeathTest, IsNeverMadeLargerThanAReceiverAllows) {

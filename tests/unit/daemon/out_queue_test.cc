@@ -12,11 +12,11 @@ using testing::IsEmpty;
 
 // The messages of the next write.
 std::vector<std::string> next_write(OutQueue& queue) {
-    std::string batch;
+    std::string batch = batch_head(0);
     for (const auto& piece : queue.take()) batch += piece;
-    if (batch.empty()) return {};
-    const auto messages = split_batch(batch);
-    return {messages->begin(), messages->end()};
+    if (batch.size() == batch_head_bytes) return {};
+    const auto read = read_batch(batch);
+    return {read->messages.begin(), read->messages.end()};
 }
 
 TEST(OutQueue, HasRoomForTheLargestMessageInTheSmallestQueue) {

@@ -32,7 +32,8 @@ Hello hello_of(MemberId member) {
             .incarnation = 100U + member.number,
             .boot = 1,
             .alpha = 64,
-            .version = "0.1.0"};
+            .version = "0.1.0",
+            .runs = {{.id = 7U + member.number}}};
 }
 
 PeerMessage heartbeat(std::uint64_t round) {
@@ -62,12 +63,14 @@ struct Member {
                     [this](MemberId from, PeerMessage message) {
                         messages.emplace_back(from, std::move(message));
                     },
+                .on_writes =
+                    [this](const Hello& from, std::uint64_t count) {
+                        writes.emplace_back(from.member, count, messages.size());
+                    },
                 .on_read = [this] { ++reads; },
                 .on_down = [this](MemberId, bool refused) { downs.push_back(refused); },
-                .on_removed =
-                    [this](const Hello& hello, const std::string& reason) {
-                        removed.emplace_back(hello, reason);
-                    }});
+                .on_farewell =
+                    [this](const proto::Farewell& farewell) { farewells.push_back(farewell); }});
     }
 
     MemberId id;
@@ -75,7 +78,8 @@ struct Member {
     std::vector<Hello> connected{};
     std::vector<std::pair<MemberId, PeerMessage>> messages{};
     std::vector<bool> downs{};
-    std::vector<std::pair<Hello, std::string>> removed{};
+    std::vector<std::tuple<int, std::uint64_t, std::size_t>> writes{};  // After so many messages.
+    std::vector<proto::Farewell> farewells{};
     int reads = 0;
     std::unique_ptr<Peers> peers{};
 };
@@ -135,6 +139,24 @@ TEST_F(PeersTest, TellWhoIsThereOnBothSides) {
 
     EXPECT_THAT(first->connected, ElementsAre(hello_of(m2)));
     EXPECT_THAT(second->connected, ElementsAre(hello_of(m1)));
+}
+
+// What a message rests on is known before it.
+TEST_F(PeersTest, SayHowMuchTheyMadeDurable) {
+    std::uint64_t durable = 5;
+    start_pair([&](Peers::Options& options) { options.writes = [&] { return durable; }; });
+    ASSERT_TRUE(until_connected());
+    durable = 6;
+    first->peers->send(m2, heartbeat(1));
+    first->peers->flush();
+    ASSERT_TRUE(until([&] { return second->messages.size() == 1; }));
+    durable = 9;
+    first->peers->send(m2, heartbeat(2));
+    first->peers->flush();
+    ASSERT_TRUE(until([&] { return second->messages.size() == 2; }));
+
+    EXPECT_THAT(second->connected, ElementsAre(testing::Field(&Hello::writes, 5U)));
+    EXPECT_THAT(second->writes, ElementsAre(std::tuple(1, 6U, 0U), std::tuple(1, 9U, 1U)));
 }
 
 TEST_F(PeersTest, DeliverMessagesInTheOrderOfTheirSending) {
@@ -280,15 +302,17 @@ TEST_F(PeersTest, AskTheirOwnerWhomToAdmit) {
     EXPECT_THAT(log, HasSubstr("its incarnation is not the recorded one"));
 }
 
-TEST_F(PeersTest, TellAMemberThatWasRemovedThatItIs) {
-    start_pair();
-    first->refusal = {.reason = "member 2 was removed", .removed = true};
+TEST_F(PeersTest, TellAMemberThatMustNotGoOnThatItIsSo) {
+    for (const auto why : {proto::Farewell::Why::removed, proto::Farewell::Why::set_back}) {
+        start_pair();
+        first->refusal = {.reason = "member 2 must not", .farewell = why};
 
-    ASSERT_TRUE(until([&] { return !second->removed.empty(); }));
+        ASSERT_TRUE(until([&] { return !second->farewells.empty(); }));
 
-    EXPECT_EQ(second->removed.front(),
-              std::pair(hello_of(m1), std::string("member 2 was removed")));
-    EXPECT_THAT(first->removed, IsEmpty());
+        EXPECT_EQ(second->farewells.front(),
+                  (proto::Farewell{hello_of(m1), why, "member 2 must not"}));
+        EXPECT_THAT(first->farewells, IsEmpty());
+    }
 }
 
 TEST_F(PeersTest, DialANewMember) {
@@ -434,13 +458,13 @@ TEST_F(StrangersBytes, AreRefusedWhenTheHelloIsMalformed) {
                 HasSubstr("a malformed hello"));
 }
 TEST_F(StrangersBytes, AreRefusedWhenABatchComesFirst) {
-    std::string batch;
+    std::string batch = batch_head(1);
     append_message(batch, proto::encode(heartbeat(1)));
     EXPECT_THAT(answer_to(encode_frame(FrameKind::batch, batch)),
                 HasSubstr("a batch before the hello"));
 }
 TEST_F(StrangersBytes, AreRefusedWhenAMessageIsMalformed) {
-    std::string batch;
+    std::string batch = batch_head(1);
     append_message(batch, "\xFF\xFF\xFF");
     EXPECT_THAT(answer_to(encode_frame(FrameKind::hello, proto::encode(hello_of(m2))) +
                           encode_frame(FrameKind::batch, batch)),

@@ -194,6 +194,19 @@ TEST_F(RecoveryTest, DoesNotCountAMemberThatCannotStart) {
     EXPECT_FALSE(recover_from(look({whole, retired}), false)->could_go_on);
 }
 
+// It is an older copy: what it lacks may have been chosen with its vote.
+TEST_F(RecoveryTest, DoesNotTakeTheWordOfAMemberThatWasSetBack) {
+    const auto whole = leave({.member = 1});
+    const auto copy = leave({.member = 2});
+    EXPECT_TRUE(recover_from(look({whole, copy}), false)->nothing_chosen_is_lost);
+    log_of({.member = 2}).quarantine();
+
+    const auto recovery = recover_from(look({whole, copy}), false);
+
+    EXPECT_FALSE(recovery->could_go_on);
+    EXPECT_FALSE(recovery->nothing_chosen_is_lost);
+}
+
 // Two of four are no majority, and yet every majority has one of them in it.
 TEST_F(RecoveryTest, LosesNothingWhereTheLostAloneChoseNothing) {
     initial_cluster = "n1=127.0.0.1:1,n2=127.0.0.1:2,n3=127.0.0.1:3,n4=127.0.0.1:4";

@@ -53,7 +53,7 @@ TEST(Roster, LooksForNoFounderWhereAContactIsByNow) {
 TEST(Roster, RefusesAMemberThatWasRemoved) {
     const auto refusal = refusal_of(sample(), hello(2, 22));
     ASSERT_TRUE(refusal);
-    EXPECT_TRUE(refusal->removed);
+    EXPECT_EQ(refusal->farewell, proto::Farewell::Why::removed);
     EXPECT_THAT(refusal->reason, HasSubstr("member 2 was removed"));
 }
 
@@ -61,7 +61,7 @@ TEST(Roster, RefusesAnotherDirectoryThanTheRecordedOne) {
     EXPECT_FALSE(refusal_of(sample(), hello(1, 11)));
     const auto refusal = refusal_of(sample(), hello(1, 12));
     ASSERT_TRUE(refusal);
-    EXPECT_FALSE(refusal->removed);
+    EXPECT_FALSE(refusal->farewell);
     EXPECT_THAT(refusal->reason, HasSubstr("data directory"));
 }
 

@@ -28,6 +28,12 @@ constexpr std::uint64_t small_map = 64ULL << 20;
 constexpr std::uint64_t batch_slots = 10;
 constexpr const char* folder_variable = "GAVEL_KILL_TEST_FOLDER";
 
+// What the child says once a batch is durable.
+struct Done {
+    std::uint64_t batch{};
+    std::uint64_t writes{};  // Of the log, over all runs.
+};
+
 // Both environments, as a member writes them: the log, and behind it the state.
 struct Stores {
     LogStore log;
@@ -73,7 +79,8 @@ void write_until_killed(const std::filesystem::path& folder) {
     });
     for (std::uint64_t batch = done->chosen_prefix.number / batch_slots; !ended; ++batch) {
         commit_batch(stores, batch);
-        ended = ::write(acknowledgements, &batch, sizeof(batch)) != sizeof(batch);
+        const Done said{batch, stores.log.writes()};
+        ended = ::write(acknowledgements, &said, sizeof(said)) != sizeof(said);
     }
     keeper.join();
 }
@@ -102,11 +109,11 @@ public:
     Writer(const Writer&) = delete;
     Writer& operator=(const Writer&) = delete;
 
-    // The batch that was committed next; none: the child has ended.
-    std::optional<std::uint64_t> acknowledged() const {
-        std::uint64_t batch = 0;
-        if (::read(read_end_, &batch, sizeof(batch)) != sizeof(batch)) return std::nullopt;
-        return batch;
+    // What was committed next; none: the child has ended.
+    std::optional<Done> acknowledged() const {
+        Done done;
+        if (::read(read_end_, &done, sizeof(done)) != sizeof(done)) return std::nullopt;
+        return done;
     }
 
     void kill() {
@@ -130,18 +137,18 @@ TEST(KilledWriter, LosesNothingThatItAcknowledgedAndNothingInHalves) {
     if (const char* given = std::getenv(folder_variable)) return write_until_killed(given);
 
     ScratchFolder folder;
-    std::uint64_t last_batch = 0;
+    Done last;
     for (int round = 0; round < 8; ++round) {
         {
             Writer writer(folder.path());
             for (int i = 0; i < 5 + 7 * round; ++i) {
-                const auto batch = writer.acknowledged();
-                ASSERT_TRUE(batch.has_value()) << "the writer died by itself";
-                last_batch = *batch;
+                const auto done = writer.acknowledged();
+                ASSERT_TRUE(done.has_value()) << "the writer died by itself";
+                last = *done;
             }
             writer.kill();
             // What it had acknowledged before the signal reached it.
-            while (const auto batch = writer.acknowledged()) last_batch = *batch;
+            while (const auto done = writer.acknowledged()) last = *done;
             writer.close();
         }
 
@@ -155,7 +162,8 @@ TEST(KilledWriter, LosesNothingThatItAcknowledgedAndNothingInHalves) {
         EXPECT_EQ(modified, applied.number) << "the rows are those of the applied slot";
         const Durable durable = stores.log.recover(applied).value();
 
-        ASSERT_GE(durable.chosen_prefix.number, (last_batch + 1) * batch_slots);
+        ASSERT_GE(durable.chosen_prefix.number, (last.batch + 1) * batch_slots);
+        EXPECT_GE(stores.log.writes(), last.writes) << "or the others would take it for set back";
         EXPECT_EQ(durable.chosen_prefix.number % batch_slots, 0U) << "batches are whole";
         EXPECT_TRUE(durable.faulty.empty());
         EXPECT_LE(applied, durable.chosen_prefix);
