@@ -64,6 +64,7 @@ public:
     int run_instead(std::size_t member, std::vector<std::string> command);
     void kill(std::size_t member) { members_.at(member).process.kill(); }
     void signal(std::size_t member, int number) { members_.at(member).process.signal(number); }
+    void freeze(std::size_t member) const { members_.at(member).process.freeze(); }
     int wait(std::size_t member, std::chrono::milliseconds patience) {
         return members_.at(member).process.wait(patience);
     }

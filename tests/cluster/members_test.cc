@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <atomic>
 #include <thread>
@@ -12,6 +13,7 @@ namespace gavel::test {
 namespace {
 
 using nlohmann::json;
+using testing::AllOf;
 using testing::HasSubstr;
 
 class ClusterMembers : public testing::Test {
@@ -209,6 +211,99 @@ TEST_F(ClusterMembers, AreReplacedAllAtOnceUnderLoad) {
         EXPECT_TRUE(eventually_gets(one, "load/" + std::to_string(written)));
     }
     EXPECT_TRUE(eventually_has(fresh[1], {{4, "voter"}, {5, "voter"}, {6, "voter"}}));
+}
+
+// A member comes to stand in a directory as it was some writes ago: it would vote as one that never
+// gave the votes that it has given since.
+class ClusterSetBack : public ClusterMembers {
+protected:
+    std::filesystem::path folder_of(std::size_t member) const {
+        return cluster.folder() / ("n" + std::to_string(member + 1));
+    }
+    void copy(std::size_t member) {
+        std::filesystem::copy(folder_of(member), cluster.folder() / "copy",
+                              std::filesystem::copy_options::recursive);
+    }
+    void put_copy_back(std::size_t member) {
+        std::filesystem::remove_all(folder_of(member));
+        std::filesystem::rename(cluster.folder() / "copy", folder_of(member));
+    }
+    void stop(std::size_t member) {
+        cluster.signal(member, SIGTERM);
+        ASSERT_EQ(cluster.wait(member, 20s), 0);
+    }
+    // What it has on its disk, the others have heard of.
+    void write_on(std::size_t member) {
+        for (int i = 0; i < 20; ++i) ASSERT_TRUE(put(member, "later/" + std::to_string(i)));
+        ASSERT_TRUE(eventually_gets(member, "later/19"));
+    }
+    void expect_quarantine(std::size_t member) {
+        const std::size_t before = cluster.log(member).size();
+        cluster.start(member);
+        EXPECT_EQ(cluster.wait(member, 20s), 70) << "it ends by itself";
+        EXPECT_THAT(cluster.log(member).substr(before),
+                    AllOf(HasSubstr("set back in time"),
+                          HasSubstr("gavel member rm " + std::to_string(member + 1))));
+        cluster.start(member);
+        EXPECT_EQ(cluster.wait(member, 20s), 1) << "and a start explains";
+        EXPECT_THAT(cluster.log(member), HasSubstr("than stands in it: it was set back in time"));
+    }
+};
+
+TEST_F(ClusterSetBack, ToACopyOfTheirPresentRunAreReplacedByFreshOnes) {
+    const std::size_t one = cluster.follower();
+    ASSERT_TRUE(put(one, "k"));
+    cluster.freeze(one);
+    copy(one);
+    cluster.signal(one, SIGCONT);
+    write_on(one);
+    cluster.kill(one);
+    put_copy_back(one);
+
+    expect_quarantine(one);
+
+    const std::size_t stays = cluster.leader({one});
+    ASSERT_TRUE(put(stays, "after")) << "the others go on";
+    const auto answer = change(stays, "DELETE", "/v1/members/" + std::to_string(one + 1));
+    ASSERT_EQ(answer.status, 200) << answer.body;
+    const std::size_t fresh = cluster.join(stays);
+    EXPECT_TRUE(eventually([&] { return roles(stays)[4] == "voter"; }));
+    EXPECT_TRUE(eventually_gets(fresh, "after"));
+}
+
+// The copy's next start has the number of one that the others have seen.
+TEST_F(ClusterSetBack, ToACopyOfTheRunBeforeAreRefused) {
+    const std::size_t one = cluster.follower();
+    stop(one);
+    copy(one);
+    cluster.start(one);
+    ASSERT_TRUE(eventually([&] { return put(one, "k"); }));
+    stop(one);
+    put_copy_back(one);
+
+    expect_quarantine(one);
+
+    EXPECT_TRUE(put(cluster.leader({one}), "after"));
+}
+
+TEST_F(ClusterSetBack, AreRememberedByMembersThatWereRestarted) {
+    const std::size_t one = cluster.follower();
+    cluster.freeze(one);
+    copy(one);
+    cluster.signal(one, SIGCONT);
+    write_on(one);
+    stop(one);
+    put_copy_back(one);
+    for (std::size_t other = 0; other < 3; ++other) {
+        if (other != one) stop(other);
+    }
+    for (std::size_t other = 0; other < 3; ++other) {
+        if (other != one) cluster.start(other);
+    }
+
+    expect_quarantine(one);
+
+    EXPECT_TRUE(put(cluster.leader({one}), "after"));
 }
 
 TEST_F(ClusterMembers, AreNotTakenFromAnotherDirectory) {

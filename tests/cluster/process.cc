@@ -49,6 +49,12 @@ void Process::signal(int number) const {
     if (pid_ > 0) ::kill(pid_, number);
 }
 
+void Process::freeze() const {
+    signal(SIGSTOP);
+    int status = 0;
+    if (pid_ > 0) ::waitpid(pid_, &status, WUNTRACED);
+}
+
 int Process::wait(std::chrono::milliseconds patience) {
     const auto deadline = std::chrono::steady_clock::now() + patience;
     while (pid_ > 0) {

@@ -20,6 +20,8 @@ public:
 
     bool running() const { return pid_ > 0; }
     void signal(int number) const;
+    // SIGSTOP, and waits until it has come to a halt.
+    void freeze() const;
     // Waits for its end; the exit code, 128 + n after signal n, or -1 when it outlives `patience`.
     int wait(std::chrono::milliseconds patience);
     // SIGKILL, and waits.

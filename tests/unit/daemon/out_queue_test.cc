@@ -23,7 +23,7 @@ TEST(OutQueue, HasRoomForTheLargestMessageInTheSmallestQueue) {
     OutQueue queue({.bulk_bytes = frame_payload_max});
 
     EXPECT_TRUE(queue.push(Urgency::bulk, std::string(message_bytes_max, 'm')));
-    EXPECT_FALSE(queue.push(Urgency::bulk, "m"));
+    EXPECT_FALSE(queue.push(Urgency::bulk, std::string(batch_head_bytes, 'm')));
 }
 
 TEST(OutQueue, LetsUrgentMessagesLeaveFirstAndKeepsTheOrderOfEachClass) {
