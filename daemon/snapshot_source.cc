@@ -58,6 +58,9 @@ SnapshotSource::Open* SnapshotSource::reader_for(const proto::SnapshotAsk& ask) 
     if (same != open_.end()) return &*same;
     const bool fresh =
         !open_.empty() && now_ - open_.back().opened_at < share_ms && is_of_use(ask, open_.back());
+    if (open_.size() == open_max && !is_of_use(ask, open_.back())) {
+        std::erase_if(open_, [this](const Open& each) { return now_ - each.asked_at > left_ms; });
+    }
     if (!fresh && open_.size() < open_max) {
         if (auto reader = callbacks_.open()) open_.push_back({std::move(reader), now_, now_});
     }

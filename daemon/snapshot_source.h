@@ -38,6 +38,9 @@ public:
     static constexpr std::uint64_t share_ms = 5'000;
     // So long a member that has it whole may need to install it.
     static constexpr std::uint64_t install_ms_max = 600'000;
+    // Who fetches asks every second (SnapshotSink): one that nobody asked for within this time
+    // gives way to somebody who needs a newer one.
+    static constexpr std::uint64_t left_ms = 5'000;
 
     struct Callbacks {
         // Null: there is no state yet.

@@ -180,7 +180,7 @@ TEST(SnapshotSource, IsNotHeldOpenByThoseWhoCannotUseIt) {
 
     std::uint64_t waited = 0;
     for (; serving.answer(m3, {.applied = 30}).applied != 40; waited += 1'000) {
-        ASSERT_LE(waited, SnapshotSource::idle_ms_max);
+        ASSERT_LE(waited, SnapshotSource::left_ms);
         serving.answer(m1, {begun.applied, begun.rows.back().key});  // Its own stays open.
         serving.pass(1'000);
     }
