@@ -263,6 +263,7 @@ private:
     void dispatch(OwnHandOver& own);
     void answer_hand_overs();
     bool enqueue(Bytes entry);
+    std::size_t room_for_own() const;
     void propose_own(statemachine::Command command);
     void pump();
     void start_leading();

@@ -73,6 +73,12 @@ bool Core::enqueue(Bytes entry) {
 
 // An own command that no client waits for, and that is not proposed again when it is lost: the next
 // leader has timers of its own. It has a reserve in the queue that clients cannot fill.
+// What the leader has to say itself is not shut out by clients who fill the queue, but bounded.
+std::size_t Core::room_for_own() const {
+    const std::size_t most = config_.limits.queued_commands + config_.limits.expiries_per_tick;
+    return most - std::min(most, queue_.size());
+}
+
 void Core::propose_own(statemachine::Command command) {
     Bytes entry(proto::encode(statemachine::Entry{.command = std::move(command)}));
     queue_bytes_ += entry.size();
@@ -105,10 +111,8 @@ void Core::run_leader_timers() {
     tend_members();
     leases_.on_tick(now_);
     // A timer gives its command out once: only what finds room is taken now.
-    const std::size_t most = config_.limits.queued_commands + config_.limits.expiries_per_tick;
-    const std::size_t room = most - std::min(most, queue_.size());
-    for (auto& command : leases_.due(now_, std::min(config_.limits.expiries_per_tick, room),
-                                     machine_.globals().leader_start)) {
+    const std::size_t room = std::min(config_.limits.expiries_per_tick, room_for_own());
+    for (auto& command : leases_.due(now_, room, machine_.globals().leader_start)) {
         if (const auto* leave = std::get_if<statemachine::LeaveQueue>(&command)) {
             // Most waits end by a grant, or were renewed by a later acquire.
             if (machine_.position(leave->name, leave->session) == 0) continue;

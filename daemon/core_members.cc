@@ -45,7 +45,7 @@ void Core::pin_directories() {
             command.pins.push_back({member.id, known->second});
         }
     }
-    if (command.pins.empty()) return;
+    if (command.pins.empty() || room_for_own() == 0) return;
     pinned_at_ = now_;
     propose_own(std::move(command));
 }
@@ -55,6 +55,7 @@ void Core::pin_directories() {
 void Core::promote_who_caught_up() {
     const bool lately = promoted_at_ && now_ - *promoted_at_ < tend_again_ms;
     if (lately && promoted_from_epoch_ == newest(machine_).number) return;
+    if (room_for_own() == 0) return;
     for (const Member& member : newest(machine_).members) {
         if (member.role != Role::learner || !member.wants_vote) continue;
         const auto executed = replica_.executed_by({member.id});

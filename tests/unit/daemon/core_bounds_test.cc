@@ -79,6 +79,27 @@ TEST(CoreBounds, LetASessionLapseAlthoughClientsFillTheQueue) {
     EXPECT_EQ(member.session(), 0U);
 }
 
+TEST(CoreBounds, WhatTheLeaderSaysOfMembersWaitsWhileTheQueueIsFull) {
+    Driven member({.queued_commands = 1, .expiries_per_tick = 0},
+                  {{.id = 1}, {.id = 2, .role = statemachine::Role::learner}});
+    member.tick(10);
+    member.disk_is_done();
+    // One command waits for the disk, the next for the window.
+    for (const std::uint64_t ticket : {1U, 2U}) {
+        member.core.submit(ticket, {.command = statemachine::PutKey{.key = "k"}, .timeout = 1s});
+        member.end_turn();
+    }
+
+    member.core.met(other, 77);
+    member.tick(10);
+    member.core.check_invariants();
+
+    member.disk_is_done();
+    member.tick(10);
+    member.disk_is_done();
+    EXPECT_EQ(member.core.machine().globals().epochs.back().members.back().incarnation, 77U);
+}
+
 TEST(CoreBounds, ALeaderStartTakesNoNumberOfTheRequestWindow) {
     Driven member({});
     member.tick(10);
