@@ -55,28 +55,34 @@ Disk::Disk(const Settings& settings, Schedule& schedule, Reached& reached, std::
       schedule_(schedule),
       reached_(reached),
       prng_(seed),
-      callbacks_(std::move(callbacks)) {}
+      callbacks_(std::move(callbacks)),
+      run_ids_(seed ^ 0x7275'6E73ULL) {}
+
+std::uint64_t Disk::next_boot() {
+    kept_.runs.push_back({.id = run_ids_.next(), .began = kept_.writes});
+    return ++kept_.boot;
+}
 
 void Disk::restore(statemachine::Machine& machine) const {
-    if (!globals_) return;
-    for (const auto& [key, bytes] : rows_) {
+    if (!kept_.globals) return;
+    for (const auto& [key, bytes] : kept_.rows) {
         auto value = proto::decode_row(key.table, bytes);
         expect(value.has_value(), "a row of the state can be read back");
         machine.load({key, std::move(*value)});
     }
-    const auto globals = proto::decode_globals(*globals_);
+    const auto globals = proto::decode_globals(*kept_.globals);
     expect(globals.has_value(), "the state's globals can be read back");
     expect(machine.finish_load(*globals), "the state on disk is the one that was written");
 }
 
 paxos::Durable Disk::recover(paxos::Slot applied) {
-    if (replaced_ > log_.cut) {
+    if (kept_.replaced > kept_.log.cut) {
         reached_.count("log not cut yet under a snapshot");
-        cut_now(replaced_);
+        cut_now(kept_.replaced);
     }
-    paxos::Durable found = log_;
+    paxos::Durable found = kept_.log;
     found.log.clear();
-    for (auto it = log_.log.upper_bound(applied); it != log_.log.end(); ++it) {
+    for (auto it = kept_.log.log.upper_bound(applied); it != kept_.log.log.end(); ++it) {
         found.log.emplace(it->first, through_codec(it->second));
     }
     return persistence::recover(std::move(found), applied);
@@ -136,7 +142,8 @@ void Disk::start_log() {
 }
 
 void Disk::write(const std::vector<paxos::Record>& records) {
-    for (const auto& record : records) persistence::replay(record, log_);
+    for (const auto& record : records) persistence::replay(record, kept_.log);
+    ++kept_.writes;
     callbacks_.durable(records);
 }
 
@@ -157,7 +164,7 @@ void Disk::on_log_durable() {
 void Disk::cut(paxos::Slot through) { cut_target_ = std::max(cut_target_, through); }
 
 void Disk::start_cut() {
-    if (syncing_ || cutting_ || cut_target_ < log_.cut + settings_.log_cut_at_least) return;
+    if (syncing_ || cutting_ || cut_target_ < kept_.log.cut + settings_.log_cut_at_least) return;
     cutting_ = cut_target_;
     begin(Transaction::cut, sync_time(), [this] {
         cut_now(*std::exchange(cutting_, {}));
@@ -166,30 +173,30 @@ void Disk::start_cut() {
 }
 
 void Disk::cut_now(paxos::Slot through) {
-    log_.log.erase(log_.log.begin(), log_.log.upper_bound(through));
-    log_.faulty.erase(log_.faulty.begin(), log_.faulty.upper_bound(through));
-    log_.cut = through;
+    kept_.log.log.erase(kept_.log.log.begin(), kept_.log.log.upper_bound(through));
+    kept_.log.faulty.erase(kept_.log.faulty.begin(), kept_.log.faulty.upper_bound(through));
+    kept_.log.cut = through;
     reached_.count("log cut");
     callbacks_.cut(through);
 }
 
 paxos::LearnAnswer Disk::read(const paxos::LogRead& wanted) const {
     paxos::LearnAnswer answer{.from = wanted.from,
-                              .oldest = log_.cut.next(),
+                              .oldest = kept_.log.cut.next(),
                               .chosen_prefix = wanted.chosen_prefix,
                               .values = {}};
     std::size_t bytes = 0;
     for (paxos::Slot slot = wanted.from;; slot = slot.next()) {
-        const auto entry = log_.log.find(slot);
-        if (entry == log_.log.end() || log_.faulty.contains(slot)) break;
+        const auto entry = kept_.log.log.find(slot);
+        if (entry == kept_.log.log.end() || kept_.log.faulty.contains(slot)) break;
         // What the durable state holds is chosen, though the record that says so may be missing.
-        const bool chosen = slot <= log_.chosen_prefix || slot.number <= durable_applied_;
+        const bool chosen = slot <= kept_.log.chosen_prefix || slot.number <= kept_.applied;
         if (!chosen && !entry->second.chosen) break;
         bytes += entry->second.proposal.value.command.size() + 16;
         if (!answer.values.empty() && bytes > learn_bytes) break;
         answer.values.push_back(through_codec(entry->second).proposal.value);
     }
-    if (wanted.from <= log_.cut) reached_.count("log cut before a laggard asked");
+    if (wanted.from <= kept_.log.cut) reached_.count("log cut before a laggard asked");
     if (!answer.values.empty()) reached_.count("log read served");
     return answer;
 }
@@ -213,13 +220,13 @@ void Disk::start_state() {
 void Disk::write(const daemon::StateBatch& batch) {
     for (const auto& row : batch.rows) {
         if (std::holds_alternative<std::monostate>(row.value)) {
-            rows_.erase(row.key);
+            kept_.rows.erase(row.key);
         } else {
-            rows_[row.key] = proto::encode(row.value);
+            kept_.rows[row.key] = proto::encode(row.value);
         }
     }
-    globals_ = proto::encode(batch.globals);
-    durable_applied_ = batch.globals.applied;
+    kept_.globals = proto::encode(batch.globals);
+    kept_.applied = batch.globals.applied;
 }
 
 void Disk::on_state_durable() {
@@ -232,8 +239,9 @@ void Disk::on_state_durable() {
 // ---- Snapshots ----------------------------------------------------------------------------------
 
 std::unique_ptr<daemon::SnapshotReader> Disk::snapshot() const {
-    if (!globals_) return nullptr;
-    return std::make_unique<Copy>(rows_, *globals_, durable_applied_, settings_.snapshot_bytes);
+    if (!kept_.globals) return nullptr;
+    return std::make_unique<Copy>(kept_.rows, *kept_.globals, kept_.applied,
+                                  settings_.snapshot_bytes);
 }
 
 bool Disk::idle() const {
@@ -245,8 +253,8 @@ void Disk::install(const statemachine::Machine& snapshot, std::function<void()> 
     cut_target_ = {};
     installing_ = daemon::StateBatch{.rows = snapshot.rows(), .globals = snapshot.globals()};
     begin(Transaction::install, 4 * sync_time(), [this, done = std::move(done)] {
-        replace(*std::exchange(installing_, {}));
-        cutting_ = replaced_;
+        take_over(*std::exchange(installing_, {}));
+        cutting_ = kept_.replaced;
         begin(Transaction::cut, sync_time(), [this, done] {
             cut_now(*std::exchange(cutting_, {}));
             done();
@@ -254,10 +262,10 @@ void Disk::install(const statemachine::Machine& snapshot, std::function<void()> 
     });
 }
 
-void Disk::replace(const daemon::StateBatch& snapshot) {
-    rows_.clear();
+void Disk::take_over(const daemon::StateBatch& snapshot) {
+    kept_.rows.clear();
     write(snapshot);
-    replaced_ = {snapshot.globals.applied};
+    kept_.replaced = {snapshot.globals.applied};
 }
 
 // ---- Trouble ------------------------------------------------------------------------------------
@@ -276,7 +284,7 @@ void Disk::crash() {
             write(*syncing_state_);
         }
     }
-    if (installing_ && survives("install under way")) replace(*installing_);
+    if (installing_ && survives("install under way")) take_over(*installing_);
     installing_.reset();
     syncing_.reset();
     collecting_ = {};
@@ -297,29 +305,20 @@ bool Disk::survives(const char* transaction) {
 }
 
 bool Disk::spoil_an_entry() {
-    const auto first = log_.log.upper_bound({durable_applied_});
-    const auto count = static_cast<std::uint64_t>(std::distance(first, log_.log.end()));
+    const auto first = kept_.log.log.upper_bound({kept_.applied});
+    const auto count = static_cast<std::uint64_t>(std::distance(first, kept_.log.log.end()));
     if (count == 0) return false;
     // The newest are those that recovery needs.
     const std::uint64_t which = prng_.chance(50) ? count - 1 : prng_.below(count);
     const auto entry = std::next(first, static_cast<std::ptrdiff_t>(which));
-    if (settings_.sabotage != Sabotage::unreadable_is_none) log_.faulty.insert(entry->first);
-    log_.log.erase(entry);
+    if (settings_.sabotage != Sabotage::unreadable_is_none) kept_.log.faulty.insert(entry->first);
+    kept_.log.log.erase(entry);
     return true;
 }
 
-void Disk::wipe() {
-    boot_ = 0;
-    log_ = {};
-    rows_.clear();
-    globals_.reset();
-    durable_applied_ = 0;
-    replaced_ = {};
-}
-
 void Disk::forget_log() {
-    const paxos::Durable old = std::exchange(log_, {});
-    log_.cut = old.cut;
+    const paxos::Durable old = std::exchange(kept_.log, {});
+    kept_.log.cut = old.cut;
 }
 
 }  // namespace gavel::simulation

@@ -12,12 +12,29 @@
 #include "daemon/core.h"
 #include "daemon/snapshot_source.h"
 #include "paxos/records.h"
+#include "persistence/log_store.h"
 #include "statemachine/machine.h"
 #include "tests/simulation/reached.h"
 #include "tests/simulation/schedule.h"
 #include "tests/simulation/settings.h"
 
 namespace gavel::simulation {
+
+// What stands in a member's directory: all that is durable.
+struct Directory {
+    using Rows = std::map<statemachine::RowKey, std::string>;
+
+    std::uint64_t incarnation{};
+    std::uint64_t boot{};
+    std::vector<proto::Run> runs{};  // All of them.
+    std::uint64_t writes{};
+    std::map<std::uint16_t, persistence::Acquaintance> others{};
+    paxos::Durable log{};
+    Rows rows{};
+    std::optional<std::string> globals{};
+    statemachine::Revision applied{};  // That of the rows.
+    paxos::Slot replaced{};            // By a snapshot of that slot.
+};
 
 // A member's two environments, as daemon/disk.h drives the real ones: while one transaction of the
 // log is being synced the next collects; the state follows separately, once the log records before
@@ -39,15 +56,22 @@ public:
          Callbacks callbacks);
 
     // What a member that starts finds. The machine is fresh.
-    std::uint64_t next_boot() { return ++boot_; }
+    std::uint64_t next_boot();
     void restore(statemachine::Machine& machine) const;
     paxos::Durable recover(paxos::Slot applied);
-    const paxos::Durable& log() const { return log_; }
+    const paxos::Durable& log() const { return kept_.log; }
+
+    const Directory& directory() const { return kept_; }
+    // Only while nothing uses it.
+    void replace(Directory directory) { kept_ = std::move(directory); }
+    void remember(std::uint16_t member, const persistence::Acquaintance& acquaintance) {
+        kept_.others[member] = acquaintance;
+    }
 
     void append(std::vector<paxos::Record> records, std::vector<daemon::Outgoing> once_durable);
     bool state_is_idle() const { return !state_busy_ && !held_state_; }
     void commit_state(daemon::StateBatch batch);
-    statemachine::Revision durable_applied() const { return durable_applied_; }
+    statemachine::Revision durable_applied() const { return kept_.applied; }
     void cut(paxos::Slot through);
     paxos::LearnAnswer read(const paxos::LogRead& wanted) const;
 
@@ -65,8 +89,6 @@ public:
     bool is_healed() const { return healed_; }
     // Everything is lost but the boot counter.
     void forget_log();
-    // Everything. Only after a crash.
-    void wipe();
 
 private:
     struct Batch {
@@ -84,7 +106,7 @@ private:
     void on_state_durable();
     void write(const std::vector<paxos::Record>& records);
     void write(const daemon::StateBatch& batch);
-    void replace(const daemon::StateBatch& snapshot);
+    void take_over(const daemon::StateBatch& snapshot);
     void cut_now(paxos::Slot through);
     // Counts what becomes of the transaction under way when the member crashes.
     bool survives(const char* transaction);
@@ -95,14 +117,8 @@ private:
     Prng prng_;
     Callbacks callbacks_;
 
-    // Durable.
-    std::uint64_t boot_ = 0;
-    paxos::Durable log_;
-    using Rows = std::map<statemachine::RowKey, std::string>;
-    Rows rows_;
-    std::optional<std::string> globals_;
-    statemachine::Revision durable_applied_ = 0;
-    paxos::Slot replaced_{};  // By a snapshot of that slot.
+    Directory kept_;
+    Prng run_ids_;
 
     // Under way.
     std::uint64_t run_ = 0;  // Changed by a crash: what was scheduled before is void.

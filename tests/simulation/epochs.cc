@@ -23,6 +23,18 @@ void Epochs::learn(const statemachine::Globals& globals) {
     known_through_ = {globals.applied + globals.alpha};
 }
 
+bool Epochs::was_alone(MemberId member) const {
+    const std::set<MemberId> alone{member};
+    return std::any_of(voters_.begin(), voters_.end(),
+                       [&](const auto& epoch) { return epoch.second == alone; });
+}
+
+bool Epochs::can_do_without(MemberId member, Slot from) const {
+    return std::all_of(std::prev(voters_.upper_bound(from)), voters_.end(), [&](const auto& epoch) {
+        return !epoch.second.contains(member) || epoch.second.size() > 2;
+    });
+}
+
 bool Epochs::is_quorum(Slot slot, const std::set<MemberId>& accepted) const {
     expect(knows(slot), "only executed state names C(s)");
     const auto& voters = std::prev(voters_.upper_bound(slot))->second;

@@ -19,6 +19,10 @@ public:
     // C(slot) is known once slot - alpha is executed.
     bool knows(paxos::Slot slot) const { return slot <= known_through_; }
     // More than half of the voters of C(slot) are among them.
+    // It was the only voter of some epoch.
+    bool was_alone(paxos::MemberId member) const;
+    // Of each slot from that one on the other voters are a majority.
+    bool can_do_without(paxos::MemberId member, paxos::Slot from) const;
     bool is_quorum(paxos::Slot slot, const std::set<paxos::MemberId>& accepted) const;
 
 private:

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/invariant.h"
+#include "daemon/admission.h"
 #include "proto/codec.h"
 #include "tests/simulation/failure.h"
 
@@ -13,28 +14,43 @@ namespace {
 
 constexpr std::int64_t epoch_ms = 1'700'000'000'000;
 constexpr std::uint64_t turns_between_checks = 32;
+constexpr Time greet_every = 50 * millisecond;
+
+// Whom a member with a new directory remembers. No run of theirs: they met before the first.
+std::map<std::uint16_t, persistence::Acquaintance> met_before(const Settings& settings,
+                                                              paxos::MemberId member) {
+    std::map<std::uint16_t, persistence::Acquaintance> known;
+    if (!settings.founders_have_met || member.number > settings.members) return known;
+    for (std::uint16_t id = 1; id <= settings.members; ++id) {
+        if (id == member.number) continue;
+        known[id] = {.incarnation = Settings::incarnation_of(id), .mutual = true};
+    }
+    return known;
+}
 
 }  // namespace
 
 Member::Member(Surroundings around, paxos::MemberId id, std::uint64_t incarnation)
-    : around_(std::move(around)),
+    : around_(around),
       id_(id),
-      prng_(around_.settings.seed * 31 + id.number),
-      disk_(around_.settings, around_.schedule, around_.reached, prng_.next(),
+      prng_(around.settings.seed * 31 + id.number),
+      own_fate_(around.settings.seed * 37 + id.number),
+      disk_(around.settings, around.schedule, around.reached, prng_.next(),
             {.durable =
                  [this](const std::vector<paxos::Record>& records) {
                      around_.observer.on_durable(id_, records);
+                     note_others();
                  },
              .released =
                  [this](std::vector<daemon::Outgoing> messages) { release(std::move(messages)); },
              .cut = [this](paxos::Slot through) { around_.observer.on_cut(id_, through); },
              .begins = [this](Disk::Transaction transaction,
-                              Time lasts) { on_transaction(transaction, lasts); }}),
-      directory_(around_.settings, id.number, incarnation) {
+                              Time lasts) { on_transaction(transaction, lasts); }}) {
+    disk_.replace({.incarnation = incarnation, .others = met_before(around.settings, id)});
     clock_offset_ms_ = static_cast<std::int64_t>(prng_.below(2'000));
-    if (around_.settings.clocks_drift) {
+    if (around.settings.clocks_drift) {
         clock_drift_percent_ = static_cast<std::int64_t>(prng_.below(11)) - 5;
-        if (clock_drift_percent_ != 0) around_.reached.count("clock drifted");
+        if (clock_drift_percent_ != 0) around.reached.count("clock drifted");
     }
 }
 
@@ -42,41 +58,34 @@ Member::Member(Surroundings around, paxos::MemberId id, std::uint64_t incarnatio
 
 void Member::start() {
     if (ended_ || runs()) return;
-    if (directory_.may_vote()) return begin();
-    ++run_;
-    meet_founders();
-}
-
-// One that was made anew, as far as it knows itself, waits until all founders have let it in.
-void Member::meet_founders() {
-    directory_.begin(1);
-    for (std::uint16_t id = 1; id <= around_.settings.members; ++id) {
-        Member* founder = around_.find({id});
-        if (founder == this || !founder->is_up() || !founder->admits(directory_.hello())) continue;
-        const auto fresh = Observer::fresh_machine(around_.settings);
-        if (directory_.admits(founder->directory_.hello(), fresh.globals())) {
-            directory_.on_mutual(founder->directory_.hello());
-        }
-    }
-    if (directory_.may_vote()) return begin();
-    around_.schedule.after(100 * millisecond, [this, run = run_] {
-        if (run == run_) meet_founders();
-    });
-}
-
-void Member::begin() {
     const Settings& settings = around_.settings;
     auto machine = Observer::fresh_machine(settings);
     disk_.restore(machine);
     if (settings.sabotage == Sabotage::acceptor_forgets) disk_.forget_log();
-    const paxos::Slot applied{machine.applied()};
     const std::uint64_t boot = disk_.next_boot();
-    around_.trace.line(around_.schedule.now(), id_.number, "starts", boot, applied.number);
+    around_.trace.line(around_.schedule.now(), id_.number, "starts", boot, machine.applied());
     if (boot > 1) around_.reached.count("member restarted");
+    ++run_;
+    // One that begins anew from a snapshot has them still.
+    if (!others_) {
+        others_.emplace(disk_.directory().others,
+                        [this](std::uint16_t member, const persistence::Acquaintance& known) {
+                            disk_.remember(member, known);
+                        });
+    }
+    unmet_ = std::make_unique<statemachine::Machine>(std::move(machine));
+    if (may_vote()) return make_core(std::move(*std::exchange(unmet_, {})));
+    greet_founders();
+}
+
+void Member::make_core(statemachine::Machine machine) {
+    const Settings& settings = around_.settings;
+    const paxos::Slot applied{machine.applied()};
+    const std::uint64_t boot = disk_.directory().boot;
     core_ = std::make_unique<daemon::Core>(
         daemon::Core::Config{.self = id_,
                              .boot = boot,
-                             .incarnation = directory_.hello().incarnation,
+                             .incarnation = disk_.directory().incarnation,
                              .seed = prng_.next(),
                              .heartbeat_ms = settings.heartbeat_ms,
                              .election_timeout_ms = settings.election_timeout_ms,
@@ -86,11 +95,7 @@ void Member::begin() {
                              .limits = settings.core_limits,
                              .paxos_limits = settings.paxos_limits},
         std::move(machine), disk_.recover(applied), monotonic(), wall());
-    ++run_;
-    directory_.begin(boot);
-    for (const auto& [member, known] : directory_.known()) {
-        core_->met({member}, known.incarnation);
-    }
+    for (const auto& [member, known] : others_->known()) core_->met({member}, known.incarnation);
     fetched_ = {};
     fetched_rather_than_learned_ = false;
     source_ = std::make_unique<daemon::SnapshotSource>(daemon::SnapshotSource::Callbacks{
@@ -121,6 +126,8 @@ void Member::crash() {
     core_.reset();
     source_.reset();
     installing_.reset();
+    unmet_.reset();
+    others_.reset();
     crashes_once_installed_ = false;
     inbox_.clear();
     turn_scheduled_ = false;
@@ -252,15 +259,6 @@ void Member::spoil_disk() {
     if (disk_.spoil_an_entry()) around_.reached.count("log entry spoiled");
 }
 
-void Member::lose_directory() {
-    around_.trace.line(around_.schedule.now(), id_.number, "loses its directory");
-    around_.reached.count("directory lost");
-    crash();
-    disk_.wipe();
-    directory_.lose();
-    start();
-}
-
 void Member::heal() {
     disk_.heal();
     crash_in_.reset();
@@ -278,6 +276,110 @@ paxos::Tick Member::monotonic() const { return {around_.schedule.now() / millise
 statemachine::TimeMs Member::wall() const {
     const auto now = static_cast<std::int64_t>(around_.schedule.now() / millisecond);
     return epoch_ms + now + now * clock_drift_percent_ / 100 + clock_offset_ms_;
+}
+
+// ---- Who the others are -------------------------------------------------------------------------
+
+void Member::forget(Directory directory) {
+    invariant(!runs(), "nobody changes what a process uses");
+    disk_.replace(std::move(directory));
+    forgetful_ = true;
+}
+
+void Member::end() {
+    crash();
+    ended_ = true;
+}
+
+proto::Hello Member::hello() const {
+    const Directory& kept = disk_.directory();
+    const auto first = kept.runs.size() - std::min(kept.runs.size(), proto::runs_max);
+    return {.format_level = proto::format_level,
+            .member = id_.number,
+            .incarnation = kept.incarnation,
+            .boot = kept.boot,
+            .alpha = around_.settings.alpha,
+            .runs = {kept.runs.begin() + static_cast<std::ptrdiff_t>(first), kept.runs.end()},
+            .writes = kept.writes};
+}
+
+const statemachine::Globals& Member::globals() const {
+    return core_ ? core_->machine().globals() : (unmet_ ? unmet_ : installing_)->globals();
+}
+
+// The numbers after the founders' are those of members that joined.
+bool Member::may_vote() const {
+    return id_.number > around_.settings.members ||
+           daemon::founder_may_vote(id_.number, globals(), *others_);
+}
+
+bool Member::may_always_vote() const {
+    const Directory& kept = disk_.directory();
+    if (id_.number > around_.settings.members || kept.applied > 0) return true;
+    const auto met = std::ranges::count_if(kept.others, [&](const auto& entry) {
+        return entry.first <= around_.settings.members && entry.second.mutual;
+    });
+    return met + 1 == around_.settings.members;
+}
+
+void Member::greet_founders() {
+    for (std::uint16_t id = 1; id <= around_.settings.members; ++id) {
+        if (id != id_.number) around_.network.send(id_, {id}, {}, {.run = run(), .writes = {}});
+    }
+    around_.schedule.after(greet_every, [this, run = run_] {
+        if (run == run_ && unmet_) greet_founders();
+    });
+}
+
+std::optional<daemon::Peers::Refusal> Member::admit(const proto::Hello& hello) {
+    const bool dismissed = core_ && core_->is_dismissed(hello.member);
+    auto refusal = daemon::admit(hello, globals(), dismissed, *others_);
+    if (!refusal && core_ && hello.member < globals().next_member) {
+        core_->met({hello.member}, hello.incarnation);
+    }
+    return refusal;
+}
+
+void Member::on_connected(const proto::Hello& hello) {
+    others_->on_mutual(hello);
+    enter([from = hello.member](daemon::Core& core) { core.connected({from}); });
+    if (unmet_ && may_vote()) make_core(std::move(*std::exchange(unmet_, {})));
+}
+
+void Member::on_farewell(const proto::Farewell& farewell) {
+    if (!daemon::is_believed(farewell, globals(), *others_)) {
+        around_.reached.count("farewell of a stranger");
+        return;
+    }
+    around_.trace.line(around_.schedule.now(), id_.number, "ends, told by", farewell.hello.member);
+    around_.reached.count(farewell.why == proto::Farewell::Why::removed
+                              ? "removed member told so"
+                              : "member that forgot told so");
+    if (farewell.why == proto::Farewell::Why::removed) {
+        around_.observer.on_dismissed(id_, {farewell.hello.member});
+    }
+    end();
+}
+
+void Member::heard(paxos::MemberId from, Stamp stamp) {
+    others_->heard(from.number, stamp.run, stamp.writes);
+    const auto known = others_->known().find(from.number);
+    expect(known == others_->known().end() || known->second.run != stamp.run ||
+               known->second.writes >= stamp.writes,
+           "what a member said is durable is remembered of it");
+}
+
+bool Member::would_believe(paxos::MemberId other) const {
+    const proto::Farewell farewell{.hello = {.member = other.number}};
+    return daemon::is_believed(farewell, globals(), *others_);
+}
+
+// The disk has something to do anyhow: that costs nothing.
+void Member::note_others() {
+    if (!others_ || !own_fate_.chance(30)) return;
+    others_->note_writes([this](std::uint16_t member, const persistence::Acquaintance& known) {
+        disk_.remember(member, known);
+    });
 }
 
 // ---- Inputs -------------------------------------------------------------------------------------
@@ -298,23 +400,13 @@ void Member::schedule_turn() {
     });
 }
 
-bool Member::admits(const proto::Hello& hello) {
-    if (directory_.admits(hello, core_->machine().globals())) {
-        core_->met({hello.member}, hello.incarnation);
-        return true;
-    }
-    around_.reached.count("member refused");
-    return false;
-}
-
-void Member::receive(Network::Packet packet) {
-    if (!core_ || !admits(packet.hello)) return;
-    enter([this, packet = std::move(packet)](daemon::Core& core) {
-        auto message = proto::decode_peer_message(packet.bytes);
+void Member::receive(paxos::MemberId from, std::string bytes) {
+    if (!core_) return;
+    enter([this, from, bytes = std::move(bytes)](daemon::Core& core) {
+        auto message = proto::decode_peer_message(bytes);
         expect(message.has_value(), "what a member encoded another can decode");
-        const paxos::MemberId from{packet.hello.member};
         around_.trace.line(around_.schedule.now(), id_.number, "receives from", from.number,
-                           message->index(), packet.bytes.size());
+                           message->index(), bytes.size());
         core.receive(from, std::move(*message));
     });
 }
@@ -424,7 +516,7 @@ void Member::send(paxos::MemberId to, const proto::PeerMessage& message) {
     if (to == id_) {
         enter([this, message](daemon::Core& core) { core.receive(id_, message); });
     } else {
-        around_.network.send(to, {directory_.hello(), proto::encode(message)});
+        around_.network.send(id_, to, proto::encode(message), {run(), disk_.directory().writes});
     }
 }
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/prng.h"
+#include "daemon/acquaintances.h"
 #include "daemon/core.h"
-#include "tests/simulation/directory.h"
 #include "tests/simulation/disk.h"
 #include "tests/simulation/network.h"
 #include "tests/simulation/observer.h"
@@ -32,7 +32,6 @@ public:
         Observer& observer;
         Reached& reached;
         Trace& trace;
-        std::function<Member*(paxos::MemberId)> find{};
     };
     using Ask = std::function<void(daemon::Core&, std::uint64_t ticket)>;
     // Null: the connection broke before there was an answer.
@@ -41,16 +40,15 @@ public:
     // Null: the connection broke.
     using Sink = std::function<void(const Changes*)>;
 
+    // Its directory is empty, and has that incarnation.
     Member(Surroundings around, paxos::MemberId id, std::uint64_t incarnation);
 
     paxos::MemberId id() const { return id_; }
     bool is_up() const { return core_ != nullptr; }
-    // It was removed and has ended for good.
+    // It was removed, or must not serve, and has ended for good.
     bool has_ended() const { return ended_; }
-    // It lost its directory: it may start as often as it likes, nobody lets it in.
-    bool is_lost() const { return directory_.is_lost(); }
-    // It has a core, or will have one: a snapshot is being installed.
-    bool runs() const { return core_ != nullptr || installing_; }
+    // It has a core, or will have one: a snapshot is being installed, or it has to meet others.
+    bool runs() const { return core_ != nullptr || installing_ || unmet_; }
     const daemon::Core& core() const { return *core_; }
 
     void start();
@@ -65,10 +63,30 @@ public:
     void jump_clock(std::int64_t by_ms);
     void begin_shutdown();
     void spoil_disk();
-    void lose_directory();
     void heal();
 
-    void receive(Network::Packet packet);
+    // Only while nothing of it runs: from now on that stands in its directory.
+    void forget(Directory directory);
+    bool has_forgotten() const { return forgetful_; }
+    // It votes whenever it runs: what it had to wait for is behind it.
+    bool may_always_vote() const;
+    const Directory& directory() const { return disk_.directory(); }
+    // An operator sees to it that it does not serve again.
+    void end();
+
+    // As daemon/node.cc does it. Only while it runs.
+    proto::Hello hello() const;
+    std::uint64_t run() const { return disk_.directory().runs.back().id; }
+    const std::map<std::uint16_t, persistence::Acquaintance>& others() const {
+        return others_->known();
+    }
+    std::optional<daemon::Peers::Refusal> admit(const proto::Hello& hello);
+    void on_connected(const proto::Hello& hello);
+    void on_farewell(const proto::Farewell& farewell);
+    bool would_believe(paxos::MemberId other) const;
+    void heard(paxos::MemberId from, Stamp stamp);
+
+    void receive(paxos::MemberId from, std::string bytes);
     void peer_died(paxos::MemberId peer);
     void call(Ask ask, Answered answered);
     void subscribe(Sink sink);  // Only while it is up.
@@ -79,9 +97,11 @@ private:
         bool of_client{};
     };
 
-    void begin();
-    void meet_founders();
-    bool admits(const proto::Hello& hello);
+    void make_core(statemachine::Machine machine);
+    void greet_founders();
+    bool may_vote() const;
+    void note_others();
+    const statemachine::Globals& globals() const;
     void enter(std::function<void(daemon::Core&)> take, bool of_client = false);
     void resume();
     void schedule_turn();
@@ -104,12 +124,15 @@ private:
     Surroundings around_;
     paxos::MemberId id_;
     Prng prng_;
+    Prng own_fate_;  // Of what it notes of others.
     Disk disk_;
-    Directory directory_;
+    bool forgetful_ = false;
 
     std::uint64_t run_ = 0;  // Changed by start and crash: what was scheduled before is void.
     std::unique_ptr<daemon::Core> core_;
     bool ended_ = false;
+    std::optional<daemon::Acquaintances> others_;
+    std::unique_ptr<statemachine::Machine> unmet_;  // Until it has met every founder.
     std::unique_ptr<daemon::SnapshotSource> source_;
     std::unique_ptr<statemachine::Machine> installing_;
     bool crashes_once_installed_ = false;

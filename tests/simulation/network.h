@@ -15,16 +15,20 @@
 
 namespace gavel::simulation {
 
+// What comes with the messages of a connection: which run of its sender it belongs to, and how much
+// that had made durable.
+struct Stamp {
+    std::uint64_t run{};
+    std::uint64_t writes{};
+};
+
 // Carries encoded messages between members: loses, repeats, delays and reorders them, and cuts
 // single directions between members.
 class Network {
 public:
-    struct Packet {
-        proto::Hello hello{};  // Of the connection that it came by: the sender's.
-        std::string bytes{};
-    };
-    // Hands it over at the receiver.
-    using Deliver = std::function<void(paxos::MemberId to, Packet)>;
+    // Hands the bytes over at the receiver.
+    using Deliver =
+        std::function<void(paxos::MemberId from, paxos::MemberId to, std::string, Stamp)>;
 
     Network(const Settings& settings, Schedule& schedule, Reached& reached, Deliver deliver)
         : settings_(settings),
@@ -33,7 +37,7 @@ public:
           deliver_(std::move(deliver)),
           prng_(settings.seed ^ 0x6E65'7477ULL) {}
 
-    void send(paxos::MemberId to, Packet packet);
+    void send(paxos::MemberId from, paxos::MemberId to, std::string bytes, Stamp stamp);
 
     void cut(paxos::MemberId from, paxos::MemberId to) { cuts_.insert({from, to}); }
     void mend(paxos::MemberId from, paxos::MemberId to) { cuts_.erase({from, to}); }

@@ -120,7 +120,13 @@ void Observer::on_cut(MemberId member, Slot through) {
 }
 
 void Observer::on_state_durable(MemberId member, Revision applied) {
-    members_[member].state_durable = applied;
+    // One that was set back had it on its disk, as one that is gone for good.
+    Revision& durable = members_[member].state_durable;
+    durable = std::max(durable, applied);
+}
+
+void Observer::on_forgotten(MemberId member) {
+    members_[member] = {.state_durable = members_[member].state_durable};
 }
 
 void Observer::note_value(Slot slot, Ballot ballot, const paxos::Value& value) {
@@ -249,17 +255,34 @@ void Observer::check_members() {
 }
 
 // What the old set's quorum held stands on the disks of a majority of those who follow.
-void Observer::check_retirement(MemberId member, const daemon::Core& core) const {
+void Observer::check_retirement(MemberId member, Slot at) const {
     const auto& removed = machine_.globals().removed;
     const auto left = std::ranges::find(removed, member.number, &statemachine::RemovedMember::id);
     expect(daemon::is_gone(machine_.globals(), member.number), "who ends was removed");
     if (left == removed.end()) return;  // Long ago.
+    expect(has_followers({left->first_slot}, at),
+           "nobody leaves before a majority of those who follow has what it had");
+}
+
+// Whether everything below `first` is on the disks of a majority of C(at).
+bool Observer::has_followers(Slot first, Slot at) const {
     std::set<MemberId> have_it;
     for (const auto& [other, seen] : members_) {
-        if (seen.state_durable + 1 >= left->first_slot) have_it.insert(other);
+        if (seen.state_durable + 1 >= first.number) have_it.insert(other);
     }
-    expect(epochs_.is_quorum({core.machine().applied() + 1}, have_it),
-           "nobody leaves before a majority of those who follow has what it had");
+    return epochs_.is_quorum(at, have_it);
+}
+
+void Observer::on_dismissed(MemberId member, MemberId by) const {
+    check_retirement(member, Slot{members_.at(by).applied}.next());
+}
+
+bool Observer::is_replaced(statemachine::MemberNumber member) const {
+    const auto& globals = machine_.globals();
+    if (!daemon::is_gone(globals, member)) return false;
+    const auto left = std::ranges::find(globals.removed, member, &statemachine::RemovedMember::id);
+    return left == globals.removed.end() ||
+           has_followers({left->first_slot}, Slot{globals.applied}.next());
 }
 
 void Observer::check_events(const statemachine::Applied& applied) {
@@ -351,7 +374,7 @@ void Observer::on_turn(MemberId member, const daemon::Core& core, const daemon::
     seen.applied = applied;
     executed_ = std::max(executed_, applied);
     check_changes(seen, turn);
-    if (turn.retired) check_retirement(member, core);
+    if (turn.retired) check_retirement(member, Slot{applied}.next());
     for (const auto& role : turn.roles) {
         if (role.role == paxos::Role::leader && leading_ != role.ballot) {
             if (leading_) reached_.count("leader changed");

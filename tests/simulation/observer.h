@@ -37,6 +37,20 @@ public:
                      const statemachine::Machine& snapshot);
     void on_durable(paxos::MemberId member, const std::vector<paxos::Record>& records);
     void on_cut(paxos::MemberId member, paxos::Slot through);
+    // A member's directory is another one from now on. What it accepted counted, but nobody may
+    // count it again.
+    void on_forgotten(paxos::MemberId member);
+    // A member ends because another one says that it was removed, and is needed no more.
+    void on_dismissed(paxos::MemberId member, paxos::MemberId by) const;
+    // It is a member no more, and what the set that it was in held stands on the disks of a
+    // majority of those who followed.
+    bool is_replaced(statemachine::MemberNumber member) const;
+    // Its voice alone was a majority at some time.
+    bool was_alone(paxos::MemberId member) const { return epochs_.was_alone(member); }
+    // Whatever is not on some disk of others yet, a majority of others can find out.
+    bool can_do_without(paxos::MemberId member, statemachine::Revision known_by_others) const {
+        return epochs_.can_do_without(member, paxos::Slot{known_by_others}.next());
+    }
     // The state on its disk is that of this slot.
     void on_state_durable(paxos::MemberId member, statemachine::Revision applied);
     // A message leaves a member.
@@ -92,7 +106,8 @@ private:
     void check_events(const statemachine::Applied& applied);
     void check_message(paxos::MemberId from, const paxos::Message& message);
     void check_members();
-    void check_retirement(paxos::MemberId member, const daemon::Core& core) const;
+    void check_retirement(paxos::MemberId member, paxos::Slot at) const;
+    bool has_followers(paxos::Slot first, paxos::Slot at) const;
     void check_changes(Seen& seen, const daemon::Turn& turn);
     void count_reached(Seen& seen, const daemon::Core& core);
 

@@ -101,6 +101,20 @@ void set_changes(Settings& settings, Prng& prng) {
     settings.flaky_members = 0;
 }
 
+// Directories are set back and lost at any time, and whoever has such a one is replaced. Not in
+// most seeds; by numbers of its own, so that the others are what they are.
+void set_forgetting(Settings& settings) {
+    const std::uint64_t last_digit = settings.seed % 10;
+    if (last_digit > 1 && last_digit != 9) return;
+    Prng prng(settings.seed ^ 0x666F'7267'6574ULL);
+    settings.copy_every = prng.between(100, 1'500) * millisecond;
+    settings.set_back_every = prng.between(500, 4'000) * millisecond;
+    if (prng.chance(60)) settings.wipe_every = prng.between(2'000, 15'000) * millisecond;
+    settings.founders_have_met = false;
+    // With whoever forgot everything the minority is complete that may forget something.
+    settings.flaky_members = 0;
+}
+
 // Early: the state may not have recorded yet who has which directory.
 void set_loss(Settings& settings, Prng& prng) {
     if (settings.flaky_members == 0 || !prng.chance(40)) return;
@@ -136,6 +150,7 @@ Settings Settings::of_seed(std::uint64_t seed) {
     set_disks(settings, prng);
     set_clients(settings, prng);
     set_changes(settings, prng);
+    set_forgetting(settings);
     settings.chaos = prng.between(10, 40) * second;
     set_loss(settings, prng);
     return settings;

@@ -20,11 +20,12 @@ enum class Sabotage : std::uint8_t {
     unreadable_is_none,       // An entry that cannot be read is reported as never accepted.
     reads_are_not_confirmed,  // Linearizable reads are served from local state at once.
     state_is_torn,            // A crash leaves a part of a batch of the state on the disk.
+    forgetful_is_welcome,     // Nobody remembers what a member showed before.
 };
 
 // Everything about a run that its seed decides.
 struct Settings {
-    // Of a member's data directory, unless it was registered with another one.
+    // Of a member's data directory, unless it was wiped or registered as another one.
     static std::uint64_t incarnation_of(std::uint16_t member) { return 5'000U + member; }
 
     std::uint64_t seed{};
@@ -60,6 +61,11 @@ struct Settings {
     Time reconfigure_every{};
     std::uint64_t members_max{};  // Of one epoch.
     bool clocks_drift{};
+    bool founders_have_met{true};  // Before the run; else they meet first.
+    // Their directories.
+    Time copy_every{};
+    Time set_back_every{};  // To a copy.
+    Time wipe_every{};
     // Disks.
     Time sync{};
     std::uint64_t slow_percent{};

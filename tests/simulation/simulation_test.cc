@@ -63,12 +63,15 @@ TEST(Simulation, PassesTheSeedsThatOnceFailed) {
 }
 
 // Some seed among the first few hundred runs into what is broken on purpose. The simulator's own
-// checks of the order of disk and answers are off: the consequences must show.
+// checks of the order of disk and answers are off: the consequences must show. Where it is not the
+// point, nobody's directory is lost, which is a minority's trouble of its own.
 std::optional<std::string> what_shows(Sabotage sabotage) {
     for (std::uint64_t seed = 1; seed <= 400; ++seed) {
         Settings settings = Settings::of_seed(seed);
+        const bool forgets = sabotage == Sabotage::forgetful_is_welcome;
+        if ((settings.set_back_every != 0) != forgets) continue;
         settings.sabotage = sabotage;
-        settings.flaky_members = (settings.members - 1U) / 2U;
+        if (!forgets) settings.flaky_members = (settings.members - 1U) / 2U;
         if (auto outcome = run(settings); outcome.failure) return outcome.failure;
     }
     return std::nullopt;
@@ -90,6 +93,9 @@ TEST(Sabotaged, AnswersBeforeDurableShow) { expect_it_shows(Sabotage::answers_be
 TEST(Sabotaged, AnAcceptorThatForgetsShows) { expect_it_shows(Sabotage::acceptor_forgets); }
 TEST(Sabotaged, AnUnreadableEntryCalledNoneShows) { expect_it_shows(Sabotage::unreadable_is_none); }
 TEST(Sabotaged, UnconfirmedReadsShow) { expect_it_shows(Sabotage::reads_are_not_confirmed); }
+TEST(Sabotaged, AMemberThatForgotAndIsWelcomeShows) {
+    expect_it_shows(Sabotage::forgetful_is_welcome);
+}
 TEST(Sabotaged, ATornStateShows) { expect_it_shows(Sabotage::state_is_torn); }
 
 }  // namespace

@@ -16,9 +16,13 @@ World::World(const Settings& settings, Trace& trace)
       trace_(trace),
       prng_(settings.seed ^ 0x776F'726C'64ULL),
       observer_(settings_, schedule_, reached_, trace_),
-      network_(settings_, schedule_, reached_, [this](MemberId to, Network::Packet packet) {
-          if (Member* receiver = find(to)) receiver->receive(std::move(packet));
-      }) {
+      network_(settings_, schedule_, reached_,
+               [this](MemberId from, MemberId to, std::string bytes, Stamp stamp) {
+                   deliver(from, to, std::move(bytes), stamp);
+               }),
+      handshakes_(settings_, network_, reached_,
+                  [this](const Member& forgetful) { on_refused(forgetful); }),
+      fate_(settings.seed ^ 0x6661'7465ULL) {
     for (std::uint16_t id = 1; id <= settings.members; ++id) {
         members_.push_back(
             std::make_unique<Member>(surroundings(), MemberId{id}, Settings::incarnation_of(id)));
@@ -45,6 +49,14 @@ void World::run() {
     demand_agreement();
     histories_.check(reached_);
     reached_.count("run");
+}
+
+void World::deliver(MemberId from, MemberId to, std::string bytes, Stamp stamp) {
+    Member* receiver = find(to);
+    if (receiver == nullptr) return;
+    if (!handshakes_.let_through(*find(from), stamp.run, *receiver)) return;
+    receiver->heard(from, stamp);
+    if (!bytes.empty()) receiver->receive(from, std::move(bytes));
 }
 
 void World::run_until(Time until) {
@@ -88,8 +100,11 @@ void World::begin_troubles() {
     });
     every(settings_.hand_over_every, [this] { hand_over(); });
     every(settings_.reconfigure_every, [this] { reconfigure(); });
+    every(settings_.copy_every, [this] { copy_a_directory(); });
+    every(settings_.set_back_every, [this] { set_one_back(); });
+    every(settings_.wipe_every, [this] { wipe(*members_[fate_.below(members_.size())]); });
     if (settings_.first_lost_after != 0) {
-        schedule_.after(settings_.first_lost_after, [this] { members_.front()->lose_directory(); });
+        schedule_.after(settings_.first_lost_after, [this] { wipe(*members_.front()); });
     }
 }
 
@@ -165,7 +180,10 @@ void World::partition() {
     if (!ways.empty()) reached_.count(kinds.at(kind));
     for (const auto& [from, to] : ways) network_.cut(from, to);
     schedule_.after(1 + prng_.below(2 * settings_.partition_lasts), [this, ways] {
-        for (const auto& [from, to] : ways) network_.mend(from, to);
+        for (const auto& [from, to] : ways) {
+            network_.mend(from, to);
+            handshakes_.disconnect(from, to);
+        }
     });
 }
 
@@ -198,6 +216,9 @@ Member& World::member(std::uint64_t index) {
 void World::reconfigure() {
     Member& at = member(prng_.next());
     if (!at.is_up()) return;
+    if (!has_begun()) return;
+    // First things first: whoever forgot may be needed in the set that would come.
+    if (forgetful_ && !observer_.is_replaced(forgetful_->number)) return;
     const auto& newest = at.core().machine().globals().epochs.back();
     std::vector<statemachine::MemberNumber> voters, learners;
     for (const auto& one : newest.members) {
@@ -230,15 +251,21 @@ void World::reconfigure() {
         for (const auto id : learners) set(id, statemachine::Role::voter);
         for (const auto id : voters) change.changes.emplace_back(statemachine::RemoveMember{id});
     }
-    if (change.changes.empty()) return;
+    if (!change.changes.empty()) propose(at, change);
+}
+
+void World::propose(Member& at, const statemachine::ChangeMembers& change) {
+    undecided_.insert(change.based_on);
     const api::Submission submission{change, {}, std::chrono::seconds(4)};
     at.call(
         [submission](daemon::Core& core, std::uint64_t ticket) { core.submit(ticket, submission); },
-        [this](const daemon::Core*, const daemon::Turn::Answer* answer) {
+        [this, based_on = change.based_on](const daemon::Core*,
+                                           const daemon::Turn::Answer* answer) {
             if (answer == nullptr) return;
             const auto& result = std::get<daemon::Turn::Submitted>(*answer).result;
             const auto* executed = std::get_if<api::Executed>(&result);
             if (executed == nullptr) return;
+            undecided_.erase(undecided_.find(based_on));
             const auto* changed = std::get_if<statemachine::MembersChanged>(&executed->outcome);
             if (changed == nullptr) return;
             reached_.count("members changed");
@@ -265,16 +292,150 @@ void World::admit_whoever_is_missing() {
 }
 
 bool World::is_member(const Member& member) const {
-    return !member.is_lost() && !daemon::is_gone(observer_.machine().globals(), member.id().number);
+    return !daemon::is_gone(observer_.machine().globals(), member.id().number);
 }
 
-// One whose peers of old have all ended is told by nobody.
+// One whose peers of old have all ended is told by nobody, or by strangers.
 bool World::may_find_out(const Member& removed) const {
     if (!removed.is_up()) return true;
     const auto everyone = removed.core().replica().membership().everyone();
     return std::ranges::any_of(members_, [&](const auto& other) {
-        return is_member(*other) && std::ranges::binary_search(everyone, other->id());
+        return is_member(*other) && std::ranges::binary_search(everyone, other->id()) &&
+               removed.would_believe(other->id());
     });
+}
+
+// ---- Directories are lost and set back ----------------------------------------------------------
+
+void World::copy_a_directory() {
+    constexpr std::size_t copies_max = 8;
+    const Member& one = *members_[fate_.below(members_.size())];
+    if (one.has_ended() || one.has_forgotten() || one.directory().boot == 0) return;
+    if (copies_.size() == copies_max) {
+        copies_.erase(copies_.begin() + static_cast<std::ptrdiff_t>(fate_.below(copies_max)));
+    }
+    copies_.push_back({one.id(), one.directory()});
+}
+
+// Who has not met all founders yet waits for all of them: none may go before.
+bool World::has_begun() const {
+    return std::ranges::all_of(members_, [](const auto& member) {
+        return member->has_ended() || member->has_forgotten() || member->may_always_vote();
+    });
+}
+
+// One at a time, as long as there is a majority without it, and not before what was chosen with the
+// last one stands without that: two that forget may well have been the only ones who knew.
+bool World::may_forget(const Member& victim) const {
+    if (victim.has_ended() || victim.has_forgotten() || !has_begun()) return false;
+    if (forgetful_ && !observer_.is_replaced(forgetful_->number)) return false;
+    const auto& globals = observer_.machine().globals();
+    // A change that is under way could leave a set that cannot do without it.
+    if (undecided_.lower_bound(globals.epochs.back().number) != undecided_.end()) return false;
+    // Alone, as it would take itself to be, it could decide and be seen by nobody.
+    if (observer_.was_alone(victim.id())) return false;
+    // Though it is a learner: its promotion may be under way.
+    bool belongs = false;
+    std::uint64_t other_voters = 0;
+    for (const auto& member : globals.epochs.back().members) {
+        const bool own = member.id == victim.id().number;
+        belongs = belongs || own;
+        if (!own && member.role == statemachine::Role::voter) ++other_voters;
+    }
+    statemachine::Revision known = 0;
+    for (const auto& other : members_) {
+        if (other.get() == &victim || other->has_ended()) continue;
+        known = std::max(known, other->directory().applied);
+    }
+    return belongs && other_voters >= 2 && observer_.can_do_without(victim.id(), known);
+}
+
+// Whoever does not see it may count its vote, and nobody could tell: such a directory is outside
+// the model. What is not durable may be forgotten until it matters.
+bool World::is_seen_by_all(const Member& victim, const Directory& directory) const {
+    const auto& globals = observer_.machine().globals();
+    for (const auto& epoch : globals.epochs) {
+        for (const auto& member : epoch.members) {
+            if (!std::ranges::any_of(
+                    members_, [&](const auto& one) { return one->id().number == member.id; })) {
+                return false;  // Not started yet: it knows nobody.
+            }
+        }
+    }
+    return std::ranges::all_of(members_, [&](const auto& other) {
+        return other.get() == &victim || other->has_ended() ||
+               Handshakes::knows_more(*other, victim.id(), directory);
+    });
+}
+
+void World::set_one_back() {
+    const std::uint64_t from = fate_.next();
+    for (std::size_t i = 0; i < copies_.size(); ++i) {
+        Copied& copied = copies_[(from + i) % copies_.size()];
+        Member& victim = *find(copied.member);
+        if (!may_forget(victim)) continue;
+        if (!is_seen_by_all(victim, copied.directory)) {
+            reached_.count("directory not set back: not all would see it");
+            continue;
+        }
+        reached_.count("directory set back");
+        return forget(victim, std::move(copied.directory));
+    }
+}
+
+// Only a founder comes back under its number: one that joined is given another. It votes once it
+// has met all founders, so it is enough that one of them remembers it, or is gone.
+void World::wipe(Member& victim) {
+    if (victim.id().number > settings_.members || !may_forget(victim)) return;
+    const Directory empty{.incarnation = 9'000'000 + fate_.below(1'000'000)};
+    const bool recorded =
+        daemon::recorded_incarnation(observer_.machine().globals(), victim.id().number) != 0;
+    const bool remembered = std::ranges::any_of(members_, [&](const auto& other) {
+        return other->id() != victim.id() && other->id().number <= settings_.members &&
+               (other->has_ended() || Handshakes::knows_more(*other, victim.id(), empty));
+    });
+    if (!remembered || !(recorded || is_seen_by_all(victim, empty))) return;
+    reached_.count("directory wiped");
+    forget(victim, empty);
+}
+
+void World::forget(Member& victim, Directory directory) {
+    trace_.line(schedule_.now(), victim.id().number, "forgets", directory.boot, directory.writes);
+    victim.crash();
+    victim.forget(std::move(directory));
+    observer_.on_forgotten(victim.id());
+    std::erase_if(copies_, [&](const Copied& one) { return one.member == victim.id(); });
+    forgetful_ = victim.id();
+    refused_ = false;
+    restart_later(victim);
+}
+
+// An operator finds it in the logs.
+void World::on_refused(const Member& forgetful) {
+    if (std::exchange(refused_, true)) return;
+    schedule_.after(fate_.between(10, 2'000) * millisecond,
+                    [this, id = forgetful.id()] { replace(id); });
+}
+
+// ... sees to it that it does not run on, and has a fresh member take its place.
+void World::replace(MemberId forgetful) {
+    find(forgetful)->end();
+    admit_whoever_is_missing();
+    const auto& newest = observer_.machine().globals().epochs.back();
+    const auto place =
+        std::ranges::find(newest.members, forgetful.number, &statemachine::Member::id);
+    if (place == newest.members.end()) return reached_.count("member that forgot replaced");
+
+    Member& at = member(fate_.next());
+    if (at.is_up()) {
+        const std::string name = "x" + std::to_string(++newcomers_);
+        const bool votes = place->role == statemachine::Role::voter;
+        propose(at, {.based_on = newest.number,
+                     .changes = {statemachine::RemoveMember{forgetful.number},
+                                 statemachine::AddMember{name, name, 1'000 + newcomers_, votes}}});
+    }
+    schedule_.after(fate_.between(100, 1'000) * millisecond,
+                    [this, forgetful] { replace(forgetful); });
 }
 
 // ---- And then all is well -----------------------------------------------------------------------
@@ -283,6 +444,7 @@ void World::heal() {
     trace_.line(schedule_.now(), "heals");
     healed_ = true;
     network_.heal();
+    handshakes_.disconnect_all();
     for (auto& member : members_) {
         if (member->is_up()) member->crash_soon(~0ULL);
         member->heal();
@@ -308,6 +470,7 @@ void World::demand_progress() {
         if (!member->is_up()) member->start();
         member->heal();
     }
+    demand_replacement();
     const Time deadline = schedule_.now() + patience();
     while (!clients_are_idle() && schedule_.now() < deadline) {
         run_until(schedule_.now() + 100 * millisecond);
@@ -318,6 +481,18 @@ void World::demand_progress() {
         if (is_member(*members_[i])) demand_service(*members_[i]);
         admit_whoever_is_missing();
     }
+}
+
+void World::demand_replacement() {
+    if (!forgetful_ || settings_.sabotage != Sabotage::none) return;
+    const auto is_replaced = [this] {
+        return daemon::is_gone(observer_.machine().globals(), forgetful_->number);
+    };
+    const Time deadline = schedule_.now() + patience();
+    while (!is_replaced() && schedule_.now() < deadline) {
+        run_until(schedule_.now() + 100 * millisecond);
+    }
+    expect(is_replaced(), "healed, a member that forgot is replaced");
 }
 
 void World::demand_service(Member& member) {
@@ -347,7 +522,6 @@ void World::demand_service(Member& member) {
 bool World::all_agree() const {
     const std::uint64_t chosen = observer_.chosen_prefix();
     return std::all_of(members_.begin(), members_.end(), [&](const auto& member) {
-        if (member->is_lost()) return true;
         if (!is_member(*member)) return member->has_ended() || !may_find_out(*member);
         if (!member->is_up()) return false;  // It installs a snapshot.
         const auto& machine = member->core().machine();

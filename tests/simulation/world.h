@@ -3,11 +3,14 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/prng.h"
 #include "tests/simulation/client.h"
+#include "tests/simulation/handshakes.h"
 #include "tests/simulation/histories.h"
 #include "tests/simulation/member.h"
 #include "tests/simulation/network.h"
@@ -46,14 +49,9 @@ public:
 
 private:
     Member::Surroundings surroundings() {
-        return {settings_,
-                schedule_,
-                network_,
-                observer_,
-                reached_,
-                trace_,
-                [this](paxos::MemberId id) { return find(id); }};
+        return {settings_, schedule_, network_, observer_, reached_, trace_};
     }
+    void deliver(paxos::MemberId from, paxos::MemberId to, std::string bytes, Stamp stamp);
     void begin_troubles();
     void every(Time period, std::function<void()> trouble);
     void crash_some();
@@ -64,14 +62,25 @@ private:
     void partition();
     void hand_over();
     void reconfigure();
+    void propose(Member& at, const statemachine::ChangeMembers& change);
     void admit(paxos::MemberId id, Time after);
     void admit_whoever_is_missing();
+    void copy_a_directory();
+    void set_one_back();
+    void wipe(Member& victim);
+    bool has_begun() const;
+    bool may_forget(const Member& victim) const;
+    bool is_seen_by_all(const Member& victim, const Directory& directory) const;
+    void forget(Member& victim, Directory directory);
+    void on_refused(const Member& forgetful);
+    void replace(paxos::MemberId forgetful);
     Member* find(paxos::MemberId id);
     bool is_member(const Member& member) const;
     void heal();
     void run_until(Time until);
     bool clients_are_idle() const;
     void demand_progress();
+    void demand_replacement();
     void demand_service(Member& member);
     void demand_agreement();
     bool all_agree() const;
@@ -92,6 +101,17 @@ private:
     std::map<std::string, statemachine::Token> tokens_;
     std::uint64_t newcomers_ = 0;
     bool healed_ = false;
+
+    struct Copied {
+        paxos::MemberId member{};
+        Directory directory{};
+    };
+    Handshakes handshakes_;
+    Prng fate_;
+    std::vector<Copied> copies_;
+    std::optional<paxos::MemberId> forgetful_;  // The last one.
+    bool refused_ = false;                      // It was, and an operator knows.
+    std::multiset<std::uint64_t> undecided_;    // Epochs that changes under way are based on.
 };
 
 }  // namespace gavel::simulation
