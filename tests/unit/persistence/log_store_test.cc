@@ -95,7 +95,8 @@ TEST_F(Log, RecoveredUnderAStateThatCameFromElsewhereKeepsWhatItAcceptedAbove) {
     // By itself: what comes with a promise does not go by way of the journal.
     log.commit(std::vector<Record>{PromiseRecord{{.round = 9, .member = {3}}}});
     std::vector<Record> records = chosen_slots(5);
-    for (const std::uint64_t slot : {6U, 7U, 8U, 9U, 12U}) records.push_back(accepted(slot, "maybe"));
+    for (const std::uint64_t slot : {6U, 7U, 8U, 9U, 12U})
+        records.push_back(accepted(slot, "maybe"));
     log.commit(records);
 
     const Durable durable = log.recover({8}, {8}).value();
