@@ -144,7 +144,7 @@ void Member::drop_clients() {
     for (auto& sink : std::exchange(sinks_, {})) sink(nullptr);
 }
 
-// As daemon/node.cc does it: the core ends here, as if in a crash that the disk outlives.
+// As daemon/node_life.cc does it: the core ends here, as if in a crash that the disk outlives.
 void Member::begin_anew_from(std::unique_ptr<statemachine::Machine> snapshot) {
     around_.trace.line(around_.schedule.now(), id_.number, "begins anew from", snapshot->applied());
     around_.observer.on_snapshot(id_, *core_, *snapshot);

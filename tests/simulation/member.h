@@ -74,7 +74,7 @@ public:
     // An operator sees to it that it does not serve again.
     void end();
 
-    // As daemon/node.cc does it. Only while it runs.
+    // As daemon/node_peers.cc does it. Only while it runs.
     proto::Hello hello() const;
     std::uint64_t run() const { return disk_.directory().runs.back().id; }
     const std::map<std::uint16_t, persistence::Acquaintance>& others() const {
