@@ -149,7 +149,10 @@ Effects Replica::on(const ReadGivenUp& given_up) {
 }
 
 Effects Replica::on(const Flush&) {
+    const bool led = proposer_.leads();
     Effects effects = learn_by_early_votes();
+    // Who has just come to lead says so first, at a slot that is still free.
+    if (!led && proposer_.leads()) return effects;
     if (proposer_.phase() != Proposer::Phase::idle) {
         append(effects, fill_window());
         append(effects, confirm_reads());

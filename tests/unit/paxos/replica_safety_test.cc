@@ -181,5 +181,29 @@ TEST(Replica, YieldsWhenAnotherValueThanItsOwnWasChosen) {
     EXPECT_EQ(driven.replica().role(), Role::follower);
 }
 
+// Votes that came too early make a candidate a leader in the very turn in which a decided epoch's
+// window is to be filled. Whoever drives it proposes its LeaderStart when it hears of the role.
+TEST(Replica, StandsAtAFreeSlotWhenVotesThatCameEarlyMakeItALeader) {
+    Driven driven{{.alpha = 2, .durable = {.chosen_prefix = {8}}, .executed = {8}}};
+    driven.execute_by_hand();
+    const Ballot old{.round = 1, .member = m3};
+    constexpr LearnerMode everyone{.kind = LearnerMode::Kind::broadcast};
+    for (const std::uint64_t slot : {9, 10, 11}) {
+        driven.hears(m3, Accept{old, {slot}, {"v"}, {8}, everyone});
+    }
+    driven.hears(m2, Accepted{old, {11}});  // Beyond the window: nobody knows whose count there.
+    const Ballot ballot = driven.stand();
+    driven.hears(m2, promise(ballot, {9}, {}, {11}));
+    driven.hears(m2, LearnAnswer{.from = {9}, .chosen_prefix = {11}, .values = {{"v"}, {"v"}}});
+    driven.executes({9});
+    driven.executes({10}, epoch_of_members(2, {m1, m2, m3}, {m4}));
+    ASSERT_EQ(driven.replica().role(), Role::candidate);
+
+    const Effects effects = driven.step(Flush{});
+
+    ASSERT_TRUE(effects.role && effects.role->role == Role::leader);
+    EXPECT_TRUE(driven.replica().can_propose()) << "Core::on_role() ends the process otherwise";
+}
+
 }  // namespace
 }  // namespace gavel::paxos
