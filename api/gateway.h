@@ -66,6 +66,11 @@ struct Led {
     std::uint64_t ballot{};
 };
 using HandOverResult = std::variant<Led, Failure>;
+struct HandOverWish {
+    statemachine::MemberNumber to{};  // 0: the best informed of the others.
+    bool force{};                     // Though it is far behind.
+    bool operator==(const HandOverWish&) const = default;
+};
 
 // How much time sessions have left unless they are kept alive.
 using Leases = std::map<statemachine::SessionId, std::chrono::milliseconds>;
@@ -141,9 +146,9 @@ public:
     virtual void leases(std::vector<statemachine::SessionId> sessions,
                         std::chrono::milliseconds patience, std::function<void(Leases)> done) = 0;
     static constexpr std::size_t leases_max = 1'000;
-    // Lets that voter lead; 0: the best informed of the others. Answers once it leads, as far as
-    // this member can see, or once the time is over: what was asked may come about later, or never.
-    virtual void hand_over(statemachine::MemberNumber to, std::chrono::milliseconds timeout,
+    // Lets that voter lead. Answers once it leads, as far as this member can see, or once the time
+    // is over: what was asked may come about later, or never.
+    virtual void hand_over(HandOverWish wish, std::chrono::milliseconds timeout,
                            std::function<void(HandOverResult)> done) = 0;
     virtual void status(std::function<void(Status)> done) = 0;
 

@@ -87,10 +87,11 @@ void hand_leadership_over(const CallPtr& call) {
     if (!force) return respond(call, force.error());
     call->services.gateway.status([call, to = *successor, force = *force](const Status& status) {
         auto problem = to != 0 ? check_named(status, to, force) : check_anyone(status);
-        call->services.mailbox.post([call, to, problem = std::move(problem)] {
+        call->services.mailbox.post([call, to, force, problem = std::move(problem)] {
             if (problem) return respond(call, *problem);
             call->services.gateway.hand_over(
-                to, call->services.options.request_timeout, [call, to](HandOverResult result) {
+                {to, force}, call->services.options.request_timeout,
+                [call, to](HandOverResult result) {
                     call->services.mailbox.post([call, to, result] { answer(call, to, result); });
                 });
         });

@@ -87,6 +87,8 @@ void Core::spend(paxos::Effects effects) {
 
 void Core::take_messages(std::vector<paxos::Envelope>& from, std::vector<Outgoing>& into) {
     for (auto& envelope : from) {
+        // What is being fetched need not be learned as well.
+        if (learns_later() && std::holds_alternative<paxos::Learn>(envelope.message)) continue;
         if (envelope.peer != config_.self) ++sent_.at(envelope.message.index());
         into.push_back({envelope.peer, std::move(envelope.message)});
     }
@@ -125,6 +127,11 @@ void Core::send(MemberId to, proto::PeerMessage message) {
 Turn Core::end_turn() {
     pump();
     step(paxos::Flush{});
+    // A round of reads that waited for room in the window has begun: commands go on.
+    if (!queue_.empty() && replica_.can_propose() && !held_back_since_) {
+        pump();
+        step(paxos::Flush{});
+    }
     serve_ready_reads();
     answer_hand_overs();
     drop_a_snapshot_of_no_use();
@@ -334,7 +341,8 @@ proto::MemberReport Core::own_report() const {
             .client_address = config_.client_address,
             .version = config_.version,
             .hashes = hashes_.latest(),
-            .durable = durable_applied_};
+            .durable = durable_applied_,
+            .lacks_room = held_back_since_.has_value()};
 }
 
 void Core::on(MemberId from, proto::MemberReport report) {

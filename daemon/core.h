@@ -136,10 +136,10 @@ public:
     void leases(std::uint64_t ticket, std::vector<statemachine::SessionId> sessions,
                 std::uint64_t timeout_ms);
 
-    // Gets whoever leads to let that voter lead; 0: the best informed of the others.
-    void hand_over(std::uint64_t ticket, statemachine::MemberNumber to, std::uint64_t timeout_ms);
+    // Gets whoever leads to let that voter lead.
+    void hand_over(std::uint64_t ticket, api::HandOverWish wish, std::uint64_t timeout_ms);
 
-    // Hands leadership to the best informed voter, if this member leads.
+    // Hands leadership to the best informed voter that is in touch, if this member leads.
     void hand_over();
     // ... and refuses new commands from now on.
     void begin_shutdown();
@@ -195,6 +195,7 @@ private:
         std::uint64_t ticket{};
         statemachine::Revision min_revision{};
         paxos::Tick deadline{};
+        bool confirmed{};  // By a leader, whose index it waits for.
     };
     struct OwnKeepAlive {
         std::uint64_t ticket{};
@@ -219,8 +220,8 @@ private:
     };
     struct OwnHandOver {
         std::uint64_t ticket{};
-        paxos::MemberId to{};    // 0: any but `from`.
-        paxos::MemberId from{};  // Who led when it was first asked; 0: not asked yet.
+        api::HandOverWish wish{};  // To 0: any but `from`.
+        paxos::MemberId from{};    // Who led when it was first asked; 0: not asked yet.
         paxos::Tick deadline{};
         paxos::Tick last_sent{};
     };
@@ -262,6 +263,9 @@ private:
     void dispatch_keep_alive(std::uint64_t number);
     void dispatch(OwnHandOver& own);
     void answer_hand_overs();
+    std::optional<paxos::MemberId> successor(bool with_room) const;
+    bool in_touch(paxos::MemberId member) const;
+    void ask_reads_again();
     bool enqueue(Bytes entry);
     std::size_t room_for_own() const;
     void propose_own(statemachine::Command command);
@@ -316,7 +320,8 @@ private:
     // Leading.
     std::deque<Bytes> queue_;
     std::size_t queue_bytes_ = 0;
-    std::optional<paxos::Tick> held_back_since_;
+    std::optional<paxos::Tick> held_back_since_;  // Begun again with each attempt to hand over.
+    paxos::Tick led_since_{};
     std::optional<statemachine::RequestId> leader_start_;  // Proposed at this ballot.
     bool leader_started_ = false;                          // ... and executed.
     LeaseBook leases_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "api/member_plan.h"
 #include "daemon/core.h"
 #include "proto/codec.h"
 
@@ -157,6 +158,7 @@ void Core::on_read_confirmed(const paxos::ReadConfirmed& confirmed) {
     }
     const auto read = reads_.find(confirmed.read);
     if (read == reads_.end()) return;  // Its time was up.
+    read->second.confirmed = true;
     ready_at_.emplace(std::max(confirmed.index.number, read->second.min_revision), read->second);
     reads_.erase(read);
 }
@@ -170,6 +172,23 @@ void Core::on_question_confirmed(std::uint64_t read) {
     if (const auto asked = leases_asked_.find(read); asked != leases_asked_.end()) {
         answer_leases(asked->second, true);
         leases_asked_.erase(asked);
+    }
+}
+
+// An index may lie at what its leader had under way and nobody else heard of: it may never be
+// reached under another one.
+void Core::ask_reads_again() {
+    const auto known = replica_.known_chosen().number;
+    for (auto it = ready_at_.begin(); it != ready_at_.end();) {
+        const auto& [index, read] = *it;
+        if (!read.confirmed || index <= std::max(known, read.min_revision)) {
+            ++it;
+            continue;
+        }
+        const std::uint64_t id = next_read_id();
+        reads_.emplace(id, read);
+        step(paxos::ReadRequest{id});
+        it = ready_at_.erase(it);
     }
 }
 
@@ -255,13 +274,12 @@ void Core::on(paxos::MemberId, const proto::LeasesAnswer& answer) {
 
 // ---- Leadership ---------------------------------------------------------------------------------
 
-void Core::hand_over(std::uint64_t ticket, statemachine::MemberNumber to,
-                     std::uint64_t timeout_ms) {
+void Core::hand_over(std::uint64_t ticket, api::HandOverWish wish, std::uint64_t timeout_ms) {
     if (hand_overs_.size() >= config_.limits.hand_overs) {
         turn_.answers.emplace_back(Turn::HandedOver{ticket, Failure{Failure::Kind::overloaded}});
         return;
     }
-    hand_overs_.push_back({.ticket = ticket, .to = {to}, .deadline = now_ + timeout_ms});
+    hand_overs_.push_back({.ticket = ticket, .wish = wish, .deadline = now_ + timeout_ms});
     dispatch(hand_overs_.back());
 }
 
@@ -270,9 +288,10 @@ void Core::dispatch(OwnHandOver& own) {
     if (!leader) return;
     // Once another one leads than who was to cease to, there is nothing to ask for any more.
     if (!own.from) own.from = leader;
-    if (leader == own.to || (!own.to && leader != own.from)) return;
+    const auto to = own.wish.to;
+    if (leader.number == to || (to == 0 && leader != own.from)) return;
     own.last_sent = now_;
-    const proto::HandOverAsk ask{own.to.number};
+    const proto::HandOverAsk ask{to, own.wish.force};
     if (leader == config_.self) {
         on(config_.self, ask);
     } else {
@@ -281,8 +300,12 @@ void Core::dispatch(OwnHandOver& own) {
 }
 
 void Core::on(paxos::MemberId, const proto::HandOverAsk& ask) {
+    if (replica_.role() != paxos::Role::leader) return;
     if (ask.to == 0) return hand_over();
-    if (replica_.role() == paxos::Role::leader) step(paxos::Transfer{{ask.to}});
+    // Who asks may be the one that is behind. It would depose this leader, and only then learn.
+    const auto executed = replica_.executed_by({ask.to});
+    const bool near = executed && replica_.chosen_prefix() <= *executed + api::caught_up_lag_max;
+    if (ask.force || near) step(paxos::Transfer{{ask.to}});
 }
 
 void Core::answer_hand_overs() {
@@ -290,7 +313,8 @@ void Core::answer_hand_overs() {
     if (hand_overs_.empty() || !leader) return;
     if (leader == config_.self && !leader_started_) return;
     std::erase_if(hand_overs_, [&](const OwnHandOver& own) {
-        const bool done = own.to ? leader == own.to : own.from && leader != own.from;
+        const bool done =
+            own.wish.to != 0 ? leader.number == own.wish.to : own.from && leader != own.from;
         if (!done) return false;
         turn_.answers.emplace_back(
             Turn::HandedOver{own.ticket, api::Led{leader.number, replica_.ballot().number()}});
@@ -305,14 +329,23 @@ void Core::begin_shutdown() {
 
 void Core::hand_over() {
     if (replica_.role() != paxos::Role::leader) return;
+    if (const auto best = successor(false)) step(paxos::Transfer{*best});
+}
+
+// The best informed of those who are there: what a member has executed is remembered when it has
+// died.
+std::optional<paxos::MemberId> Core::successor(bool with_room) const {
     const auto& membership = replica_.membership();
     const auto& epoch = membership.epoch_of(membership.executed().next());
     std::optional<paxos::MemberId> best;
     for (const auto voter : epoch.voters) {
-        if (voter == config_.self || !replica_.executed_by(voter)) continue;
+        if (voter == config_.self || !replica_.executed_by(voter) || !in_touch(voter)) continue;
+        const auto report = reports_.find(voter);
+        const bool full = report != reports_.end() && report->second.report.lacks_room;
+        if (with_room && full) continue;
         if (!best || *replica_.executed_by(*best) < *replica_.executed_by(voter)) best = voter;
     }
-    if (best) step(paxos::Transfer{*best});
+    return best;
 }
 
 }  // namespace gavel::daemon

@@ -27,6 +27,7 @@ void Core::on_role(const paxos::RoleReport& role) {
         queue_.clear();
         queue_bytes_ = 0;
     } else if (!leader_start_) {
+        led_since_ = now_;
         // The first own command of a leader (docs/paxos.md): expiries of its predecessors have no
         // effect after it. It takes no number of the request window: what clients still wait for
         // must not fall out of that behind it. The ballot names it well enough.
@@ -41,6 +42,7 @@ void Core::on_role(const paxos::RoleReport& role) {
     if (role.leader) {
         for (auto& [number, pending] : pending_) dispatch(pending);
         for (auto& [number, keep_alive] : keep_alives_) keep_alive.last_sent = {};
+        ask_reads_again();
     }
 }
 
@@ -90,8 +92,11 @@ void Core::hold_back(bool held) {
         held_back_since_.reset();
     } else if (!held_back_since_) {
         held_back_since_ = now_;
-    } else if (now_ - *held_back_since_ > held_back_ms_max) {
-        hand_over();
+    } else if (replica_.role() == Role::leader &&
+               now_ - std::max(*held_back_since_, led_since_) > held_back_ms_max) {
+        // Logs fill alike: where nobody has room another leader would be no better off.
+        if (const auto best = successor(true)) step(paxos::Transfer{*best});
+        held_back_since_ = now_;
     }
 }
 

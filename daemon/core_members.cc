@@ -50,6 +50,11 @@ void Core::pin_directories() {
     propose_own(std::move(command));
 }
 
+bool Core::in_touch(MemberId member) const {
+    const auto contact = contact_.find(member);
+    return contact != contact_.end() && now_ - contact->second <= in_touch_ms;
+}
+
 // A newcomer that is to vote does so once it has nearly everything: then a set with it has a live
 // majority whenever the one without it has (pitfall 16).
 void Core::promote_who_caught_up() {
@@ -59,9 +64,8 @@ void Core::promote_who_caught_up() {
     for (const Member& member : newest(machine_).members) {
         if (member.role != Role::learner || !member.wants_vote) continue;
         const auto executed = replica_.executed_by({member.id});
-        const auto contact = contact_.find({member.id});
-        const bool in_touch = contact != contact_.end() && now_ - contact->second <= in_touch_ms;
-        if (!in_touch || !executed || replica_.chosen_prefix() - *executed > promote_within_slots) {
+        if (!in_touch({member.id}) || !executed ||
+            replica_.chosen_prefix() - *executed > promote_within_slots) {
             continue;
         }
         promoted_at_ = now_;

@@ -157,11 +157,11 @@ void Node::Impl::leases(std::vector<statemachine::SessionId> sessions,
     core_->leases(ticket, std::move(sessions), static_cast<std::uint64_t>(patience.count()));
 }
 
-void Node::Impl::hand_over(statemachine::MemberNumber to, std::chrono::milliseconds timeout,
+void Node::Impl::hand_over(api::HandOverWish wish, std::chrono::milliseconds timeout,
                            std::function<void(api::HandOverResult)> done) {
     if (!core_) return done(api::Failure{unavailable()});
     const std::uint64_t ticket = clients_.await(std::move(done));
-    core_->hand_over(ticket, to, static_cast<std::uint64_t>(timeout.count()));
+    core_->hand_over(ticket, wish, static_cast<std::uint64_t>(timeout.count()));
 }
 
 api::Failure::Kind Node::Impl::unavailable() const {
@@ -243,10 +243,10 @@ void Node::leases(std::vector<statemachine::SessionId> sessions, std::chrono::mi
         });
 }
 
-void Node::hand_over(statemachine::MemberNumber to, std::chrono::milliseconds timeout,
+void Node::hand_over(api::HandOverWish wish, std::chrono::milliseconds timeout,
                      std::function<void(api::HandOverResult)> done) {
-    impl_->enter([this, to, timeout, done = std::move(done)]() mutable {
-        impl_->hand_over(to, timeout, std::move(done));
+    impl_->enter([this, wish, timeout, done = std::move(done)]() mutable {
+        impl_->hand_over(wish, timeout, std::move(done));
     });
 }
 

@@ -64,7 +64,7 @@ public:
                     std::function<void(api::KeepAliveResult)> done) override;
     void leases(std::vector<statemachine::SessionId> sessions, std::chrono::milliseconds patience,
                 std::function<void(api::Leases)> done) override;
-    void hand_over(statemachine::MemberNumber to, std::chrono::milliseconds timeout,
+    void hand_over(api::HandOverWish wish, std::chrono::milliseconds timeout,
                    std::function<void(api::HandOverResult)> done) override;
     void status(std::function<void(api::Status)> done) override;
     std::shared_ptr<void> subscribe(std::function<void(Changes)> sink) override;

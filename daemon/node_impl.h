@@ -47,7 +47,7 @@ public:
                     std::function<void(api::KeepAliveResult)> done);
     void leases(std::vector<statemachine::SessionId> sessions, std::chrono::milliseconds patience,
                 std::function<void(api::Leases)> done);
-    void hand_over(statemachine::MemberNumber to, std::chrono::milliseconds timeout,
+    void hand_over(api::HandOverWish wish, std::chrono::milliseconds timeout,
                    std::function<void(api::HandOverResult)> done);
     api::Status status() const;
     void subscribe(std::weak_ptr<Clients::Sink> sink) { clients_.subscribe(std::move(sink)); }

@@ -191,6 +191,7 @@ void put(const LeasesAnswer& from, schema::PeerMessage& to) {
 
 void put(const HandOverAsk& from, schema::PeerMessage& to) {
     to.mutable_hand_over_ask()->set_to(from.to);
+    to.mutable_hand_over_ask()->set_force(from.force);
 }
 
 void put(const statemachine::RowKey& from, schema::RowKey& to) {
@@ -228,6 +229,7 @@ void put(const MemberReport& from, schema::PeerMessage& to) {
         hash.set_hash(each.hash);
     }
     message.set_durable(from.durable);
+    message.set_lacks_room(from.lacks_room);
 }
 
 paxos::Slot slot(std::uint64_t number) { return {number}; }
@@ -376,7 +378,7 @@ LeasesAnswer take(schema::LeasesAnswer& from, Check& check) {
 
 HandOverAsk take(schema::HandOverAsk& from, Check& check) {
     check.that(from.to() <= std::numeric_limits<statemachine::MemberNumber>::max());
-    return {.to = static_cast<statemachine::MemberNumber>(from.to())};
+    return {.to = static_cast<statemachine::MemberNumber>(from.to()), .force = from.force()};
 }
 
 statemachine::RowKey take(schema::RowKey& from, Check& check) {
@@ -420,7 +422,8 @@ MemberReport take(schema::MemberReport& from, Check& check) {
         .applied = from.applied(),
         .client_address = check.text(from.mutable_client_address(), label_bytes_max),
         .version = check.text(from.mutable_version(), label_bytes_max),
-        .durable = from.durable()};
+        .durable = from.durable(),
+        .lacks_room = from.lacks_room()};
     check.that(from.hashes_size() <= static_cast<int>(state_hashes_max));
     for (auto& each : *from.mutable_hashes()) {
         check.known(each);

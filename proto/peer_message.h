@@ -57,6 +57,7 @@ inline constexpr std::size_t leases_max = 1'000;  // In one question: those of a
 // answer travels back: who asked sees who leads, and asks again.
 struct HandOverAsk {
     statemachine::MemberNumber to{};
+    bool force{};  // Though it is far behind.
     bool operator==(const HandOverAsk&) const = default;
 };
 
@@ -76,6 +77,7 @@ struct MemberReport {
     std::string version{};
     std::vector<StateHash> hashes{};  // The latest first; at most state_hashes_max.
     std::uint64_t durable{};          // Its state on the disk is that of this slot or a later one.
+    bool lacks_room{};                // In its log: it takes no values for now.
     bool operator==(const MemberReport&) const = default;
 };
 

@@ -95,10 +95,11 @@ public:
         done(known);
     }
 
-    void hand_over(statemachine::MemberNumber to, std::chrono::milliseconds,
+    void hand_over(HandOverWish wish, std::chrono::milliseconds,
                    std::function<void(HandOverResult)> done) override {
         const std::lock_guard lock(mutex_);
-        hand_overs.push_back(to);
+        hand_overs.push_back(wish);
+        const auto to = wish.to;
         if (failure) return done(*failure);
         status_.leader_id = to != 0 ? to : std::uint16_t{2};
         status_.ballot += 65'536;
@@ -190,7 +191,7 @@ public:
     std::vector<ReadOptions> reads{};
     std::optional<std::chrono::milliseconds> lease{};  // Of every session; none: no leader answers.
     std::vector<std::vector<statemachine::SessionId>> leases_asked{};
-    std::vector<statemachine::MemberNumber> hand_overs{};
+    std::vector<HandOverWish> hand_overs{};
     statemachine::TimeMs now = 1'700'000'000'123;
 
 private:

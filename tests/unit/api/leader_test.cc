@@ -29,13 +29,13 @@ TEST_F(LeaderOverHttp, IsHandedToTheMemberThatIsNamed) {
 
     EXPECT_EQ(call->status(), 200U);
     EXPECT_EQ(call->json(), json::parse(R"({"leader_id":2,"ballot":65536})"));
-    EXPECT_THAT(desk.gateway.hand_overs, ElementsAre(2));
+    EXPECT_THAT(desk.gateway.hand_overs, ElementsAre(HandOverWish{2}));
 }
 
 TEST_F(LeaderOverHttp, IsHandedToAnyoneWhenNobodyIsNamed) {
     EXPECT_EQ(desk.post("/v1/leader", "")->json()["leader_id"], 2);
     EXPECT_EQ(desk.post("/v1/leader", "{}")->status(), 200U);
-    EXPECT_THAT(desk.gateway.hand_overs, ElementsAre(0, 0));
+    EXPECT_THAT(desk.gateway.hand_overs, ElementsAre(HandOverWish{}, HandOverWish{}));
 }
 
 TEST_F(LeaderOverHttp, StaysWhereItIsWhenNobodyElseCanLead) {
@@ -57,7 +57,7 @@ TEST_F(LeaderOverHttp, GoesToOneThatIsAwayOnlyByForce) {
     EXPECT_EQ(call->json()["detail"], "member 3 (n3) was never heard from");
 
     EXPECT_EQ(desk.post("/v1/leader?force=true", R"({"member_id":3})")->status(), 200U);
-    EXPECT_THAT(desk.gateway.hand_overs, ElementsAre(3));
+    EXPECT_THAT(desk.gateway.hand_overs, ElementsAre(HandOverWish{3, true}));
 }
 
 TEST_F(LeaderOverHttp, SaysWhoLeadsWhenItDoesNotMoveInTime) {

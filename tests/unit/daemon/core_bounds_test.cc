@@ -235,5 +235,40 @@ TEST(CoreBounds, AMemberTellsHowFarItsStateIsDurable) {
     EXPECT_EQ(std::get<proto::MemberReport>(report->message).durable, 100U);
 }
 
+// What the leader had under way when it confirmed the read may be lost with it: then that slot
+// never comes while nobody writes.
+TEST(CoreBounds, AReadDoesNotWaitForWhatALostLeaderHadUnderWay) {
+    constexpr MemberId old_leader{2}, new_leader{3};
+    Driven member({}, {{.id = 1}, {.id = 2}, {.id = 3}});
+    const auto question_to = [&member](MemberId whom) -> std::uint64_t {
+        member.end_turn();
+        for (const auto& each : std::exchange(member.sent, {})) {
+            const auto* message = std::get_if<paxos::Message>(&each.message);
+            const auto* ask =
+                message != nullptr ? std::get_if<paxos::ReadIndexAsk>(message) : nullptr;
+            if (each.to == whom && ask != nullptr) return ask->number;
+        }
+        return 0;
+    };
+    const auto beats = [&member](MemberId leader, std::uint64_t round) {
+        member.core.receive(leader, paxos::Message(paxos::Heartbeat{.ballot = {round, leader}}));
+    };
+    beats(old_leader, 1);
+    member.core.read(1, {.timeout = 60s});
+    member.core.read(2, {.stale = true, .min_revision = 9, .timeout = 60s});
+    const auto first = question_to(old_leader);
+    ASSERT_NE(first, 0U);
+    member.core.receive(old_leader, paxos::Message(paxos::ReadIndexAnswer{first, {20}}));
+    member.end_turn();
+
+    beats(new_leader, 2);
+
+    const auto second = question_to(new_leader);
+    EXPECT_GT(second, first);
+    member.core.receive(new_leader, paxos::Message(paxos::ReadIndexAnswer{second, {0}}));
+    EXPECT_EQ(question_to(new_leader), 0U);
+    EXPECT_EQ(member.core.status().reads, 1U);
+}
+
 }  // namespace
 }  // namespace gavel::daemon

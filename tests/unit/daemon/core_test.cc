@@ -381,14 +381,14 @@ TEST(Core, HandsLeadershipOverToWhomAFollowersClientNames) {
     const std::uint16_t follower = cluster.follower();
     const auto third = static_cast<std::uint16_t>(6 - leader - follower);
 
-    cluster.core(follower).hand_over(1, third, 5'000);
+    cluster.core(follower).hand_over(1, {third}, 5'000);
     cluster.run_for(400);
 
     ASSERT_TRUE(cluster.handed_over.contains(1));
     EXPECT_EQ(std::get<api::Led>(cluster.handed_over.at(1)).leader_id, third);
     EXPECT_EQ(cluster.leader(), third);
     // What is so already needs nobody's doing.
-    cluster.core(third).hand_over(2, third, 5'000);
+    cluster.core(third).hand_over(2, {third}, 5'000);
     cluster.settle();
     ASSERT_TRUE(cluster.handed_over.contains(2));
 }
@@ -397,7 +397,7 @@ TEST(Core, HandsLeadershipOverToAnyoneElse) {
     CoreCluster cluster(3);
     const std::uint16_t leader = cluster.leader();
 
-    cluster.core(leader).hand_over(1, 0, 5'000);
+    cluster.core(leader).hand_over(1, {}, 5'000);
     cluster.run_for(400);
 
     ASSERT_TRUE(cluster.handed_over.contains(1));
@@ -411,7 +411,7 @@ TEST(Core, SaysWhenLeadershipDoesNotMoveInTime) {
     const std::uint16_t follower = cluster.follower();
     cluster.kill(follower);
 
-    cluster.core(leader).hand_over(1, follower, 1'000);
+    cluster.core(leader).hand_over(1, {follower}, 1'000);
     cluster.run_for(1'100);
 
     ASSERT_TRUE(cluster.handed_over.contains(1));
@@ -419,7 +419,7 @@ TEST(Core, SaysWhenLeadershipDoesNotMoveInTime) {
               api::Failure::Kind::timed_out);
     EXPECT_EQ(cluster.leader(), leader) << "who is not there cannot disturb it";
     for (std::uint64_t ticket = 100; ticket < 165; ++ticket) {
-        cluster.core(leader).hand_over(ticket, follower, 1'000);
+        cluster.core(leader).hand_over(ticket, {follower}, 1'000);
     }
     cluster.settle();
     EXPECT_EQ(std::get<api::Failure>(cluster.handed_over.at(164)).kind,
@@ -484,6 +484,69 @@ TEST(Core, TellsWatchersEachChangeOnceAndInOrder) {
             return a->revision < b->revision;
         }));
     }
+}
+
+// The logs of all members fill alike: when nobody has room, nobody gains by another leader.
+TEST(Core, DoesNotPassLeadershipAroundWhileNobodyHasRoom) {
+    CoreCluster cluster(3);
+    cluster.leader();
+    cluster.run_for(500);
+    const auto elections = [&] {
+        std::uint64_t sum = 0;
+        for (std::uint16_t id = 1; id <= 3; ++id) sum += cluster.core(id).replica().ballots_tried();
+        return sum;
+    };
+    const auto before = elections();
+
+    for (int passed = 0; passed < 4'000; passed += 10) {
+        for (std::uint16_t id = 1; id <= 3; ++id) cluster.core(id).hold_back(true);
+        cluster.run_for(10);
+    }
+
+    EXPECT_LE(elections() - before, 2U);
+}
+
+TEST(Core, HandsLeadershipOverToOneThatIsThere) {
+    CoreCluster cluster(3);
+    const std::uint16_t leader = cluster.leader();
+    cluster.run_for(500);
+    const auto gone = static_cast<std::uint16_t>(leader == 1 ? 2 : 1);
+    const auto there = static_cast<std::uint16_t>(6 - leader - gone);
+    cluster.kill(gone);
+    cluster.run_for(5'000);
+
+    cluster.core(leader).hand_over();
+    cluster.settle();
+    cluster.run_for(50);
+
+    EXPECT_EQ(cluster.core(leader).replica().leader(), MemberId{there});
+}
+
+// It would depose the leader first and learn what it lacks then, and it may be the one that asks.
+TEST(Core, HandsLeadershipToNobodyWhoIsFarBehindUnlessByForce) {
+    CoreCluster cluster(3);
+    const std::uint16_t leader = cluster.leader();
+    const std::uint16_t behind = cluster.follower();
+    cluster.run_for(500);
+    cluster.kill(behind);
+    for (std::uint64_t ticket = 1'000; ticket < 5'200; ++ticket) {
+        cluster.core(leader).submit(
+            ticket, {.command = put("k", "v"), .timeout = std::chrono::seconds(60)});
+        if (ticket % 500 == 0) cluster.settle();
+    }
+    cluster.settle();
+    const auto asked_to_stand = [&](bool force) {
+        cluster.core(leader).receive({behind}, proto::HandOverAsk{behind, force});
+        const Turn turn = cluster.core(leader).end_turn();
+        return std::ranges::count_if(turn.at_once, [&](const Outgoing& each) {
+            const auto* message = std::get_if<paxos::Message>(&each.message);
+            return each.to == MemberId{behind} && message != nullptr &&
+                   std::holds_alternative<paxos::HandOver>(*message);
+        });
+    };
+
+    EXPECT_EQ(asked_to_stand(false), 0);
+    EXPECT_EQ(asked_to_stand(true), 1);
 }
 
 }  // namespace

@@ -137,7 +137,7 @@ std::vector<PeerMessage> peer_samples() {
                      .durable = 11},
         LeasesAsk{.number = 10, .sessions = {11, 12}},
         LeasesAnswer{.number = 10, .leases = {{11, 9'000}, {12, 0}}},
-        HandOverAsk{.to = 3},
+        HandOverAsk{.to = 3, .force = true},
         SnapshotAsk{},
         SnapshotAsk{.applied = 15, .after = {Table::keys, "a key"}},
         SnapshotChunk{.applied = 15,
