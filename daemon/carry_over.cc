@@ -40,7 +40,8 @@ void take_in(const Durable& log, Slot applied, Entries& entries, CarriedOver& ca
 
 }  // namespace
 
-CarriedOver carry_over(std::span<const Durable> logs, Slot applied, std::uint64_t gap_max) {
+CarriedOver carry_over(std::span<const Durable> logs, Slot applied,
+                       std::optional<std::uint64_t> gap_max) {
     CarriedOver carried{
         .last = applied, .sure = applied, .known_chosen = applied, .highest = applied};
     Entries entries;
@@ -50,7 +51,9 @@ CarriedOver carry_over(std::span<const Durable> logs, Slot applied, std::uint64_
     for (; it != entries.end(); ++it) {
         const auto& [slot, found] = *it;
         const std::uint64_t gap = slot - carried.last.next();
-        if (gap > gap_max) break;
+        // What cannot be read there may be the value that was chosen, and this one an older.
+        const bool doubtful = !found.chosen && carried.damaged.contains(slot);
+        if (gap > gap_max.value_or(0) || (doubtful && !gap_max)) break;
         carried.filled += gap;
         carried.values.resize(carried.values.size() + gap);
         carried.values.push_back(*found.value);

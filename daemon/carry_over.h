@@ -29,9 +29,11 @@ struct CarriedOver {
 // As a new leader would that got promises from these and from no others: what is known chosen
 // stands, and else the value of the highest ballot, for that is the one that can have been chosen
 // (P2, docs/paxos.md). A leader has a majority's word where nothing was accepted, and fills such a
-// gap; here one of the lost may have accepted there, and the values end before it. But a gap of at
-// most `gap_max` slots, with a value behind it, is filled with no-ops.
+// gap; here one of the lost may have accepted there, and the values end before it, as they do where
+// one has an entry that it cannot read and none knows what was chosen. With `gap_max`, a gap of at
+// most so many slots that has a value behind it is filled with no-ops, and an entry that cannot be
+// read is taken to be what the others have there.
 CarriedOver carry_over(std::span<const paxos::Durable> logs, paxos::Slot applied,
-                       std::uint64_t gap_max);
+                       std::optional<std::uint64_t> gap_max);
 
 }  // namespace gavel::daemon

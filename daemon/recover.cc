@@ -136,8 +136,9 @@ std::optional<persistence::StorageError> make(const RecoverOptions& options,
 int print(const RecoverOptions& options, const Report& report) {
     const std::string text = options.json ? json_of(report) : text_of(report);
     std::fputs(text.c_str(), stdout);
-    if (std::fflush(stdout) != 0) return refuse("cannot write to standard output");
-    return 0;
+    if (std::fflush(stdout) == 0) return 0;
+    const std::string made = report.made ? "; the new cluster was made all the same" : "";
+    return refuse("cannot write to standard output" + made);
 }
 
 int look_and_make(const RecoverOptions& options) {
@@ -146,7 +147,7 @@ int look_and_make(const RecoverOptions& options) {
         watch_for_damage(folder);
         witnesses.push_back(examine(folder));
     }
-    const auto recovery = recover_from(witnesses, options.fill_gaps);
+    const auto recovery = recover_from(witnesses, options.fill_gaps, options.above);
     watch_no_more();
     Report report{.witnesses = witnesses, .recovery = recovery, .made = {}, .made_in = {}};
     if (!recovery || !options.make_cluster) {

@@ -20,6 +20,7 @@ struct RecoverOptions {
     std::optional<Address> peer_address{};
     std::optional<std::string> name{};         // None: that of the best survivor.
     std::optional<std::string> accept_loss{};  // Of which cluster.
+    std::uint64_t above = 0;                   // Revisions of the new cluster are, too.
     bool fill_gaps = false;
     bool force = false;
 

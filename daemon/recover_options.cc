@@ -3,6 +3,7 @@
 
 #include "daemon/bootstrap.h"
 #include "daemon/recover.h"
+#include "daemon/recovery.h"
 
 namespace gavel::daemon {
 namespace {
@@ -68,6 +69,11 @@ Result<RecoverOptions, ConfigError> parse_recover_options(std::span<const std::s
     app.add_option("--accept-loss", texts.accept_loss,
                    "what is said to be lost may be lost, in this cluster")
         ->type_name("CLUSTER");
+    app.add_option("--above", options.above,
+                   "begin above this revision, too: one that the new cluster, or another one made "
+                   "from the same directories, is known to have given out")
+        ->type_name("REVISION")
+        ->check(CLI::Range(std::uint64_t{0}, revision_max));
     app.add_flag("--fill-gaps", options.fill_gaps,
                  "execute accepted commands also behind slots of which nothing is known");
     app.add_flag("--force", options.force, "though somebody answers at an old member's address");

@@ -300,11 +300,12 @@ Balance balance_of(const Recovery& recovery) {
                        ": they were chosen, but no directory has all of them");
     }
     if (!carried.left.empty()) {
-        lost.push_back(counted(carried.left.size(), "command") + " in " +
-                       slots(carried.left.front(), carried.left.back()) + ": of slot " +
-                       std::to_string(carried.last.next().number) +
-                       " before them nothing is known. With --fill-gaps they are executed all the "
-                       "same, if fewer slots than alpha are missing");
+        lost.push_back(
+            counted(carried.left.size(), "command") + " in " +
+            slots(carried.left.front(), carried.left.back()) + ": of slot " +
+            std::to_string(carried.last.next().number) +
+            " before them nothing certain is known. With --fill-gaps they are executed all the "
+            "same, if fewer slots than alpha are missing");
     }
     if (carried.filled > 0) {
         lost.push_back(counted(carried.filled, "slot") +
@@ -314,7 +315,7 @@ Balance balance_of(const Recovery& recovery) {
         lost.push_back(counted(carried.damaged.size(), "place") +
                        " in the logs that cannot be read, from slot " +
                        std::to_string(carried.damaged.begin()->number) +
-                       " on: what another directory accepted there was taken for it, if one did");
+                       " on: they may have been chosen");
     }
     return balance;
 }

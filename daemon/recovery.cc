@@ -84,9 +84,18 @@ std::optional<std::size_t> best_of(std::span<const Witness> witnesses) {
     return best;
 }
 
-std::optional<ConfigError> execute(const CarriedOver& carried, Machine& machine) {
+void note_epochs(const Machine& machine, std::vector<statemachine::Epoch>& epochs) {
+    for (const auto& epoch : machine.globals().epochs) {
+        if (std::ranges::find(epochs, epoch) == epochs.end()) epochs.push_back(epoch);
+    }
+}
+
+std::optional<ConfigError> execute(Recovery& recovery) {
+    const CarriedOver& carried = recovery.carried;
+    Machine& machine = recovery.state;
     for (const paxos::Value& value : carried.values) {
         const Revision slot = machine.applied() + 1;
+        if (slot > carried.sure.number) note_epochs(machine, recovery.epochs);
         if (value.is_noop()) {
             machine.apply_noop(slot);
             continue;
@@ -98,6 +107,7 @@ std::optional<ConfigError> execute(const CarriedOver& carried, Machine& machine)
         }
         machine.apply(slot, *entry);
     }
+    note_epochs(machine, recovery.epochs);
     return std::nullopt;
 }
 
@@ -126,7 +136,7 @@ void judge_majorities(std::span<const Witness> witnesses, Recovery& recovery) {
     recovery.nothing_chosen_is_lost =
         recovery.carried.left.empty() && recovery.carried.damaged.empty() &&
         recovery.carried.filled == 0 && recovery.carried.last >= recovery.carried.known_chosen;
-    for (const auto& epoch : recovery.state.globals().epochs) {
+    for (const auto& epoch : recovery.epochs) {
         const paxos::Epoch voters = to_paxos(epoch);
         paxos::Votes silent;
         for (const auto voter : voters.voters) {
@@ -185,7 +195,7 @@ std::optional<Revision> first_revision_beyond(Slot highest) {
 
 std::vector<Member> Recovery::members() const {
     std::map<MemberNumber, Member> members;
-    for (const auto& epoch : state.globals().epochs) {
+    for (const auto& epoch : epochs) {
         for (const Member& member : epoch.members) members.insert_or_assign(member.id, member);
     }
     std::vector<Member> ordered;
@@ -193,7 +203,8 @@ std::vector<Member> Recovery::members() const {
     return ordered;
 }
 
-Result<Recovery, ConfigError> recover_from(std::span<const Witness> witnesses, bool fill_gaps) {
+Result<Recovery, ConfigError> recover_from(std::span<const Witness> witnesses, bool fill_gaps,
+                                           Revision above) {
     if (const auto error = misfit(witnesses)) return *error;
     const auto best = best_of(witnesses);
     if (!best) return ConfigError{"none of the directories has a state that can be read"};
@@ -206,7 +217,7 @@ Result<Recovery, ConfigError> recover_from(std::span<const Witness> witnesses, b
     auto loaded = load(chosen.folder, *chosen.survivor);
     if (!loaded) return loaded.error();
     // A gap that a lost message left is shorter than what may be open at once.
-    const std::uint64_t gap_max = fill_gaps ? chosen.identity.alpha : 0;
+    const auto gap_max = fill_gaps ? std::optional(chosen.identity.alpha - 1) : std::nullopt;
     Recovery recovery{.best = *best,
                       .carried = carry_over(logs, chosen.applied(), gap_max),
                       .state = std::move(loaded->machine)};
@@ -216,9 +227,9 @@ Result<Recovery, ConfigError> recover_from(std::span<const Witness> witnesses, b
                            shown(*carried.contradiction) +
                            ": find out which is right, and leave the others out"};
     }
-    if (const auto error = execute(carried, recovery.state)) return *error;
+    if (const auto error = execute(recovery)) return *error;
 
-    const auto base = first_revision_beyond(carried.highest);
+    const auto base = first_revision_beyond(std::max(carried.highest, Slot{above}));
     const auto number = unused_number(witnesses, recovery.state);
     if (!base) return ConfigError{"no revisions are left for a new cluster"};
     if (!number) return ConfigError{"no member numbers are left for a new cluster"};

@@ -60,9 +60,13 @@ struct Recovery {
     statemachine::Revision base{};             // Where a new cluster begins.
     statemachine::MemberNumber next_member{};  // A number that nobody had, as far as is known.
 
-    // Of the sets that were to decide what follows: who has no directory here that could start.
+    // The sets that may have to decide what follows what is known to be chosen. A change of members
+    // that is only accepted may never have been: both what it left and what was before are among
+    // them.
+    std::vector<statemachine::Epoch> epochs{};
+    // Of these sets: who has no directory here that could start.
     std::vector<statemachine::Member> lost{};
-    // The others are a majority in each of these sets: they need no recovery.
+    // The others are a majority in each of them: they need no recovery.
     bool could_go_on{};
     // No majority consists of the lost alone: whatever was chosen, somebody here has accepted.
     bool nothing_chosen_is_lost{};
@@ -71,7 +75,8 @@ struct Recovery {
     std::vector<statemachine::Member> members() const;
 };
 
-// `gap_max` as of carry_over(). An error says why nothing can be made of them.
-Result<Recovery, ConfigError> recover_from(std::span<const Witness> witnesses, bool fill_gaps);
+// A new cluster begins beyond `above`, too. An error says why nothing can be made of them.
+Result<Recovery, ConfigError> recover_from(std::span<const Witness> witnesses, bool fill_gaps,
+                                           statemachine::Revision above = 0);
 
 }  // namespace gavel::daemon

@@ -26,7 +26,7 @@ LogEntry accepted(std::uint64_t round, const std::string& text) {
 LogEntry chosen(const std::string& text) { return {{{}, value(text)}, true}; }
 
 CarriedOver carry(const std::vector<Durable>& logs, std::uint64_t applied,
-                  std::uint64_t gap_max = 0) {
+                  std::optional<std::uint64_t> gap_max = {}) {
     return carry_over(logs, {applied}, gap_max);
 }
 
@@ -105,6 +105,22 @@ TEST(CarryOver, SaysWhatIsDamagedAndWhatIsGone) {
     EXPECT_THAT(carried.values, IsEmpty());
     EXPECT_THAT(carried.damaged, ElementsAre(Slot{1}, Slot{2}));
     EXPECT_EQ(carried.known_chosen, Slot{3}) << "of which nothing can be executed";
+}
+
+// The one that cannot be read may be what was chosen, at a ballot that the other never saw.
+TEST(CarryOver, EndsWhereOneCannotReadItsEntryAndNobodyKnowsWhatWasChosen) {
+    const Durable damaged{.chosen_prefix = {3}, .log = {{{3}, accepted(2, "c")}}, .faulty = {{2}}};
+    const Durable stale{.log = {{{1}, accepted(1, "a")}, {{2}, accepted(1, "stale")}}};
+
+    const CarriedOver carried = carry({damaged, stale}, 0);
+    EXPECT_THAT(carried.values, ElementsAre(value("a")));
+    EXPECT_THAT(carried.left, ElementsAre(Slot{2}, Slot{3}));
+
+    EXPECT_THAT(carry({damaged, stale}, 0, 1).values,
+                ElementsAre(value("a"), value("stale"), value("c")));
+    const Durable knows{.log = {{{2}, chosen("b")}}};
+    EXPECT_THAT(carry({damaged, stale, knows}, 0).values,
+                ElementsAre(value("a"), value("b"), value("c")));
 }
 
 TEST(CarryOver, SeesThatTwoLogsCannotBeOfOneCluster) {

@@ -237,6 +237,26 @@ TEST_F(RecoveryTest, LooksAtTheSetsThatAreToCome) {
     EXPECT_EQ(recovery->next_member, 5U);
 }
 
+// Accepted here alone and never chosen: the members of before choose on, without this one.
+std::vector<Entry> with_an_undecided_change(std::vector<MemberChange> changes) {
+    std::vector<Entry> entries = history();
+    entries.resize(2);
+    entries.push_back(entry(ChangeMembers{.based_on = 1, .changes = std::move(changes)}));
+    for (int i = 0; i < 7; ++i) entries.push_back(put("open", std::to_string(i)));
+    return entries;  // A full window of 8.
+}
+
+TEST_F(RecoveryTest, BelievesInNoSetThatMayNeverHaveBeenChosen) {
+    const auto one = leave({.accepted = 10, .chosen = 2, .executed = 2},
+                           with_an_undecided_change({RemoveMember{2}, RemoveMember{3}}));
+
+    const auto recovery = recover_from(look({one}), false);
+
+    EXPECT_FALSE(recovery->could_go_on);
+    EXPECT_FALSE(recovery->nothing_chosen_is_lost);
+    EXPECT_EQ(names_of(recovery->lost), "2 (n2), 3 (n3)");
+}
+
 TEST_F(RecoveryTest, GivesANumberThatNobodyIsKnownToHaveHad) {
     const auto folder = leave({});
     log_of({}).remember(9, {.incarnation = 1, .boot = 1});
@@ -437,6 +457,29 @@ TEST_F(RecoverCommand, MakesAClusterOfOneBeyondAllThatTheOldOneGaveOut) {
                                    .incarnation = log.identity().incarnation}));
 }
 
+// Of a cluster that was made from the same directories before, and lost, nothing stands in them.
+TEST_F(RecoveryTest, BeginsBeyondWhatAnEarlierRecoveryGaveOut) {
+    const auto witnesses = look({leave({})});
+
+    EXPECT_EQ(recover_from(witnesses, false, 2 * revision_gap + 17)->base, 4 * revision_gap);
+}
+
+// Alpha commands may be open at once, the last of which shows the gap.
+TEST_F(RecoveryTest, FillsAGapOfFewerSlotsThanAlpha) {
+    for (const std::uint64_t gap : {7U, 8U}) {
+        const auto number = static_cast<MemberNumber>(gap);
+        const auto folder = leave({.member = number});
+        const auto value = Bytes(proto::encode(put("b", "behind the gap")));
+        log_of({.member = number})
+            .commit(std::vector<paxos::Record>{
+                paxos::AcceptRecord{{7 + gap}, {{.round = 1, .member = {1}}, {value}}}});
+
+        const auto recovery = recover_from(look({folder}), true);
+
+        EXPECT_EQ(value_of(recovery->state, "b"), gap == 7 ? "behind the gap" : "2");
+    }
+}
+
 TEST_F(RecoverCommand, GivesEachClusterAnIdOfItsOwn) {
     const auto known = leave({});
     const auto id_of = [&] {
@@ -501,6 +544,20 @@ TEST_F(RecoverCommand, RefusesWhileSomebodyAnswersForAnOldMemberUnlessForced) {
     auto arguments = making(known);
     arguments.emplace_back("--force");
     EXPECT_EQ(run(arguments).code, 0);
+}
+
+TEST_F(RecoverCommand, KnocksAtThoseWhoGovernUntilAChangeIsChosen) {
+    boost::asio::io_context io;
+    boost::asio::ip::tcp::acceptor alive(io, {boost::asio::ip::address_v4::loopback(), 0});
+    const std::string address = "127.0.0.1:" + std::to_string(alive.local_endpoint().port());
+    initial_cluster = "n1=127.0.0.1:1,n2=" + address + ",n3=127.0.0.1:3";
+    const auto known =
+        leave({.accepted = 10, .chosen = 2, .executed = 2},
+              with_an_undecided_change(
+                  {AddMember{.name = "n4", .peer_address = "127.0.0.1:4"}, RemoveMember{2}}));
+
+    EXPECT_THAT(refused({"--data-dir", known.string(), "--accept-loss", old_cluster}),
+                HasSubstr("somebody answers at " + address));
 }
 
 TEST(RecoverOptionsTest, AreRefusedInOneLine) {
