@@ -67,8 +67,9 @@ struct Led {
 };
 using HandOverResult = std::variant<Led, Failure>;
 struct HandOverWish {
-    statemachine::MemberNumber to{};  // 0: the best informed of the others.
-    bool force{};                     // Though it is far behind.
+    statemachine::MemberNumber to{};          // 0: the best informed of the others.
+    statemachine::MemberNumber instead_of{};  // To 0: who is not to lead; 0: who does now.
+    bool force{};                             // Though it is far behind.
     bool operator==(const HandOverWish&) const = default;
 };
 

@@ -12,23 +12,26 @@ namespace {
 using statemachine::MemberNumber;
 using statemachine::Role;
 
-// Whom the body names; 0: nobody, and the cluster chooses.
-Result<MemberNumber, Problem> parse_successor(const Call& call) {
-    if (call.request.body.empty()) return MemberNumber{0};
+Result<HandOverWish, Problem> parse_wish(const Call& call) {
+    HandOverWish wish;
+    if (call.request.body.empty()) return wish;
     const auto fields = parse_json_object(call.request.body);
     if (!fields) return Problem{ProblemCode::malformed_body, "the body " + fields.error().why};
-    MemberNumber named = 0;
     for (const auto& field : *fields) {
-        if (field.name != "member_id") {
-            return bad_field(field.name, "there is no such field; there is: member_id");
+        const bool is_successor = field.name == "member_id";
+        if (!is_successor && field.name != "instead_of") {
+            return bad_field(field.name, "there is no such field; there are: member_id instead_of");
         }
         const auto id = parse_member_id(field.raw);
         if (field.kind != JsonField::Kind::number || !id) {
             return bad_field(field.name, "is not a member's id, 1 to 65535");
         }
-        named = *id;
+        (is_successor ? wish.to : wish.instead_of) = *id;
     }
-    return named;
+    if (wish.to != 0 && wish.instead_of != 0) {
+        return bad_field("instead_of", "is of no use where member_id is given");
+    }
+    return wish;
 }
 
 // Voters of the set that governs now.
@@ -81,18 +84,20 @@ void answer(const CallPtr& call, MemberNumber wanted, const HandOverResult& resu
 }  // namespace
 
 void hand_leadership_over(const CallPtr& call) {
-    const auto successor = parse_successor(*call);
-    if (!successor) return respond(call, successor.error());
+    auto parsed = parse_wish(*call);
+    if (!parsed) return respond(call, parsed.error());
     const auto force = call->parameters.flag("force");
     if (!force) return respond(call, force.error());
-    call->services.gateway.status([call, to = *successor, force = *force](const Status& status) {
-        auto problem = to != 0 ? check_named(status, to, force) : check_anyone(status);
-        call->services.mailbox.post([call, to, force, problem = std::move(problem)] {
+    parsed->force = *force;
+    call->services.gateway.status([call, wish = *parsed](const Status& status) {
+        auto problem =
+            wish.to != 0 ? check_named(status, wish.to, wish.force) : check_anyone(status);
+        call->services.mailbox.post([call, wish, problem = std::move(problem)] {
             if (problem) return respond(call, *problem);
             call->services.gateway.hand_over(
-                {to, force}, call->services.options.request_timeout,
-                [call, to](HandOverResult result) {
-                    call->services.mailbox.post([call, to, result] { answer(call, to, result); });
+                wish, call->services.options.request_timeout, [call, wish](HandOverResult result) {
+                    call->services.mailbox.post(
+                        [call, wish, result] { answer(call, wish.to, result); });
                 });
         });
     });

@@ -274,6 +274,12 @@ int transfer(const Context& context, const std::string& text, bool force) {
         }
         body["member_id"] = id;
         who = named->at(0).called;
+    } else {
+        // By its name, so that a repeat does not depose the one that took over.
+        const auto answer = call_json(client, {.target = "/v1/members"});
+        if (!answer) return context.fail(answer.error());
+        const auto leader = answer->value("leader_id", 0);
+        if (leader != 0) body["instead_of"] = leader;
     }
     const auto answer = call_json(client, {.method = "POST",
                                            .target = force ? "/v1/leader?force=true" : "/v1/leader",

@@ -279,7 +279,8 @@ void Core::hand_over(std::uint64_t ticket, api::HandOverWish wish, std::uint64_t
         turn_.answers.emplace_back(Turn::HandedOver{ticket, Failure{Failure::Kind::overloaded}});
         return;
     }
-    hand_overs_.push_back({.ticket = ticket, .wish = wish, .deadline = now_ + timeout_ms});
+    hand_overs_.push_back(
+        {.ticket = ticket, .wish = wish, .from = {wish.instead_of}, .deadline = now_ + timeout_ms});
     dispatch(hand_overs_.back());
 }
 

@@ -35,7 +35,9 @@ TEST_F(LeaderOverHttp, IsHandedToTheMemberThatIsNamed) {
 TEST_F(LeaderOverHttp, IsHandedToAnyoneWhenNobodyIsNamed) {
     EXPECT_EQ(desk.post("/v1/leader", "")->json()["leader_id"], 2);
     EXPECT_EQ(desk.post("/v1/leader", "{}")->status(), 200U);
-    EXPECT_THAT(desk.gateway.hand_overs, ElementsAre(HandOverWish{}, HandOverWish{}));
+    EXPECT_EQ(desk.post("/v1/leader", R"({"instead_of":1})")->status(), 200U);
+    EXPECT_THAT(desk.gateway.hand_overs,
+                ElementsAre(HandOverWish{}, HandOverWish{}, HandOverWish{0, 1}));
 }
 
 TEST_F(LeaderOverHttp, StaysWhereItIsWhenNobodyElseCanLead) {
@@ -57,7 +59,7 @@ TEST_F(LeaderOverHttp, GoesToOneThatIsAwayOnlyByForce) {
     EXPECT_EQ(call->json()["detail"], "member 3 (n3) was never heard from");
 
     EXPECT_EQ(desk.post("/v1/leader?force=true", R"({"member_id":3})")->status(), 200U);
-    EXPECT_THAT(desk.gateway.hand_overs, ElementsAre(HandOverWish{3, true}));
+    EXPECT_THAT(desk.gateway.hand_overs, ElementsAre(HandOverWish{3, 0, true}));
 }
 
 TEST_F(LeaderOverHttp, SaysWhoLeadsWhenItDoesNotMoveInTime) {
@@ -73,7 +75,8 @@ TEST_F(LeaderOverHttp, SaysWhoLeadsWhenItDoesNotMoveInTime) {
 TEST_F(LeaderOverHttp, RefusesWhatIsNoMember) {
     for (const auto* body :
          {R"({"member_id":0})", R"({"member_id":"2"})", R"({"member_id":2.5})",
-          R"({"member_id":65536})", R"({"member_id":null})", R"({"leader":2})", R"([2])", "2"}) {
+          R"({"member_id":65536})", R"({"member_id":null})", R"({"leader":2})",
+          R"({"instead_of":0})", R"({"member_id":2,"instead_of":1})", R"([2])", "2"}) {
         EXPECT_EQ(desk.post("/v1/leader", body)->status(), 400U) << body;
     }
     EXPECT_THAT(desk.gateway.hand_overs, IsEmpty());

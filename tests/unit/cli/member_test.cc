@@ -182,7 +182,7 @@ TEST(Leader, IsTransferredToWhoIsNamedOrToAnother) {
     const auto asked = server.requests("POST ");
     EXPECT_EQ(asked[0].target, "/v1/leader");
     EXPECT_EQ(asked[0].body, R"({"member_id":1})");
-    EXPECT_EQ(asked[1].body, "{}");
+    EXPECT_EQ(asked[1].body, R"({"instead_of":2})");
     EXPECT_EQ(asked[2].target, "/v1/leader?force=true");
 }
 

@@ -405,6 +405,22 @@ TEST(Core, HandsLeadershipOverToAnyoneElse) {
     EXPECT_NE(cluster.leader(), leader);
 }
 
+// Sent again because its answer was lost, it must not depose the one that took over.
+TEST(Core, HandsLeadershipOverOnceThoughItIsAskedTwice) {
+    CoreCluster cluster(3);
+    const std::uint16_t leader = cluster.leader();
+    cluster.core(leader).hand_over(1, {.instead_of = leader}, 5'000);
+    cluster.run_for(400);
+    const std::uint16_t next = cluster.leader();
+    ASSERT_NE(next, leader);
+
+    cluster.core(leader).hand_over(2, {.instead_of = leader}, 5'000);
+    cluster.run_for(1'000);
+
+    EXPECT_EQ(std::get<api::Led>(cluster.handed_over.at(2)).leader_id, next);
+    EXPECT_EQ(cluster.leader(), next);
+}
+
 TEST(Core, SaysWhenLeadershipDoesNotMoveInTime) {
     CoreCluster cluster(3);
     const std::uint16_t leader = cluster.leader();
