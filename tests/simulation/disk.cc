@@ -88,6 +88,13 @@ paxos::Durable Disk::recover(paxos::Slot applied) {
     return persistence::recover(std::move(found), applied);
 }
 
+paxos::Durable Disk::survey() const {
+    paxos::Durable found = kept_.log;
+    const paxos::Slot applied{kept_.applied};
+    found.log.erase(found.log.begin(), found.log.upper_bound(applied));
+    return persistence::recover(std::move(found), applied);
+}
+
 // ---- The log ------------------------------------------------------------------------------------
 
 Time Disk::sync_time() {

@@ -60,6 +60,8 @@ public:
     void restore(statemachine::Machine& machine) const;
     paxos::Durable recover(paxos::Slot applied);
     const paxos::Durable& log() const { return kept_.log; }
+    // What `gaveld recover` would find above the state.
+    paxos::Durable survey() const;
 
     const Directory& directory() const { return kept_; }
     // Only while nothing uses it.

@@ -63,6 +63,7 @@ public:
     void jump_clock(std::int64_t by_ms);
     void begin_shutdown();
     void spoil_disk();
+    const Disk& disk() const { return disk_; }
     void heal();
 
     // Only while nothing of it runs: from now on that stands in its directory.

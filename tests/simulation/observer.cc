@@ -73,6 +73,13 @@ void Observer::on_snapshot(MemberId member, const daemon::Core& core,
     snapshot.check_invariants();
     if (slot + settings_.alpha > chosen_prefix()) reached_.count("snapshot inside the window");
     if (snapshot.globals().epochs.size() > 1) reached_.count("snapshot with an epoch pending");
+    // How far behind the command that changed the members, up to where the new set governs.
+    const auto newest = snapshot.globals().epochs.back().first_slot;
+    const auto alpha = settings_.alpha;
+    if (newest > slot && newest > alpha && alpha <= 8) {
+        reached_.count("snapshot " + std::to_string(slot + alpha - newest) +
+                       " slots after a change, alpha " + std::to_string(alpha));
+    }
     const auto above = accepted_at_.upper_bound({slot});
     if (std::any_of(above, accepted_at_.end(),
                     [member](const auto& each) { return each.second.contains(member); })) {
@@ -309,6 +316,26 @@ void Observer::check_events(const statemachine::Applied& applied) {
             }
         }
     }
+}
+
+// docs/recovery.md: the new cluster has every command that was chosen by a majority with one of the
+// directories in it, up to the first slot that was chosen without them.
+void Observer::on_carried_over(const daemon::CarriedOver& carried, Slot applied,
+                               const std::set<MemberId>& lost) const {
+    expect(!carried.contradiction, "no two directories say that different values were chosen");
+    std::size_t at = 0;
+    for (Slot slot = applied.next(); chosen_.contains(slot); slot = slot.next(), ++at) {
+        if (!epochs_.knows(slot) || epochs_.is_quorum(slot, lost)) {
+            reached_.count("recovery ended before what the lost alone had chosen");
+            break;
+        }
+        if (carried.damaged.contains(slot)) break;
+        expect(slot <= carried.last && carried.values[at] == chosen_.at(slot),
+               "what was chosen with a directory that is left is in the new cluster");
+    }
+    if (at > 0) reached_.count("chosen command carried over by a recovery", at);
+    if (carried.unsure > 0) reached_.count("recovery executed what may not have been chosen");
+    if (!carried.left.empty()) reached_.count("recovery left out what stood behind a gap");
 }
 
 // ---- What members say ---------------------------------------------------------------------------

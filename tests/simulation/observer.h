@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "daemon/carry_over.h"
 #include "daemon/core.h"
 #include "proto/peer_message.h"
 #include "statemachine/machine.h"
@@ -53,6 +54,10 @@ public:
     }
     // The state on its disk is that of this slot.
     void on_state_durable(paxos::MemberId member, statemachine::Revision applied);
+    // The directories of all but those `lost` were recovered: the furthest state of slot `applied`,
+    // and on top of it what their logs tell.
+    void on_carried_over(const daemon::CarriedOver& carried, paxos::Slot applied,
+                         const std::set<paxos::MemberId>& lost) const;
     // A message leaves a member.
     void on_send(paxos::MemberId from, paxos::MemberId to, const proto::PeerMessage& message);
     // A turn of a member ended.

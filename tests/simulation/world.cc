@@ -4,12 +4,19 @@
 #include <array>
 #include <utility>
 
+#include "daemon/carry_over.h"
 #include "daemon/roster.h"
 #include "tests/simulation/failure.h"
 
 namespace gavel::simulation {
 
 using paxos::MemberId;
+
+namespace {
+
+constexpr Time look_every = 500 * millisecond;
+
+}  // namespace
 
 World::World(const Settings& settings, Trace& trace)
     : settings_(settings),
@@ -22,7 +29,8 @@ World::World(const Settings& settings, Trace& trace)
                }),
       handshakes_(settings_, network_, reached_,
                   [this](const Member& forgetful) { on_refused(forgetful); }),
-      fate_(settings.seed ^ 0x6661'7465ULL) {
+      fate_(settings.seed ^ 0x6661'7465ULL),
+      losses_(settings.seed ^ 0x6c6f'7373ULL) {
     for (std::uint16_t id = 1; id <= settings.members; ++id) {
         members_.push_back(
             std::make_unique<Member>(surroundings(), MemberId{id}, Settings::incarnation_of(id)));
@@ -101,11 +109,31 @@ void World::begin_troubles() {
     every(settings_.hand_over_every, [this] { hand_over(); });
     every(settings_.reconfigure_every, [this] { reconfigure(); });
     every(settings_.copy_every, [this] { copy_a_directory(); });
+    schedule_.after(losses_.below(look_every), [this] { look_at_what_is_left(); });
     every(settings_.set_back_every, [this] { set_one_back(); });
     every(settings_.wipe_every, [this] { wipe(*members_[fate_.below(members_.size())]); });
     if (settings_.first_lost_after != 0) {
         schedule_.after(settings_.first_lost_after, [this] { wipe(*members_.front()); });
     }
+}
+
+// As if some of the disks, as they are at this moment, were all that is left of the cluster.
+void World::look_at_what_is_left() {
+    if (healed_) return;
+    std::vector<paxos::Durable> logs;
+    std::set<MemberId> lost = forgot_;
+    paxos::Slot applied{};
+    for (const auto& member : members_) {
+        if (losses_.chance(40)) lost.insert(member->id());
+        if (lost.contains(member->id())) continue;
+        const Disk& disk = member->disk();
+        logs.push_back(disk.survey());
+        applied = std::max(applied, paxos::Slot{disk.durable_applied()});
+    }
+    if (!logs.empty()) {
+        observer_.on_carried_over(daemon::carry_over(logs, applied, {}), applied, lost);
+    }
+    schedule_.after(1 + losses_.below(2 * look_every), [this] { look_at_what_is_left(); });
 }
 
 void World::crash_some() {
@@ -406,6 +434,7 @@ void World::forget(Member& victim, Directory directory) {
     observer_.on_forgotten(victim.id());
     std::erase_if(copies_, [&](const Copied& one) { return one.member == victim.id(); });
     forgetful_ = victim.id();
+    forgot_.insert(victim.id());
     refused_ = false;
     restart_later(victim);
 }

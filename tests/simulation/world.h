@@ -68,6 +68,7 @@ private:
     void copy_a_directory();
     void set_one_back();
     void wipe(Member& victim);
+    void look_at_what_is_left();
     bool has_begun() const;
     bool may_forget(const Member& victim) const;
     bool is_seen_by_all(const Member& victim, const Directory& directory) const;
@@ -109,6 +110,8 @@ private:
     Handshakes handshakes_;
     Prng fate_;
     std::vector<Copied> copies_;
+    Prng losses_;
+    std::set<paxos::MemberId> forgot_;          // Something, at some time.
     std::optional<paxos::MemberId> forgetful_;  // The last one.
     bool refused_ = false;                      // It was, and an operator knows.
     std::multiset<std::uint64_t> undecided_;    // Epochs that changes under way are based on.
