@@ -269,7 +269,7 @@ protected:
         disk_->append({paxos::PromiseRecord{ballot(3)}}, {});
         run_reports_until_idle();
         std::vector<paxos::Record> records;
-        for (const std::uint64_t slot : {1, 2, 3, 4, 5, 6, 8}) {
+        for (const std::uint64_t slot : {1U, 2U, 3U, 4U, 5U, 6U, 8U}) {
             records.emplace_back(paxos::AcceptRecord{{slot}, {ballot(3), {"perhaps"}}});
         }
         records.emplace_back(paxos::PrefixRecord{{2}});

@@ -188,7 +188,7 @@ TEST(Replica, StandsAtAFreeSlotWhenVotesThatCameEarlyMakeItALeader) {
     driven.execute_by_hand();
     const Ballot old{.round = 1, .member = m3};
     constexpr LearnerMode everyone{.kind = LearnerMode::Kind::broadcast};
-    for (const std::uint64_t slot : {9, 10, 11}) {
+    for (const std::uint64_t slot : {9U, 10U, 11U}) {
         driven.hears(m3, Accept{old, {slot}, {"v"}, {8}, everyone});
     }
     driven.hears(m2, Accepted{old, {11}});  // Beyond the window: nobody knows whose count there.
