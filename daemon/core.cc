@@ -342,7 +342,7 @@ proto::MemberReport Core::own_report() const {
             .version = config_.version,
             .hashes = hashes_.latest(),
             .durable = durable_applied_,
-            .lacks_room = held_back_since_.has_value()};
+            .lacks_room = held_back_since_.has_value() || overloaded_};
 }
 
 void Core::on(MemberId from, proto::MemberReport report) {

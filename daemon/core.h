@@ -139,7 +139,8 @@ public:
     // Gets whoever leads to let that voter lead.
     void hand_over(std::uint64_t ticket, api::HandOverWish wish, std::uint64_t timeout_ms);
 
-    // Hands leadership to the best informed voter that is in touch, if this member leads.
+    // Hands leadership to the best informed voter that is in touch and not far behind, if this
+    // member leads.
     void hand_over();
     // ... and refuses new commands from now on.
     void begin_shutdown();
@@ -155,6 +156,9 @@ public:
     // long another member leads, if there is one that could.
     void hold_back(bool held);
     static constexpr std::uint64_t held_back_ms_max = 2'000;
+    // More waits for the disk than it should. As a leader this member would rather that another one
+    // led, but not so often that leadership goes around: all disks take the same.
+    void on_overload(bool overloaded);
 
     // The state as of that slot is on the disk now.
     void on_state_durable(statemachine::Revision applied) { durable_applied_ = applied; }
@@ -263,7 +267,10 @@ private:
     void dispatch_keep_alive(std::uint64_t number);
     void dispatch(OwnHandOver& own);
     void answer_hand_overs();
-    std::optional<paxos::MemberId> successor(bool with_room) const;
+    void leave_leading();
+    bool is_near(paxos::MemberId member) const;
+    enum class Fitness : std::uint8_t { any, near, near_with_room };
+    std::optional<paxos::MemberId> successor(Fitness fitness) const;
     bool in_touch(paxos::MemberId member) const;
     void ask_reads_again();
     bool enqueue(Bytes entry);
@@ -321,7 +328,9 @@ private:
     std::deque<Bytes> queue_;
     std::size_t queue_bytes_ = 0;
     std::optional<paxos::Tick> held_back_since_;  // Begun again with each attempt to hand over.
+    bool overloaded_ = false;
     paxos::Tick led_since_{};
+    paxos::Tick left_leading_at_{};
     std::optional<statemachine::RequestId> leader_start_;  // Proposed at this ballot.
     bool leader_started_ = false;                          // ... and executed.
     LeaseBook leases_;

@@ -302,16 +302,18 @@ void Core::dispatch(OwnHandOver& own) {
 
 void Core::on(paxos::MemberId, const proto::HandOverAsk& ask) {
     if (replica_.role() != paxos::Role::leader) return;
-    if (ask.to == 0) return hand_over();
-    // Who asks may be the one that is behind. It would depose this leader, and only then learn.
-    const auto executed = replica_.executed_by({ask.to});
-    const bool near = executed && replica_.chosen_prefix() <= *executed + api::caught_up_lag_max;
-    if (ask.force || near) step(paxos::Transfer{{ask.to}});
+    if (ask.to == 0) {
+        const auto best = successor(ask.force ? Fitness::any : Fitness::near);
+        if (best) step(paxos::Transfer{*best});
+    } else if (ask.force || is_near({ask.to})) {
+        step(paxos::Transfer{{ask.to}});
+    }
 }
 
 void Core::answer_hand_overs() {
     const paxos::MemberId leader = replica_.leader();
-    if (hand_overs_.empty() || !leader) return;
+    // Who is cut off goes on believing in the leader that it followed last.
+    if (hand_overs_.empty() || !leader || !replica_.hears_leader()) return;
     if (leader == config_.self && !leader_started_) return;
     std::erase_if(hand_overs_, [&](const OwnHandOver& own) {
         const bool done =
@@ -323,19 +325,27 @@ void Core::answer_hand_overs() {
     });
 }
 
+// It leaves in any case: who is far behind is better than nobody.
 void Core::begin_shutdown() {
     shutting_down_ = true;
-    hand_over();
+    if (replica_.role() != paxos::Role::leader) return;
+    if (const auto best = successor(Fitness::any)) step(paxos::Transfer{*best});
 }
 
 void Core::hand_over() {
     if (replica_.role() != paxos::Role::leader) return;
-    if (const auto best = successor(false)) step(paxos::Transfer{*best});
+    if (const auto best = successor(Fitness::near)) step(paxos::Transfer{*best});
+}
+
+// One that is not would depose this leader, and only then learn. It may be the one that asks.
+bool Core::is_near(paxos::MemberId member) const {
+    const auto executed = replica_.executed_by(member);
+    return executed && replica_.chosen_prefix() <= *executed + api::caught_up_lag_max;
 }
 
 // The best informed of those who are there: what a member has executed is remembered when it has
 // died.
-std::optional<paxos::MemberId> Core::successor(bool with_room) const {
+std::optional<paxos::MemberId> Core::successor(Fitness fitness) const {
     const auto& membership = replica_.membership();
     const auto& epoch = membership.epoch_of(membership.executed().next());
     std::optional<paxos::MemberId> best;
@@ -343,7 +353,8 @@ std::optional<paxos::MemberId> Core::successor(bool with_room) const {
         if (voter == config_.self || !replica_.executed_by(voter) || !in_touch(voter)) continue;
         const auto report = reports_.find(voter);
         const bool full = report != reports_.end() && report->second.report.lacks_room;
-        if (with_room && full) continue;
+        if (fitness == Fitness::near_with_room && full) continue;
+        if (fitness != Fitness::any && !is_near(voter)) continue;
         if (!best || *replica_.executed_by(*best) < *replica_.executed_by(voter)) best = voter;
     }
     return best;

@@ -92,12 +92,25 @@ void Core::hold_back(bool held) {
         held_back_since_.reset();
     } else if (!held_back_since_) {
         held_back_since_ = now_;
-    } else if (replica_.role() == Role::leader &&
-               now_ - std::max(*held_back_since_, led_since_) > held_back_ms_max) {
-        // Logs fill alike: where nobody has room another leader would be no better off.
-        if (const auto best = successor(true)) step(paxos::Transfer{*best});
-        held_back_since_ = now_;
+    } else if (now_ - *held_back_since_ > held_back_ms_max) {
+        leave_leading();
     }
+}
+
+void Core::on_overload(bool overloaded) {
+    overloaded_ = overloaded;
+    if (overloaded) leave_leading();
+}
+
+// Logs fill alike, and disks are slow alike: where nobody has room another leader would be no
+// better off, and one that is far behind would learn first, while nobody leads.
+void Core::leave_leading() {
+    if (replica_.role() != Role::leader ||
+        now_ - std::max(left_leading_at_, led_since_) <= held_back_ms_max) {
+        return;
+    }
+    left_leading_at_ = now_;
+    if (const auto best = successor(Fitness::near_with_room)) step(paxos::Transfer{*best});
 }
 
 void Core::pump() {

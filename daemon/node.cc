@@ -36,7 +36,7 @@ void Node::Impl::tick() {
     if (core_) {
         core_->tick(monotonic_now(), wall_now());
         // What it proposes itself has to be recorded, too, and the others' votes may suffice.
-        if (disk_.is_overloaded()) core_->hand_over();
+        core_->on_overload(disk_.is_overloaded());
         turn();
     }
     if (core_) {

@@ -88,15 +88,20 @@ Refusal unfit(const RecoverOptions& options, std::span<const Witness> witnesses,
 Refusal still_alive(const Recovery& recovery) {
     std::vector<Address> addresses;
     const auto members = recovery.members();
-    for (const auto& member : members) {
-        const auto address = parse_address(member.peer_address);
-        if (address) addresses.push_back(*address);
-    }
+    const auto add = [&](const std::string& text) {
+        const auto address = parse_address(text);
+        if (address && std::ranges::find(addresses, *address) == addresses.end()) {
+            addresses.push_back(*address);
+        }
+    };
+    for (const auto& member : members) add(member.peer_address);
+    for (const auto& address : recovery.newcomers) add(address);
     for (const Knock& knock : knock_at(addresses, knock_patience)) {
         if (!knock.answered) continue;
         const std::string at = to_string(knock.at);
         const auto whose = std::ranges::find(members, at, &statemachine::Member::peer_address);
-        const std::string who = whose == members.end() ? "a member" : names_of({*whose});
+        const std::string who =
+            whose == members.end() ? "one that was to be added" : names_of({*whose});
         return "the old cluster may be alive: somebody answers at " + at + ", the address of " +
                who + "; stop it for good, or use --force if that is not a member";
     }
@@ -174,6 +179,9 @@ int look_and_make(const RecoverOptions& options) {
 }  // namespace
 
 int run_recover(std::span<const std::string> arguments) {
+    // Whoever reads the report may leave; that it could not be written is then said, after the
+    // work.
+    std::signal(SIGPIPE, SIG_IGN);
     const auto options = parse_recover_options(arguments);
     if (!options) {
         complain(options.error().what);

@@ -315,7 +315,8 @@ Balance balance_of(const Recovery& recovery) {
         lost.push_back(counted(carried.damaged.size(), "place") +
                        " in the logs that cannot be read, from slot " +
                        std::to_string(carried.damaged.begin()->number) +
-                       " on: they may have been chosen");
+                       " on: they may have been chosen. Without their directory what others have "
+                       "there would be taken for it, and might not be it");
     }
     return balance;
 }

@@ -111,6 +111,31 @@ std::optional<ConfigError> execute(Recovery& recovery) {
     return std::nullopt;
 }
 
+// Of every log, and not only of what is carried over: a lost message leaves a gap before a change
+// that others have chosen.
+std::vector<std::string> newcomers_of(std::span<const Witness> witnesses, Slot sure) {
+    std::vector<std::string> addresses;
+    for (const Witness& witness : witnesses) {
+        if (!witness.has_log()) continue;
+        const auto& log = witness.log.durable.log;
+        for (auto at = log.upper_bound(sure); at != log.end(); ++at) {
+            const paxos::Value& value = at->second.proposal.value;
+            if (value.is_noop()) continue;
+            const auto entry = proto::decode_entry(value.command.view());
+            if (!entry) continue;
+            const auto* change = std::get_if<statemachine::ChangeMembers>(&entry->command);
+            if (change == nullptr) continue;
+            for (const auto& each : change->changes) {
+                const auto* add = std::get_if<statemachine::AddMember>(&each);
+                if (add != nullptr) addresses.push_back(add->peer_address);
+            }
+        }
+    }
+    std::ranges::sort(addresses);
+    addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
+    return addresses;
+}
+
 // None: all are given out.
 std::optional<MemberNumber> unused_number(std::span<const Witness> witnesses,
                                           const Machine& state) {
@@ -228,6 +253,7 @@ Result<Recovery, ConfigError> recover_from(std::span<const Witness> witnesses, b
                            ": find out which is right, and leave the others out"};
     }
     if (const auto error = execute(recovery)) return *error;
+    recovery.newcomers = newcomers_of(witnesses, carried.sure);
 
     const auto base = first_revision_beyond(std::max(carried.highest, Slot{above}));
     const auto number = unused_number(witnesses, recovery.state);

@@ -71,6 +71,10 @@ struct Recovery {
     // No majority consists of the lost alone: whatever was chosen, somebody here has accepted.
     bool nothing_chosen_is_lost{};
 
+    // Who was to be added by changes of members that are only accepted, executed here or not: they
+    // may have been chosen, and govern. Addresses as given.
+    std::vector<std::string> newcomers{};
+
     // All members of these sets, once each.
     std::vector<statemachine::Member> members() const;
 };

@@ -666,7 +666,10 @@ Effects Replica::on_message(MemberId from, const ReadIndexAsk& ask) {
     return {};
 }
 
-Effects Replica::on_message(MemberId, const ReadIndexAnswer& answer) {
+// An index of a leader that has been replaced may never be reached (learner modes set and
+// broadcast: it may lie at what that one had under way); the read was asked of the next one.
+Effects Replica::on_message(MemberId from, const ReadIndexAnswer& answer) {
+    if (from != leader_) return {};
     return reader_.on_answer(answer);
 }
 

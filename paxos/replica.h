@@ -100,6 +100,8 @@ public:
     bool can_propose() const { return proposer_.can_propose() && !reads_hold_; }
     Role role() const;
     MemberId leader() const { return leader_; }
+    // It leads, or heard from who does within the election timeout.
+    bool hears_leader() const { return proposer_.leads() || !elector_.would_promise(now_); }
     Ballot ballot() const { return proposer_.leads() ? proposer_.ballot() : leader_ballot_; }
     Ballot promised() const { return acceptor_.promised(); }
     Slot chosen_prefix() const { return learner_.chosen_prefix(); }

@@ -89,6 +89,7 @@ constexpr std::array must_be_reached{
     "refused: fewer writes",
     "recovery ended before what the lost alone had chosen",
     "recovery executed what may not have been chosen",
+    "recovery of a minority found what was chosen by its votes",
     "recovery left out what stood behind a gap",
     "removed member ended",
     "removed member told so",

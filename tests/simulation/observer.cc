@@ -318,22 +318,45 @@ void Observer::check_events(const statemachine::Applied& applied) {
     }
 }
 
+// Whoever accepted at the ballot at which a value was chosen, or later, has that value (P2).
+bool Observer::has_the_chosen(Slot slot, const std::set<MemberId>& lost) const {
+    const auto at = accepted_at_.find(slot);
+    if (at == accepted_at_.end()) return false;
+    for (auto each = accepted_.lower_bound({slot, {}}); each != accepted_.end(); ++each) {
+        const auto& [where, members] = *each;
+        if (where.first != slot) return false;
+        if (!epochs_.is_quorum(slot, members)) continue;
+        return std::ranges::any_of(at->second, [&, ballot = where.second](const auto& one) {
+            return one.second >= ballot && !lost.contains(one.first);
+        });
+    }
+    return false;
+}
+
 // docs/recovery.md: the new cluster has every command that was chosen by a majority with one of the
 // directories in it, up to the first slot that was chosen without them.
 void Observer::on_carried_over(const daemon::CarriedOver& carried, Slot applied,
                                const std::set<MemberId>& lost) const {
     expect(!carried.contradiction, "no two directories say that different values were chosen");
     std::size_t at = 0;
-    for (Slot slot = applied.next(); chosen_.contains(slot); slot = slot.next(), ++at) {
-        if (!epochs_.knows(slot) || epochs_.is_quorum(slot, lost)) {
+    for (Slot slot = applied.next(); slot <= carried.sure; slot = slot.next(), ++at) {
+        const auto chosen = chosen_.find(slot);
+        expect(chosen != chosen_.end() && carried.values[at] == chosen->second,
+               "what a recovery is sure of was chosen");
+    }
+    std::size_t by_votes = 0;
+    for (Slot slot = applied.next() + at; chosen_.contains(slot); slot = slot.next(), ++at) {
+        if (!epochs_.knows(slot) || !has_the_chosen(slot, lost)) {
             reached_.count("recovery ended before what the lost alone had chosen");
             break;
         }
         if (carried.damaged.contains(slot)) break;
         expect(slot <= carried.last && carried.values[at] == chosen_.at(slot),
                "what was chosen with a directory that is left is in the new cluster");
+        if (epochs_.is_quorum(slot, lost)) ++by_votes;
     }
     if (at > 0) reached_.count("chosen command carried over by a recovery", at);
+    if (by_votes > 0) reached_.count("recovery of a minority found what was chosen by its votes");
     if (carried.unsure > 0) reached_.count("recovery executed what may not have been chosen");
     if (!carried.left.empty()) reached_.count("recovery left out what stood behind a gap");
 }

@@ -100,6 +100,7 @@ private:
     };
     using At = std::pair<paxos::Slot, paxos::Ballot>;
 
+    bool has_the_chosen(paxos::Slot slot, const std::set<paxos::MemberId>& lost) const;
     void note_promise(paxos::MemberId from, const paxos::Promise& promise);
     void note_value(paxos::Slot slot, paxos::Ballot ballot, const paxos::Value& value);
     void check_promises(paxos::Slot slot, paxos::Ballot ballot) const;

@@ -265,6 +265,9 @@ TEST(CoreBounds, AReadDoesNotWaitForWhatALostLeaderHadUnderWay) {
 
     const auto second = question_to(new_leader);
     EXPECT_GT(second, first);
+    member.core.receive(old_leader, paxos::Message(paxos::ReadIndexAnswer{second, {20}}));
+    member.end_turn();
+    EXPECT_EQ(member.core.status().reads, 0U) << "late, of who leads no more";
     member.core.receive(new_leader, paxos::Message(paxos::ReadIndexAnswer{second, {0}}));
     EXPECT_EQ(question_to(new_leader), 0U);
     EXPECT_EQ(member.core.status().reads, 1U);

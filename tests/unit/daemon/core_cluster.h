@@ -37,6 +37,8 @@ public:
 
     Core& core(std::uint16_t id) { return *cores_.at({id}); }
     void kill(std::uint16_t id) { cores_.erase({id}); }
+    // Nothing it says arrives, and nothing reaches it.
+    void cut_off(std::uint16_t id) { cut_off_.insert({id}); }
     // A newcomer with an empty directory.
     void start(std::uint16_t id) {
         Core::Config config{.self = {id}, .boot = 1, .seed = id};
@@ -90,6 +92,7 @@ public:
             busy = true;
             auto [from, outgoing] = std::move(bag_.front());
             bag_.pop_front();
+            if (cut_off_.contains(from) != cut_off_.contains(outgoing.to)) continue;
             const auto to = cores_.find(outgoing.to);
             if (to != cores_.end()) to->second->receive(from, std::move(outgoing.message));
         }
@@ -163,6 +166,7 @@ private:
 
     std::vector<statemachine::Member> members_;
     std::map<MemberId, std::unique_ptr<Core>> cores_;
+    std::set<MemberId> cut_off_;
     std::deque<std::pair<MemberId, Outgoing>> bag_;
     Tick now_{1'000};
     statemachine::TimeMs wall_ = 1'700'000'000'000;

@@ -565,5 +565,81 @@ TEST(Core, HandsLeadershipToNobodyWhoIsFarBehindUnlessByForce) {
     EXPECT_EQ(asked_to_stand(true), 1);
 }
 
+// The only one with room may be the one that has just come back.
+TEST(Core, LeavesLeadingToNobodyWhoIsFarBehind) {
+    CoreCluster cluster(3);
+    const std::uint16_t leader = cluster.leader();
+    const std::uint16_t behind = cluster.follower();
+    const auto full = static_cast<std::uint16_t>(6 - leader - behind);
+    cluster.run_for(500);
+    cluster.cut_off(behind);
+    for (std::uint64_t ticket = 1'000; ticket < 5'200; ++ticket) {
+        cluster.core(leader).submit(
+            ticket, {.command = put("k", "v"), .timeout = std::chrono::seconds(60)});
+        if (ticket % 500 == 0) cluster.settle();
+    }
+    cluster.run_for(100);
+    const auto asked = [&](std::function<void(Core&)> what) {
+        // It is there again, and has not caught up.
+        cluster.core(leader).receive({behind}, proto::MemberReport{});
+        cluster.core(leader).receive(
+            {full}, proto::MemberReport{.applied = cluster.core(full).machine().applied(),
+                                        .lacks_room = true});
+        what(cluster.core(leader));
+        std::set<MemberId> stand;
+        for (const Outgoing& each : cluster.core(leader).end_turn().at_once) {
+            const auto* message = std::get_if<paxos::Message>(&each.message);
+            if (message != nullptr && std::holds_alternative<paxos::HandOver>(*message)) {
+                stand.insert(each.to);
+            }
+        }
+        return stand;
+    };
+
+    EXPECT_THAT(asked([](Core& core) { core.on_overload(true); }), testing::IsEmpty());
+    EXPECT_THAT(asked([&](Core& core) { core.receive({behind}, proto::HandOverAsk{}); }),
+                testing::ElementsAre(MemberId{full}));
+}
+
+// All disks take the same: leadership would go around with each turn.
+TEST(Core, LeavesLeadingForItsDiskOnceInAWhile) {
+    CoreCluster cluster(3);
+    cluster.leader();
+    cluster.run_for(500);
+    const auto elections = [&] {
+        std::uint64_t sum = 0;
+        for (std::uint16_t id = 1; id <= 3; ++id) sum += cluster.core(id).replica().ballots_tried();
+        return sum;
+    };
+    const auto before = elections();
+
+    for (int passed = 0; passed < 4'000; passed += 10) {
+        for (std::uint16_t id = 1; id <= 3; ++id) cluster.core(id).on_overload(true);
+        cluster.run_for(10);
+    }
+
+    EXPECT_LE(elections() - before, 2U);
+}
+
+// Cut off, it goes on believing in the leader that it followed last.
+TEST(Core, SaysOfNobodyThatItLeadsWhomItDoesNotHear) {
+    CoreCluster cluster(3);
+    const std::uint16_t leader = cluster.leader();
+    const std::uint16_t cut_off = cluster.follower();
+    const auto third = static_cast<std::uint16_t>(6 - leader - cut_off);
+    cluster.run_for(500);
+    cluster.cut_off(cut_off);
+    cluster.run_for(3'000);
+
+    cluster.core(cut_off).hand_over(1, {.instead_of = third}, 500);
+    cluster.core(cut_off).hand_over(2, {leader}, 500);
+    cluster.run_for(600);
+
+    for (const std::uint64_t ticket : {1U, 2U}) {
+        ASSERT_TRUE(cluster.handed_over.contains(ticket));
+        EXPECT_TRUE(std::holds_alternative<api::Failure>(cluster.handed_over.at(ticket)));
+    }
+}
+
 }  // namespace
 }  // namespace gavel::daemon

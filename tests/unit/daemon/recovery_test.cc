@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <nlohmann/json.hpp>
@@ -558,6 +559,38 @@ TEST_F(RecoverCommand, KnocksAtThoseWhoGovernUntilAChangeIsChosen) {
 
     EXPECT_THAT(refused({"--data-dir", known.string(), "--accept-loss", old_cluster}),
                 HasSubstr("somebody answers at " + address));
+}
+
+// One lost message, and the change stands behind a gap: the others may have chosen both.
+TEST_F(RecoverCommand, KnocksAtNewcomersWhoseAdditionStandsBehindAGap) {
+    boost::asio::io_context io;
+    boost::asio::ip::tcp::acceptor alive(io, {boost::asio::ip::address_v4::loopback(), 0});
+    const std::string address = "127.0.0.1:" + std::to_string(alive.local_endpoint().port());
+    const auto known = leave({.accepted = 2, .chosen = 2, .executed = 2});
+    const auto change = Bytes(proto::encode(
+        entry(ChangeMembers{.based_on = 1,
+                            .changes = {AddMember{.name = "n4", .peer_address = address},
+                                        RemoveMember{1}, RemoveMember{2}}})));
+    log_of({.accepted = 2, .chosen = 2, .executed = 2})
+        .commit(std::vector<paxos::Record>{
+            paxos::AcceptRecord{{4}, {{.round = 1, .member = {1}}, {change}}}});
+
+    EXPECT_THAT(refused({"--data-dir", known.string(), "--accept-loss", old_cluster}),
+                HasSubstr("somebody answers at " + address));
+}
+
+TEST_F(RecoverCommand, MakesTheClusterThoughNobodyReadsTheReport) {
+    const auto known = leave({});
+    const auto unread = [&] {
+        std::array<int, 2> ends{};
+        if (::pipe(ends.data()) != 0) std::exit(99);
+        ::close(ends[0]);
+        ::dup2(ends[1], STDOUT_FILENO);
+        std::exit(run_recover(making(known)));
+    };
+
+    EXPECT_EXIT(unread(), testing::ExitedWithCode(1), "the new cluster was made all the same");
+    EXPECT_TRUE(fs::exists(fresh / "state"));
 }
 
 TEST(RecoverOptionsTest, AreRefusedInOneLine) {
