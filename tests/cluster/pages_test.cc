@@ -1,228 +1,154 @@
+// The pages' commands are run, and print what the pages show.
+
 #include <gmock/gmock.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
-#include <functional>
-#include <map>
 #include <regex>
+#include <set>
+#include <sstream>
 
-#include "tests/cluster/cluster.h"
-#include "tests/cluster/examples.h"
+#include "tests/cluster/reader.h"
 
 namespace gavel::test {
 namespace {
 
-// Runs the examples of a page against three members, as a reader would: one after the other, with
-// what goes on until it is stopped in another terminal.
-class Reader {
-public:
-    Reader() {
-        cluster_.start_all();
-        cluster_.leader();
-        EXPECT_TRUE(eventually([this] { return acquainted(); })) << "members do not hear of others";
-        std::filesystem::create_directories(bin());
-        std::filesystem::create_symlink(GAVEL_BINARY, bin() / "gavel");
-        // What the examples run or read, and is the reader's own.
-        script(bin() / "systemctl", "echo \"$@\" >>reloads");
-        script(cluster_.folder() / "deploy.sh", "test -n \"$GAVEL_LOCK_TOKEN\"");
-        std::ofstream(cluster_.folder() / "limits.json") << R"({"open":true})";
-        exports_ = "export GAVEL_ENDPOINTS=" +
-                   with_ports(
-                       "http://127.0.0.1:7400,"
-                       "http://127.0.0.1:7401,"
-                       "http://127.0.0.1:7402") +
-                   '\n';
-    }
+namespace fs = std::filesystem;
 
-    void read(const std::string& page, const std::string& heading) {
-        const auto all = examples(contents(std::string(SOURCE_FOLDER) + '/' + page), heading);
-        ASSERT_FALSE(all.empty()) << heading;
-        for (const auto& example : all) {
-            SCOPED_TRACE(page + ':' + std::to_string(example.line) + ": " + example.command);
-            if (example.command.starts_with("scripts/quickstart")) continue;  // Runs already.
-            if (before_.contains(example.command)) before_.at(example.command)(cluster_);
-            run(example);
-            if (::testing::Test::HasFailure()) return;
-        }
-        for (auto [example, output] : running_) {
-            while (example.shown.ends_with('\n')) example.shown.pop_back();
-            if (!example.shown.empty()) example.shown += "…";
-            EXPECT_TRUE(shows(example, output)) << example.command << contents(output + ".out");
-        }
-    }
-    std::filesystem::path folder() const { return cluster_.folder(); }
+struct Section {
+    std::string page{};
+    std::string heading{};  // Empty: the whole page.
 
-    // The first member leads, so that it is known who does.
-    void let_the_first_lead() {
-        for (int tries = 0; tries < 20; ++tries) {
-            const auto leader = cluster_.leader();
-            if (leader == 0) return;
-            cluster_.signal(leader, SIGSTOP);
-            cluster_.leader({leader});
-            cluster_.signal(leader, SIGCONT);
-        }
-        ADD_FAILURE() << "always another one leads";
-    }
-    // What the page's text says that happens before this command.
-    void before(const std::string& command, std::function<void(Cluster&)> happens) {
-        before_[command] = std::move(happens);
-    }
+    bool operator==(const Section&) const = default;
+};
+void PrintTo(const Section& section, std::ostream* out) {
+    *out << section.page << ' ' << section.heading;
+}
 
-private:
-    std::filesystem::path bin() const { return cluster_.folder() / "bin"; }
+// Their sections go on from each other: read from beginning to end. Of every other page each
+// section is read by itself, against a cluster that is new.
+const std::set<std::string> in_one_piece{"docs/http-api.md"};
 
-    static void script(const std::filesystem::path& file, const std::string& text) {
-        std::ofstream(file) << "#!/bin/sh\n" << text << '\n';
-        std::filesystem::permissions(file, std::filesystem::perms::owner_all);
-    }
+// Sections that another test reads.
+const std::vector<Section> read_elsewhere{{"README.md", "## Two minutes"},
+                                          {"docs/cli.md", "## `gavel playground [-n 3]`"}};
 
-    // Each member has been told how far the others are: what plans of changes are made of.
-    bool acquainted() const {
-        for (std::size_t member = 0; member < cluster_.size(); ++member) {
-            const auto answer = cluster_.client(member).call("GET", "/v1/members").json();
-            for (const auto& each : answer.value("members", nlohmann::json::array())) {
-                if (each.at("applied").is_null()) return false;
-            }
-        }
-        return true;
-    }
-
-    // A page's ports are those of the members' order.
-    std::string with_ports(std::string text) const {
-        for (std::size_t member = 0; member < cluster_.size(); ++member) {
-            const auto number = std::to_string(member);
-            replace(text, "127.0.0.1:740" + number, cluster_.port(member));
-            replace(text, "127.0.0.1:750" + number, cluster_.peer_port(member));
-        }
-        return text;
-    }
-    static void replace(std::string& text, const std::string& shown, int port) {
-        const std::string real = "127.0.0.1:" + std::to_string(port);
-        for (auto at = text.find(shown); at != std::string::npos;
-             at = text.find(shown, at + real.size())) {
-            text.replace(at, shown.size(), real);
-        }
-    }
-
-    // What only looks may be asked again until it sees what is still on its way.
-    static bool only_looks(const std::string& command) {
-        if (command.starts_with("curl")) return command.find(" -X ") == std::string::npos;
-        return std::regex_search(command, std::regex("^gavel (-o \\w+ )?(get|ls|locks (ls|show)|"
-                                                     "session (ls|show)|member ls|status|"
-                                                     "member .*--dry-run)"));
-    }
-
-    bool shows(const Example& example, const std::string& output) {
-        const std::string shown = with_ports(example.shown);
-        return eventually([&] { return story_.matches(shown, contents(output + ".out")); }, 5s);
-    }
-
-    void run(const Example& example) {
-        const std::string command = with_ports(story_.command(example.command));
-        if (command.starts_with("export ")) {
-            exports_ += command + '\n';
-            return;
-        }
-        const bool goes_on = command.starts_with("curl -N") || command.ends_with(" &") ||
-                             (command.starts_with("gavel watch"));
-        // Of curl only the answer; of gavel its messages, too.
-        const std::string streams = command.starts_with("curl") ? "" : "exec 2>&1\n";
-        const std::string shell = exports_ + "cd " + cluster_.folder().string() +
-                                  "\nPATH=" + bin().string() + ":$PATH\n" + streams +
-                                  (goes_on ? "exec " : "");
-        const std::string output = cluster_.folder() / ("output" + std::to_string(++count_));
-        const int before = going_on();
-        Process process({"/bin/bash", "-c", shell + without_ampersand(command)}, output);
-        if (goes_on) {
-            EXPECT_TRUE(eventually([&] { return going_on() > before; })) << "does not begin";
-            processes_.push_back(std::move(process));
-            running_.emplace_back(example, output);
-            return;
-        }
-        const int code = process.wait(70s);
-        if (example.shown.empty()) {
-            EXPECT_EQ(code, 0) << contents(output + ".out") << contents(output + ".err");
-            return;
-        }
-        const std::string shown = with_ports(example.shown);
-        EXPECT_TRUE(eventually(
-            [&] {
-                if (story_.matches(shown, contents(output + ".out"))) return true;
-                if (!only_looks(command)) return false;
-                std::filesystem::remove(output + ".out");
-                Process({"/bin/bash", "-c", shell + command}, output).wait(70s);
-                return false;
-            },
-            10s))
-            << contents(output + ".out");
-    }
-
-    // Streams and waiting requests of all members, and the locks that somebody has.
-    int going_on() const {
-        int count = 0;
-        const auto locks = cluster_.client(0).call("GET", "/v1/locks").json();
-        for (const auto& lock : locks.value("locks", nlohmann::json::array())) {
-            count += lock.value("held", false) ? 1 : 0;
-        }
-        for (std::size_t member = 0; member < cluster_.size(); ++member) {
-            const std::string page = cluster_.client(member).call("GET", "/metrics").body;
-            for (const std::string name : {"\ngavel_http_watches ", "\ngavel_http_waiting "}) {
-                const auto at = page.find(name);
-                if (at != std::string::npos) count += std::stoi(page.substr(at + name.size()));
-            }
-        }
-        return count;
-    }
-
-    static std::string without_ampersand(const std::string& command) {
-        return command.ends_with(" &") ? command.substr(0, command.size() - 2) : command;
-    }
-
-    Cluster cluster_;
-    Story story_{};
-    std::string exports_{};
-    std::size_t count_{};
-    std::vector<Process> processes_{};
-    std::vector<std::pair<Example, std::string>> running_{};
-    std::map<std::string, std::function<void(Cluster&)>> before_{};
+// Sections whose commands cannot be run here, and why.
+const std::vector<std::pair<Section, std::string>> not_run{
+    {{"docs/operating.md", "## Logs"}, "asks the journal of a service that systemd runs"},
+    {{"docs/recovery.md", "## Step by step"}, "ClusterRecovery does these steps"},
+    {{"docs/membership.md", "## Remove a member"}, "ClusterMembers does"},
+    {{"docs/membership.md", "## Choose who leads"}, "ClusterMembers does"},
 };
 
-TEST(Readme, PrintsInTwoMinutesWhatItShows) {
-    Reader reader;
-    reader.read("README.md", "## Two minutes");
-    EXPECT_TRUE(eventually([&] { return contents(reader.folder() / "reloads") == "reload web\n"; }))
-        << "the watch runs its command";
+std::vector<std::string> pages() {
+    std::vector<std::string> found;
+    for (const fs::path folder : {"", "docs", "docs/model", "tests/mutations"}) {
+        for (const auto& file : fs::directory_iterator(SOURCE_FOLDER / folder)) {
+            if (file.path().extension() != ".md") continue;
+            found.push_back((folder / file.path().filename()).string());
+        }
+    }
+    std::ranges::sort(found);
+    return found;
 }
 
-TEST(HttpApiPage, ShowsWhatItsCommandsPrint) {
-    Reader reader;
-    reader.read("docs/http-api.md", "");
+std::string text_of(const std::string& page) {
+    return contents(std::string(SOURCE_FOLDER) + '/' + page);
 }
 
-TEST(CliPage, ShowsWhatItsCommandsPrint) {
-    for (const auto* heading :
-         {"## What it prints", "## `gavel lock NAME [OPTIONS] -- COMMAND…`", "## `gavel locks`",
-          "## `gavel session`", "## `gavel get`, `put`, `rm`, `ls`", "## `gavel watch PREFIX`",
-          "## `gavel member add`, `promote`, `demote`, `rm`, `replace`"}) {
-        Reader reader;
-        reader.read("docs/cli.md", heading);
+// Every section that has commands.
+std::vector<Section> sections() {
+    std::vector<Section> found;
+    for (const auto& page : pages()) {
+        const std::string text = text_of(page);
+        if (in_one_piece.contains(page)) {
+            found.push_back({page, ""});
+            continue;
+        }
+        std::istringstream stream(text);
+        for (std::string line; std::getline(stream, line);) {
+            if (!line.starts_with("## ") || examples(text, line).empty()) continue;
+            found.push_back({page, line});
+        }
+    }
+    return found;
+}
+
+std::vector<Section> read_here() {
+    auto all = sections();
+    std::erase_if(all, [](const Section& each) {
+        return std::ranges::count(read_elsewhere, each) > 0 ||
+               std::ranges::count(not_run, each, &std::pair<Section, std::string>::first) > 0;
+    });
+    return all;
+}
+
+// What a page's text says that has happened, or happens on the way.
+void prepare(const Section& section, Reader& reader) {
+    if (section.heading == "## `gavel member ls`, `gavel status`, `gavel version`") {
+        reader.let_the_first_lead();
+        reader.before("gavel member ls", [](Cluster& cluster) {
+            auto client = cluster.client(0);
+            for (int i = 0; i < 5; ++i) EXPECT_TRUE(client.call("PUT", "/v1/config/a", "x").ok());
+        });
+        reader.before("gavel status", [](Cluster& cluster) {
+            cluster.signal(2, SIGTERM);
+            EXPECT_EQ(cluster.wait(2, 20s), 0);
+        });
     }
 }
 
-TEST(CliPage, ShowsWhatIsPrintedOfMembers) {
+class Page : public testing::TestWithParam<Section> {};
+
+TEST_P(Page, ShowsWhatItsCommandsPrint) {
     Reader reader;
-    reader.let_the_first_lead();
-    reader.before("gavel member ls", [](Cluster& cluster) {
-        auto client = cluster.client(0);
-        for (int i = 0; i < 5; ++i) EXPECT_TRUE(client.call("PUT", "/v1/config/a", "x").ok());
-    });
-    reader.before("gavel status", [](Cluster& cluster) {
-        cluster.signal(2, SIGTERM);
-        EXPECT_EQ(cluster.wait(2, 20s), 0);
-    });
-    reader.read("docs/cli.md", "## `gavel member ls`, `gavel status`, `gavel version`");
+    prepare(GetParam(), reader);
+    reader.read(GetParam().page, GetParam().heading);
+}
+
+std::string name_of(const testing::TestParamInfo<Section>& info) {
+    std::string name;
+    for (const char c : fs::path(info.param.page).stem().string() + info.param.heading) {
+        if (std::isalnum(static_cast<unsigned char>(c))) {
+            name += c;
+        } else if (!name.ends_with('_')) {
+            name += '_';
+        }
+    }
+    return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Page, testing::ValuesIn(read_here()), name_of);
+
+TEST(Pages, HaveNoCommandThatNobodyRuns) {
+    std::size_t commands = 0;
+    for (const auto& page : pages()) {
+        SCOPED_TRACE(page);
+        const std::string text = text_of(page);
+        EXPECT_EQ(text.find("```"), std::string::npos) << "commands are indented, behind a $";
+        commands += examples(text).size();
+    }
+    std::size_t in_sections = 0;
+    for (const auto& [page, heading] : sections()) {
+        in_sections += examples(text_of(page), heading).size();
+    }
+    EXPECT_EQ(commands, in_sections) << "a command stands before the first section of its page";
+    for (const auto& each : read_elsewhere) {
+        EXPECT_FALSE(examples(text_of(each.page), each.heading).empty()) << each.heading;
+    }
+    for (const auto& [each, why] : not_run) {
+        EXPECT_FALSE(examples(text_of(each.page), each.heading).empty()) << each.heading << why;
+    }
+}
+
+TEST(Readme, WatchRunsItsCommand) {
+    Reader reader;
+    reader.read("README.md", "## Two minutes");
+    const auto reloads = reader.cluster().folder() / "reloads";
+    EXPECT_TRUE(eventually([&] { return contents(reloads) == "reload web\n"; }));
 }
 
 // What of a text of `forms` is shown, and what of a printed one stands in its place.

@@ -1,0 +1,173 @@
+#include "tests/cluster/reader.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <fstream>
+#include <regex>
+
+namespace gavel::test {
+namespace {
+
+void script(const std::filesystem::path& file, const std::string& text) {
+    std::ofstream(file) << "#!/bin/sh\n" << text << '\n';
+    std::filesystem::permissions(file, std::filesystem::perms::owner_all);
+}
+
+void replace(std::string& text, const std::string& shown, int port) {
+    const std::string real = "127.0.0.1:" + std::to_string(port);
+    for (auto at = text.find(shown); at != std::string::npos;
+         at = text.find(shown, at + real.size())) {
+        text.replace(at, shown.size(), real);
+    }
+}
+
+// What only looks may be asked again until it sees what is still on its way.
+bool only_looks(const std::string& command) {
+    if (command.starts_with("curl")) return command.find(" -X ") == std::string::npos;
+    return std::regex_search(command, std::regex("^gavel (-o \\w+ )?(get|ls|locks (ls|show)|"
+                                                 "session (ls|show)|member ls|status|"
+                                                 "member .*--dry-run)"));
+}
+
+// Those that end only when they are stopped, or when somebody else does something.
+bool goes_on(const std::string& command) {
+    return command.starts_with("curl -N") || command.ends_with(" &") ||
+           command.starts_with("gavel watch");
+}
+
+std::string without_ampersand(const std::string& command) {
+    return command.ends_with(" &") ? command.substr(0, command.size() - 2) : command;
+}
+
+}  // namespace
+
+Reader::Reader() {
+    cluster_.start_all();
+    cluster_.leader();
+    EXPECT_TRUE(eventually([this] { return acquainted(); })) << "members do not hear of others";
+    std::filesystem::create_directories(bin());
+    std::filesystem::create_symlink(GAVEL_BINARY, bin() / "gavel");
+    std::filesystem::create_symlink(GAVELD_BINARY, bin() / "gaveld");
+    // What the examples run or read, and is the reader's own.
+    script(bin() / "systemctl", "echo \"$@\" >>reloads");
+    script(folder() / "deploy.sh", "test -n \"$GAVEL_LOCK_TOKEN\"");
+    std::ofstream(folder() / "limits.json") << R"({"open":true})";
+    exports_ = "export GAVEL_ENDPOINTS=" +
+               with_ports(
+                   "http://127.0.0.1:7400,"
+                   "http://127.0.0.1:7401,"
+                   "http://127.0.0.1:7402") +
+               '\n';
+}
+
+void Reader::read(const std::string& page, const std::string& heading) {
+    const auto all = examples(contents(std::string(SOURCE_FOLDER) + '/' + page), heading);
+    ASSERT_FALSE(all.empty()) << heading;
+    for (const auto& example : all) {
+        SCOPED_TRACE(page + ':' + std::to_string(example.line) + ": " + example.command);
+        if (example.command.starts_with("scripts/quickstart")) continue;  // Runs already.
+        if (before_.contains(example.command)) before_.at(example.command)(cluster_);
+        run(example);
+        if (::testing::Test::HasFailure()) return;
+    }
+    for (auto [example, output] : running_) {
+        while (example.shown.ends_with('\n')) example.shown.pop_back();
+        if (!example.shown.empty()) example.shown += "…";
+        EXPECT_TRUE(shows(example, output)) << example.command << contents(output + ".out");
+    }
+}
+
+void Reader::let_the_first_lead() {
+    for (int tries = 0; tries < 20; ++tries) {
+        const auto leader = cluster_.leader();
+        if (leader == 0) return;
+        cluster_.signal(leader, SIGSTOP);
+        cluster_.leader({leader});
+        cluster_.signal(leader, SIGCONT);
+    }
+    ADD_FAILURE() << "always another one leads";
+}
+
+// Each member has been told how far the others are: what plans of changes are made of.
+bool Reader::acquainted() const {
+    for (std::size_t member = 0; member < cluster_.size(); ++member) {
+        const auto answer = cluster_.client(member).call("GET", "/v1/members").json();
+        for (const auto& each : answer.value("members", nlohmann::json::array())) {
+            if (each.at("applied").is_null()) return false;
+        }
+    }
+    return true;
+}
+
+// A page's ports are those of the members' order.
+std::string Reader::with_ports(std::string text) const {
+    for (std::size_t member = 0; member < cluster_.size(); ++member) {
+        const auto number = std::to_string(member);
+        replace(text, "127.0.0.1:740" + number, cluster_.port(member));
+        replace(text, "127.0.0.1:750" + number, cluster_.peer_port(member));
+    }
+    return text;
+}
+
+bool Reader::shows(const Example& example, const std::string& output) {
+    const std::string shown = with_ports(example.shown);
+    return eventually([&] { return story_.matches(shown, contents(output + ".out")); }, 5s);
+}
+
+void Reader::run(const Example& example) {
+    const std::string command = with_ports(story_.command(example.command));
+    if (command.starts_with("export ")) {
+        exports_ += command + '\n';
+        return;
+    }
+    const bool background = goes_on(command);
+    // Of curl only the answer; of gavel its messages, too.
+    const std::string streams = command.starts_with("curl") ? "" : "exec 2>&1\n";
+    const std::string shell = exports_ + "cd " + folder().string() + "\nPATH=" + bin().string() +
+                              ":$PATH\n" + streams + (background ? "exec " : "");
+    const std::string output = folder() / ("output" + std::to_string(++count_));
+    const int before = going_on();
+    Process process({"/bin/bash", "-c", shell + without_ampersand(command)}, output);
+    if (background) {
+        EXPECT_TRUE(eventually([&] { return going_on() > before; })) << "does not begin";
+        processes_.push_back(std::move(process));
+        running_.emplace_back(example, output);
+        return;
+    }
+    const int code = process.wait(70s);
+    if (example.shown.empty()) {
+        EXPECT_EQ(code, 0) << contents(output + ".out") << contents(output + ".err");
+        return;
+    }
+    const std::string shown = with_ports(example.shown);
+    EXPECT_TRUE(eventually(
+        [&] {
+            if (story_.matches(shown, contents(output + ".out"))) return true;
+            if (!only_looks(command)) return false;
+            std::filesystem::remove(output + ".out");
+            Process({"/bin/bash", "-c", shell + command}, output).wait(70s);
+            return false;
+        },
+        10s))
+        << contents(output + ".out");
+}
+
+// Streams and waiting requests of all members, and the locks that somebody has.
+int Reader::going_on() const {
+    int count = 0;
+    const auto locks = cluster_.client(0).call("GET", "/v1/locks").json();
+    for (const auto& lock : locks.value("locks", nlohmann::json::array())) {
+        count += lock.value("held", false) ? 1 : 0;
+    }
+    for (std::size_t member = 0; member < cluster_.size(); ++member) {
+        const std::string page = cluster_.client(member).call("GET", "/metrics").body;
+        for (const std::string name : {"\ngavel_http_watches ", "\ngavel_http_waiting "}) {
+            const auto at = page.find(name);
+            if (at != std::string::npos) count += std::stoi(page.substr(at + name.size()));
+        }
+    }
+    return count;
+}
+
+}  // namespace gavel::test

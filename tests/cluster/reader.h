@@ -1,0 +1,48 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/cluster/cluster.h"
+#include "tests/cluster/examples.h"
+
+namespace gavel::test {
+
+// Runs the examples of a page against three members, as a reader would: one after the other, with
+// what goes on until it is stopped in another terminal.
+class Reader {
+public:
+    Reader();
+
+    void read(const std::string& page, const std::string& heading);
+
+    Cluster& cluster() { return cluster_; }
+    // The first member leads, so that it is known who does.
+    void let_the_first_lead();
+    // What the page's text says that happens before this command.
+    void before(const std::string& command, std::function<void(Cluster&)> happens) {
+        before_[command] = std::move(happens);
+    }
+
+private:
+    std::filesystem::path folder() const { return cluster_.folder(); }
+    std::filesystem::path bin() const { return folder() / "bin"; }
+    bool acquainted() const;
+    std::string with_ports(std::string text) const;
+    bool shows(const Example& example, const std::string& output);
+    void run(const Example& example);
+    int going_on() const;
+
+    Cluster cluster_;
+    Story story_{};
+    std::string exports_{};
+    std::size_t count_{};
+    std::vector<Process> processes_{};
+    std::vector<std::pair<Example, std::string>> running_{};
+    std::map<std::string, std::function<void(Cluster&)>> before_{};
+};
+
+}  // namespace gavel::test
