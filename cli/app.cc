@@ -5,9 +5,12 @@
 #include <array>
 #include <optional>
 #include <ostream>
+#include <span>
 
 #include "cli/commands.h"
+#include "cli/completion_command.h"
 #include "cli/exit_code.h"
+#include "cli/manual.h"
 #include "cli/options.h"
 #include "cli/text.h"
 
@@ -15,17 +18,20 @@ namespace gavel::cli {
 
 namespace {
 
+enum class Color { automatic, always, never };
+
 struct GlobalOptions {
     std::vector<std::string> endpoints{};
     Format format = Format::table;
+    Color color = Color::automatic;
 };
 
 // Where the next word that is not one of the global options stands.
 std::size_t find_word(const std::vector<std::string>& arguments, std::size_t from) {
     std::size_t i = from;
     while (i < arguments.size() && arguments[i].starts_with('-')) {
-        const bool takes_value =
-            arguments[i] == "--endpoint" || arguments[i] == "-o" || arguments[i] == "--output";
+        const bool takes_value = arguments[i] == "--endpoint" || arguments[i] == "-o" ||
+                                 arguments[i] == "--output" || arguments[i] == "--color";
         i += takes_value ? 2 : 1;
     }
     return i;
@@ -46,6 +52,13 @@ void build(CLI::App& app, GlobalOptions& options, Action& action) {
             options.format = formats.at(chosen);
         },
         "How data is printed (table)");
+    add_choice(
+        app, "--color", {"auto", "always", "never"},
+        [&options](std::size_t chosen) {
+            constexpr std::array colors{Color::automatic, Color::always, Color::never};
+            options.color = colors.at(chosen);
+        },
+        "Whether tables have colours; auto: on a terminal, unless NO_COLOR is set (auto)");
     add_lock_command(app, action);
     add_locks_commands(app, action);
     add_session_commands(app, action);
@@ -54,6 +67,7 @@ void build(CLI::App& app, GlobalOptions& options, Action& action) {
     add_member_commands(app, action);
     add_cluster_commands(app, action);
     add_playground_command(app, action);
+    add_completion_command(app, action);
     for (auto* command : app.get_subcommands({})) {
         command->fallthrough();
         for (auto* nested : command->get_subcommands({})) nested->fallthrough();
@@ -82,12 +96,38 @@ std::optional<std::string> unknown_command(CLI::App& app,
     }
 }
 
+// What is no command of a person's: the shells' and the build's own calls.
+std::optional<int> run_call(CLI::App& app, const std::vector<std::string>& arguments,
+                            const Surroundings& surroundings) {
+    if (arguments.empty()) return std::nullopt;
+    if (arguments[0] == complete_call) {
+        return answer_shell(describe_commands(app), std::span(arguments).subspan(1), surroundings);
+    }
+    if (arguments[0] == manual_call && arguments.size() == 2) {
+        return write_manual(describe_commands(app), arguments[1]);
+    }
+    return std::nullopt;
+}
+
+bool wants_color(Color color, const Surroundings& surroundings) {
+    if (color == Color::automatic) return surroundings.out_is_terminal && !surroundings.no_color;
+    return color == Color::always;
+}
+
 int usage_error(const Surroundings& surroundings, const std::string& complaint) {
     surroundings.err << "gavel: " << printable(complaint) << std::endl;
     return exit_usage;
 }
 
 }  // namespace
+
+CommandNode describe_gavel() {
+    GlobalOptions options;
+    Action action;
+    CLI::App app;
+    build(app, options, action);
+    return describe_commands(app);
+}
 
 SplitArguments split_arguments(const std::vector<std::string>& arguments) {
     const std::size_t word = find_word(arguments, 0);
@@ -110,6 +150,7 @@ int run_gavel(const std::vector<std::string>& arguments, const Surroundings& sur
     Action action;
     CLI::App app;
     build(app, options, action);
+    if (const auto code = run_call(app, arguments, surroundings)) return *code;
     if (const auto complaint = unknown_command(app, split.own)) {
         return usage_error(surroundings, *complaint);
     }
@@ -133,7 +174,7 @@ int run_gavel(const std::vector<std::string>& arguments, const Surroundings& sur
     Context context{.out = surroundings.out,
                     .err = surroundings.err,
                     .out_is_terminal = surroundings.out_is_terminal,
-                    .color = surroundings.out_is_terminal && !surroundings.no_color,
+                    .color = wants_color(options.color, surroundings),
                     .format = options.format,
                     .endpoints = *endpoints,
                     .command = split.command};

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/command_tree.h"
+
 namespace gavel::cli {
 
 // Where the tool's output goes and what of the environment it heeds.
@@ -19,6 +21,9 @@ struct Surroundings {
 // The whole tool: reads the arguments (without the program's name), runs what they ask for, and
 // returns the exit code.
 int run_gavel(const std::vector<std::string>& arguments, const Surroundings& surroundings);
+
+// Every command that there is.
+CommandNode describe_gavel();
 
 // The arguments with the command that a child is to run cut off: for `lock` what follows the first
 // "--", for `watch` what follows the first "--exec".

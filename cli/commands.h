@@ -22,5 +22,6 @@ void add_watch_command(CLI::App& app, Action& action);
 void add_member_commands(CLI::App& app, Action& action);
 void add_cluster_commands(CLI::App& app, Action& action);
 void add_playground_command(CLI::App& app, Action& action);
+void add_completion_command(CLI::App& app, Action& action);
 
 }  // namespace gavel::cli
