@@ -344,6 +344,7 @@ void change(const CallPtr& call, const Result<MemberWish, Problem>& wish) {
     if (!wish) return respond(call, wish.error());
     const auto terms = terms_of(*call);
     if (!terms) return respond(call, terms.error());
+    if (const auto problem = bad_idempotency_key(*call)) return respond(call, *problem);
     const auto plan = [wish = *wish, epoch = terms->epoch](const Status& status) {
         return plan_members(status, wish, epoch);
     };

@@ -20,7 +20,7 @@ std::uint64_t fingerprint(const Request& request, std::string_view body) {
 
 bool is_visible_ascii(std::string_view text) {
     for (const char c : text) {
-        if (c < 0x20 || c > 0x7E) return false;
+        if (c < '!' || c > '~') return false;
     }
     return true;
 }
@@ -53,16 +53,22 @@ void respond(const CallPtr& call, const Problem& problem) {
     call->respond(problem_response(*call, problem));
 }
 
+std::optional<Problem> bad_idempotency_key(const Call& call) {
+    const auto* key = call.request.header("idempotency-key");
+    if (key == nullptr ||
+        (!key->empty() && key->size() <= statemachine::idempotency_key_bytes_max &&
+         is_visible_ascii(*key))) {
+        return std::nullopt;
+    }
+    return Problem{ProblemCode::bad_header, "Idempotency-Key is 1 to 255 visible ASCII characters"};
+}
+
 void execute(const CallPtr& call, statemachine::Command command, Finish finish) {
+    if (const auto problem = bad_idempotency_key(*call)) return respond(call, *problem);
     Submission submission;
     submission.timeout = call->services.options.request_timeout;
     const auto* key = call->request.header("idempotency-key");
     if (key != nullptr) {
-        if (key->empty() || key->size() > statemachine::idempotency_key_bytes_max ||
-            !is_visible_ascii(*key)) {
-            return respond(call, {ProblemCode::bad_header,
-                                  "Idempotency-Key is 1 to 255 visible ASCII characters"});
-        }
         submission.idempotency = {*key,
                                   fingerprint(call->request, body_of(call->request, command))};
     }

@@ -62,6 +62,10 @@ void get_openapi_json(const CallPtr& call);
 
 void respond(const CallPtr& call, const Problem& problem);
 
+// What is wrong with the call's Idempotency-Key. Who answers without `execute` in some cases looks
+// at it first, so that it does not depend on the state whether a request is well-formed.
+std::optional<Problem> bad_idempotency_key(const Call& call);
+
 // Executes the command, with the call's Idempotency-Key; failures are answered here, `finish`
 // answers for every outcome, on the HTTP thread.
 using Finish = std::function<void(const CallPtr& call, const Executed& executed)>;

@@ -291,5 +291,14 @@ TEST_F(MembersOverHttp, RefuseBadIdsAndParameters) {
     EXPECT_TRUE(desk.gateway.submissions.empty());
 }
 
+TEST_F(MembersOverHttp, RefuseABadIdempotencyKeyWhetherOrNotAnythingIsDone) {
+    for (const auto* target : {"/v1/members/3?dry_run", "/v1/members/9", "/v1/members/3"}) {
+        const auto call = desk.ask(Method::remove, target, "", {{"idempotency-key", "a b"}});
+
+        EXPECT_EQ(call->code(), "bad-header") << target;
+    }
+    EXPECT_TRUE(desk.gateway.submissions.empty());
+}
+
 }  // namespace
 }  // namespace gavel::api
