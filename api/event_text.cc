@@ -1,6 +1,7 @@
 #include "api/event_text.h"
 
 #include "api/names.h"
+#include "api/resources.h"
 
 namespace gavel::api {
 namespace {
@@ -8,6 +9,7 @@ namespace {
 using statemachine::KeyDeletedEvent;
 using statemachine::KeyPutEvent;
 using statemachine::LockEvent;
+using statemachine::MemberEvent;
 
 std::string_view to_string(LockEvent::Change change) {
     switch (change) {
@@ -21,6 +23,18 @@ std::string_view to_string(LockEvent::Change change) {
     return "expired";
 }
 
+std::string_view to_string(const MemberEvent& event) {
+    switch (event.change) {
+        case MemberEvent::Change::added:
+            return "added";
+        case MemberEvent::Change::removed:
+            return "removed";
+        case MemberEvent::Change::role_changed:
+            break;
+    }
+    return event.role == statemachine::Role::voter ? "promoted" : "demoted";
+}
+
 void write_body(JsonWriter& json, const KeyPutEvent& put) {
     json.text("key", put.value->key);
     write_value(json, *put.value);
@@ -32,6 +46,13 @@ void write_body(JsonWriter& json, const KeyDeletedEvent& deleted) { json.text("k
 void write_body(JsonWriter& json, const LockEvent& lock) {
     json.text("lock", lock.lock).text("change", to_string(lock.change));
     json.text("session", session_id(lock.session)).number("token", lock.token);
+}
+
+void write_body(JsonWriter& json, const MemberEvent& member) {
+    json.number("member_id", member.member).text("name", member.name);
+    json.text("change", to_string(member)).text("role", api::to_string(member.role));
+    json.text("peer_address", member.peer_address);
+    json.number("epoch", member.epoch).number("from_slot", member.first_slot);
 }
 
 }  // namespace
@@ -51,7 +72,7 @@ void write_value(JsonWriter& json, const statemachine::KeyValue& value) {
 std::string_view event_name(const statemachine::EventBody& body) {
     if (std::holds_alternative<KeyPutEvent>(body)) return "put";
     if (std::holds_alternative<KeyDeletedEvent>(body)) return "delete";
-    return "lock";
+    return std::holds_alternative<LockEvent>(body) ? "lock" : "member";
 }
 
 void write_event(JsonWriter& json, const statemachine::Event& event, bool with_name) {
@@ -62,20 +83,21 @@ void write_event(JsonWriter& json, const statemachine::Event& event, bool with_n
     json.close('}');
 }
 
-std::string stream_event(std::string_view name, std::string_view data,
-                         std::optional<statemachine::Revision> id) {
+std::string stream_event(std::string_view name, std::string_view data, std::optional<Position> id) {
     std::string text;
     text.reserve(name.size() + data.size() + 48);
     text.append("event: ").append(name).append("\ndata: ").append(data).append("\n");
-    if (id) text.append("id: ").append(std::to_string(*id)).append("\n");
+    if (id) text.append("id: ").append(to_string(*id)).append("\n");
     return text += '\n';
 }
 
-std::string stream_event(const statemachine::Event& event, bool last_of_revision) {
+std::string stream_event(const statemachine::Event& event, HistoryId history,
+                         bool last_of_revision) {
     JsonWriter json;
     write_event(json, event);
-    return stream_event(event_name(event.body), json.take(),
-                        last_of_revision ? std::optional(event.revision) : std::nullopt);
+    return stream_event(
+        event_name(event.body), json.take(),
+        last_of_revision ? std::optional(Position{event.revision, history}) : std::nullopt);
 }
 
 }  // namespace gavel::api

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "api/json.h"
+#include "api/position.h"
 #include "statemachine/state.h"
 
 namespace gavel::api {
@@ -13,7 +14,7 @@ namespace gavel::api {
 // as JSON, other UTF-8 as a string, the rest in base64.
 void write_value(JsonWriter& json, const statemachine::KeyValue& value);
 
-// "put", "delete" or "lock".
+// "put", "delete", "lock" or "member".
 std::string_view event_name(const statemachine::EventBody& body);
 // The data of an event: one line of JSON; with its name as a field "event", for those who get many
 // in one document.
@@ -21,8 +22,8 @@ void write_event(JsonWriter& json, const statemachine::Event& event, bool with_n
 
 // One event of a stream (WHATWG, server-sent events). `id` stands only on the last event of a
 // revision, so that a stream is never resumed in the middle of one.
-std::string stream_event(std::string_view name, std::string_view data,
-                         std::optional<statemachine::Revision> id);
-std::string stream_event(const statemachine::Event& event, bool last_of_revision);
+std::string stream_event(std::string_view name, std::string_view data, std::optional<Position> id);
+std::string stream_event(const statemachine::Event& event, HistoryId history,
+                         bool last_of_revision);
 
 }  // namespace gavel::api

@@ -17,6 +17,10 @@
 
 namespace gavel::api {
 
+// In which history revisions count: another cluster's has another number, and so has that of one
+// that was made before from the same list of members. 0: there is none yet.
+using HistoryId = std::uint32_t;
+
 // Why the service could not do what was asked, as far as that is not the state machine's answer.
 struct Failure {
     enum class Kind : std::uint8_t {
@@ -163,6 +167,8 @@ public:
     // For the common response headers; cheap, from any thread.
     virtual std::uint64_t applied() const = 0;
     virtual std::uint16_t leader() const = 0;
+    // Known before the first change is told of or read.
+    virtual HistoryId history_id() const = 0;
 };
 
 }  // namespace gavel::api

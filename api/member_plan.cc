@@ -190,7 +190,9 @@ MemberPlan plan_members(const Status& status, const MemberWish& wish,
         globals.next_member =
             std::max<MemberNumber>(globals.next_member, static_cast<MemberNumber>(member.id + 1));
     }
-    plan.expected = statemachine::Members(limits, globals).change(status.chosen + 1, plan.command);
+    std::vector<statemachine::EventBody> events;
+    plan.expected =
+        statemachine::Members(limits, globals).change(status.chosen + 1, plan.command, events);
 
     if (auto* changed = std::get_if<statemachine::MembersChanged>(&plan.expected)) {
         MemberList members = globals.epochs.back().members;

@@ -38,6 +38,8 @@ constexpr std::array kinds{
     ProblemKind{Code::not_caught_up, 409, "not-caught-up", "The member has not caught up", true},
     ProblemKind{Code::cannot_lead, 409, "cannot-lead", "The member cannot lead", false},
     ProblemKind{Code::compacted, 410, "compacted", "That history is forgotten", false},
+    ProblemKind{Code::other_cluster, 410, "other-cluster", "That history is another cluster's",
+                false},
     ProblemKind{Code::precondition_failed, 412, "precondition-failed", "Precondition failed",
                 false},
     ProblemKind{Code::body_too_large, 413, "body-too-large", "The body is too large", false},

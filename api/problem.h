@@ -37,6 +37,7 @@ enum class ProblemCode : std::uint8_t {
     not_caught_up,
     cannot_lead,
     compacted,
+    other_cluster,
     precondition_failed,
     body_too_large,
     unsupported_encoding,

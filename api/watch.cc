@@ -28,20 +28,25 @@ struct Start {
     Revision applied{};
     Revision floor{};
     bool compacted{};
+    bool foreign{};                      // `since` counts in another history.
     std::vector<Ptr<Change>> changes{};  // Those above `since` that are kept.
+
+    bool is_broken() const { return compacted || foreign; }
 };
 
-Start start_at(const Machine& state, std::optional<Revision> since) {
-    Start start{state.applied(), state.globals().history_floor, false, {}};
+Start start_at(const Machine& state, const std::optional<Position>& since) {
+    Start start{state.applied(), state.globals().history_floor, false, false, {}};
     if (!since) return start;
-    start.compacted = *since < start.floor;
-    if (!start.compacted) start.changes = state.history(*since, state.limits().history_changes);
+    start.compacted = since->revision < start.floor;
+    if (!start.compacted) {
+        start.changes = state.history(since->revision, state.limits().history_changes);
+    }
     return start;
 }
 
 struct WatchRequest {
     WatchFilter filter{};
-    std::optional<Revision> since{};  // None: from now on.
+    std::optional<Position> since{};  // None: from now on.
     bool resumed{};                   // By Last-Event-ID: an EventSource that lost its connection.
     std::optional<milliseconds> wait{};  // A long poll instead of a stream.
     WatchHub::Attention attention{};
@@ -63,30 +68,46 @@ Result<WatchRequest, Problem> parse_watch(const Call& call) {
     if (auto problem = read_names(call, "prefix", filter.prefixes)) return *std::move(problem);
     if (auto problem = read_names(call, "key", filter.keys)) return *std::move(problem);
     if (auto problem = read_names(call, "locks", filter.locks)) return *std::move(problem);
+    const auto members = call.parameters.flag("members");
+    if (!members) return members.error();
+    filter.members = *members;
     if (filter == WatchFilter{}) {
-        return bad_parameter("prefix", "or key or locks is needed; prefix= watches every key");
+        return bad_parameter("prefix",
+                             "or key, locks or members is needed; prefix= watches every key");
     }
-    const auto since = call.parameters.number("since");
-    if (!since) return since.error();
-    asked.since = *since;
+    if (const auto* since = call.parameters.find("since")) {
+        asked.since = parse_position(*since);
+        if (!asked.since) return bad_parameter("since", "is neither a revision nor an event's id");
+    }
     const auto wait = call.parameters.duration("wait", call.services.options.wait_max);
     if (!wait) return wait.error();
     asked.wait = *wait;
     const auto* last = call.request.header("last-event-id");
     if (last != nullptr && !last->empty()) {
-        asked.since = parse_number(*last);
+        asked.since = parse_position(*last);
         if (!asked.since) {
-            return Problem{ProblemCode::bad_header, "Last-Event-ID is not a revision"};
+            return Problem{ProblemCode::bad_header, "Last-Event-ID is none that was given out"};
         }
         asked.resumed = true;
     }
     return asked;
 }
 
-Problem compacted(const Start& start) {
+bool is_of_another_cluster(const Call& call, const WatchRequest& asked) {
+    return asked.since && asked.since->contradicts(call.services.gateway.history_id());
+}
+
+Problem broken(const Start& start) {
     const auto oldest = std::to_string(start.floor);
-    return {ProblemCode::compacted, "changes are kept since revision " + oldest + " only",
-            ",\"oldest_revision\":" + oldest + ",\"revision\":" + std::to_string(start.applied)};
+    const std::string members =
+        ",\"oldest_revision\":" + oldest + ",\"revision\":" + std::to_string(start.applied);
+    if (start.foreign) {
+        return {ProblemCode::other_cluster,
+                "since counts the changes of another cluster, or of this one before it was made "
+                "anew",
+                members};
+    }
+    return {ProblemCode::compacted, "changes are kept since revision " + oldest + " only", members};
 }
 
 std::string position_data(Revision revision) {
@@ -153,15 +174,18 @@ private:
         if (!call_->write_stream(std::make_shared<const std::string>(std::move(text)))) cut();
     }
 
+    HistoryId history_id() { return call_->services.gateway.history_id(); }
+
     void bookmark() {
-        send(stream_event("bookmark", position_data(hub().position()), hub().position()));
+        const Position position{hub().position(), history_id()};
+        send(stream_event("bookmark", position_data(position.revision), position));
     }
 
     // Renders the next piece of the history: whole revisions, for a piece may be the last one sent.
     void go_on() {
         std::string text;
         while (!gone_ && next_ < history_.size() && text.size() < replay_bytes) {
-            text += *Matched(select(filter_, {history_[next_++]})).text();
+            text += *Matched(select(filter_, {history_[next_++]}), history_id()).text();
         }
         if (gone_ || history_.empty()) return;
         if (!text.empty()) send(std::move(text));
@@ -236,7 +260,7 @@ private:
 };
 
 // Whole revisions, so that `since` is a place to go on from; the rest is had by asking again.
-Response poll_response(const std::vector<const Event*>& events, Revision position) {
+Response poll_response(const std::vector<const Event*>& events, Position position) {
     JsonWriter json;
     json.open('{').key("events").open('[');
     std::size_t count = 0;
@@ -245,8 +269,9 @@ Response poll_response(const std::vector<const Event*>& events, Revision positio
         write_event(json, *event, true);
         ++count;
     }
-    const Revision since = count < events.size() ? events[count - 1]->revision : position;
-    return json_response(200, json.close(']').number("since", since).close('}').take());
+    if (count < events.size()) position.revision = events[count - 1]->revision;
+    json.close(']').number("since", position.revision).text("position", to_string(position));
+    return json_response(200, json.close('}').take());
 }
 
 // A stream that ends is opened again by the EventSource, with the same Last-Event-ID; by any other
@@ -271,15 +296,16 @@ std::shared_ptr<void> place_among(Places& places, const CallPtr& call) {
 }
 
 void start_poll(const CallPtr& call, const WatchRequest& asked, const Start& start) {
-    if (start.compacted) return respond(call, compacted(start));
+    if (start.is_broken()) return respond(call, broken(start));
     const auto events = select(asked.filter, start.changes);
     if (!events.empty() || asked.wait->count() == 0) {
-        return call->respond(poll_response(events, start.applied));
+        const Position position{start.applied, call->services.gateway.history_id()};
+        return call->respond(poll_response(events, position));
     }
     auto place = place_among(call->services.waits, call);
     if (place == nullptr) return;
     const auto answer = [](const Call& back, const Matched* matched) {
-        const auto position = back.services.hub.position();
+        const Position position{back.services.hub.position(), back.services.gateway.history_id()};
         return poll_response(matched != nullptr ? matched->events() : std::vector<const Event*>(),
                              position);
     };
@@ -289,16 +315,18 @@ void start_poll(const CallPtr& call, const WatchRequest& asked, const Start& sta
 
 void start_stream(const CallPtr& call, const WatchRequest& asked, const Start& start) {
     std::string first;
-    if (start.compacted && !asked.resumed) return respond(call, compacted(start));
+    if (start.is_broken() && !asked.resumed) return respond(call, broken(start));
     if (call->request.method == Method::head) return call->respond(stream_head());
-    if (start.compacted) {
+    const Position position{start.applied, call->services.gateway.history_id()};
+    if (start.is_broken()) {
         // An EventSource gives up on other codes than 200, so it is told in the stream.
         JsonWriter json;
         json.open('{').number("revision", start.applied);
-        json.number("oldest_revision", start.floor).close('}');
-        first = stream_event("reset", json.take(), start.applied);
+        json.number("oldest_revision", start.floor);
+        json.text("reason", start.foreign ? "other-cluster" : "compacted").close('}');
+        first = stream_event("reset", json.take(), position);
     } else if (!asked.since) {
-        first = stream_event("bookmark", position_data(start.applied), start.applied);
+        first = stream_event("bookmark", position_data(start.applied), position);
     }
     if (asked.resumed && call->services.hub.stopped()) return come_again(call);
     auto place = place_among(call->services.watches, call);
@@ -310,7 +338,7 @@ void start_stream(const CallPtr& call, const WatchRequest& asked, const Start& s
 // This member has not come as far as `since` in time.
 void not_there_yet(const CallPtr& call, const WatchRequest& asked, Failure failure) {
     if (failure.kind != Failure::Kind::timed_out) return respond(call, to_problem(failure, false));
-    if (asked.wait) return call->respond(poll_response({}, asked.since.value_or(0)));
+    if (asked.wait) return call->respond(poll_response({}, asked.since.value_or(Position{})));
     if (!asked.resumed) return respond(call, to_problem(failure, false));
     come_again(call);
 }
@@ -322,15 +350,20 @@ void watch(const CallPtr& call) {
     if (!parsed) return respond(call, parsed.error());
     WatchRequest& asked = *parsed;
     asked.attention = call->services.hub.attend();
+    // What counts in another history is nothing to wait for.
+    const bool foreign = is_of_another_cluster(*call, asked);
+    const Position since = asked.since.value_or(Position{});
     const ReadOptions options{
         .stale = true,
-        .min_revision = asked.since.value_or(0),
+        .min_revision = foreign ? 0 : since.revision,
         .timeout = asked.wait.value_or(call->services.options.request_timeout)};
     query(
         call, options,
         [since = asked.since](const Machine& state) { return start_at(state, since); },
-        [asked](const CallPtr& back, const Start& start, Revision applied) {
+        [asked](const CallPtr& back, Start start, Revision applied) {
             back->services.hub.advance(applied);
+            start.foreign = is_of_another_cluster(*back, asked);
+            if (start.foreign) start.changes.clear();
             if (asked.wait) return start_poll(back, asked, start);
             start_stream(back, asked, start);
         },

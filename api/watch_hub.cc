@@ -13,11 +13,16 @@ using statemachine::EventBody;
 using statemachine::LockEvent;
 using statemachine::Revision;
 
+bool is_of_members(const EventBody& body) {
+    return std::holds_alternative<statemachine::MemberEvent>(body);
+}
+
 struct Named {
     std::string_view name;
     bool is_lock;
 };
 
+// Of a key or a lock.
 Named named(const EventBody& body) {
     if (const auto* put = std::get_if<statemachine::KeyPutEvent>(&body)) {
         return {put->value->key, false};
@@ -42,6 +47,7 @@ struct WatchHub::Group {
 };
 
 bool WatchFilter::matches(const EventBody& body) const {
+    if (is_of_members(body)) return members;
     const auto [name, is_lock] = named(body);
     if (is_lock) return any_prefix(locks, name);
     return any_prefix(prefixes, name) || std::find(keys.begin(), keys.end(), name) != keys.end();
@@ -53,7 +59,7 @@ const std::shared_ptr<const std::string>& Matched::text() const {
     for (std::size_t i = 0; i < events_.size(); ++i) {
         const bool last =
             i + 1 == events_.size() || events_[i + 1]->revision != events_[i]->revision;
-        text += stream_event(*events_[i], last);
+        text += stream_event(*events_[i], history_, last);
     }
     text_ = std::make_shared<const std::string>(std::move(text));
     return text_;
@@ -99,6 +105,7 @@ WatchHub::Group& WatchHub::group_of(WatchFilter filter) {
         for (const auto& key : filter.keys) by_key_[key].push_back(group.get());
         for (const auto& prefix : filter.prefixes) by_prefix_.add(prefix, group.get());
         for (const auto& prefix : filter.locks) by_lock_.add(prefix, group.get());
+        if (filter.members) of_members_.push_back(group.get());
         group->filter = std::move(filter);
     }
     return *group;
@@ -113,6 +120,7 @@ void WatchHub::erase(Group& group) {
     }
     for (const auto& prefix : filter.prefixes) by_prefix_.remove(prefix, &group);
     for (const auto& prefix : filter.locks) by_lock_.remove(prefix, &group);
+    std::erase(of_members_, &group);
     groups_.erase(filter);
 }
 
@@ -152,6 +160,7 @@ void WatchHub::note(const PrefixIndex& index, std::string_view name, const Event
 }
 
 void WatchHub::match(const Event& event) {
+    if (is_of_members(event.body)) return note(of_members_, event);
     const auto [name, is_lock] = named(event.body);
     if (is_lock) return note(by_lock_, name, event);
     const auto at = by_key_.find(name);
@@ -159,13 +168,14 @@ void WatchHub::match(const Event& event) {
     note(by_prefix_, name, event);
 }
 
-void WatchHub::on_changes(const std::vector<statemachine::Ptr<statemachine::Change>>& changes) {
+void WatchHub::on_changes(const std::vector<statemachine::Ptr<statemachine::Change>>& changes,
+                          HistoryId history) {
     for (const auto& change : changes) {
         for (const auto& event : change->events) match(event);
         position_ = std::max(position_, change->revision);
     }
     for (std::size_t i = 0; i < touched_.size(); ++i) {
-        const Matched matched(std::exchange(touched_[i]->events, {}));
+        const Matched matched(std::exchange(touched_[i]->events, {}), history);
         // A copy: watchers leave while they are told.
         const auto watchers = touched_[i]->watchers;
         for (const auto& watcher : watchers) watcher->on_changes(matched);

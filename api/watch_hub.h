@@ -13,16 +13,18 @@
 #include <unordered_map>
 #include <vector>
 
+#include "api/gateway.h"
 #include "api/places.h"
 #include "statemachine/state.h"
 
 namespace gavel::api {
 
-// What a watcher wants to see: keys and locks by prefix, keys by name. A text per entry.
+// What a watcher wants to see: keys and locks by prefix, keys by name, the members.
 struct WatchFilter {
     std::vector<std::string> prefixes{};
     std::vector<std::string> keys{};
     std::vector<std::string> locks{};  // Prefixes of lock names.
+    bool members{};
 
     bool matches(const statemachine::EventBody& body) const;
     auto operator<=>(const WatchFilter&) const = default;
@@ -32,7 +34,8 @@ struct WatchFilter {
 // watch it; valid only during the call that hands it over.
 class Matched {
 public:
-    explicit Matched(std::vector<const statemachine::Event*> events) : events_(std::move(events)) {}
+    Matched(std::vector<const statemachine::Event*> events, HistoryId history)
+        : events_(std::move(events)), history_(history) {}
 
     const std::vector<const statemachine::Event*>& events() const { return events_; }
     // As they go over an event stream; whole revisions.
@@ -40,6 +43,7 @@ public:
 
 private:
     std::vector<const statemachine::Event*> events_;
+    HistoryId history_;
     mutable std::shared_ptr<const std::string> text_{};
 };
 
@@ -87,7 +91,8 @@ public:
     void remove(const Watcher* watcher);
 
     // Oldest first; each revision whole.
-    void on_changes(const std::vector<statemachine::Ptr<statemachine::Change>>& changes);
+    void on_changes(const std::vector<statemachine::Ptr<statemachine::Change>>& changes,
+                    HistoryId history);
     void tick(std::chrono::steady_clock::time_point now);
     // Ends all watchers there are, with their position: changes that come next are not to be had.
     void end_all();
@@ -137,6 +142,7 @@ private:
     Index by_key_{};
     PrefixIndex by_prefix_{};
     PrefixIndex by_lock_{};
+    std::vector<Group*> of_members_{};
     std::vector<Group*> touched_{};  // Groups with events of the present batch.
     std::set<Group*> emptied_{};     // To be erased when the batch is handed out.
     statemachine::Revision position_{};

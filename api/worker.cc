@@ -141,7 +141,7 @@ void Worker::take_mail() {
     std::size_t handed_out = 0;
     for (auto& mail : taken_) {
         if (mail.task) mail.task();
-        if (!mail.changes.empty()) hub_.on_changes(mail.changes);
+        if (!mail.changes.empty()) hub_.on_changes(mail.changes, shared_->gateway.history_id());
         if (mail.cut) hub_.end_all();
         for (const auto& change : mail.changes) handed_out += statemachine::footprint(*change);
         mail = {};  // What it holds is let go of in the order of the mail.

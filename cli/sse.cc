@@ -1,6 +1,7 @@
 #include "cli/sse.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 namespace gavel::cli {
@@ -47,8 +48,16 @@ void SseParser::on_field(std::string_view name, std::string_view value) {
     // A comment has an empty name; "retry" is for clients without a policy of their own.
 }
 
-bool WatchPosition::is_new(std::uint64_t revision, bool last) {
-    if (complete_ && revision <= *complete_) return false;
+std::optional<EventId> parse_event_id(const std::string& text) {
+    EventId id{0, text};
+    const char* const end = text.data() + text.size();
+    const auto [rest, error] = std::from_chars(text.data(), end, id.revision);
+    if (error != std::errc{} || (rest != end && *rest != '.')) return std::nullopt;
+    return id;
+}
+
+bool WatchPosition::is_new(std::uint64_t revision, const std::optional<EventId>& id) {
+    if (complete_ && revision <= complete_->revision) return false;
     if (revision != open_) {
         open_ = revision;
         shown_ = 0;
@@ -56,12 +65,17 @@ bool WatchPosition::is_new(std::uint64_t revision, bool last) {
     }
     const bool fresh = ++position_ > shown_;
     shown_ = std::max(shown_, position_);
-    if (last) advance(revision);
+    if (id) advance(*id);
     return fresh;
 }
 
-void WatchPosition::advance(std::uint64_t revision) {
-    complete_ = std::max(complete_.value_or(0), revision);
+void WatchPosition::advance(const EventId& id) {
+    if (!complete_ || id.revision >= complete_->revision) complete_ = id;
+}
+
+void WatchPosition::begin_anew(const EventId& id) {
+    complete_ = id;
+    open_ = shown_ = position_ = 0;
 }
 
 }  // namespace gavel::cli

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace gavel::cli {
@@ -38,24 +39,35 @@ private:
     bool at_start_ = true;
 };
 
+// The id of an event: a revision, and which cluster's it is. Only the servers read the latter.
+struct EventId {
+    std::uint64_t revision{};
+    std::string text{};
+
+    friend bool operator==(const EventId&, const EventId&) = default;
+};
+std::optional<EventId> parse_event_id(const std::string& text);
+
 // What of a stream has been shown, so that nothing is shown twice however often the stream breaks.
 // An id stands only on the last event of a revision; a stream that broke within a revision brings
 // that revision again from its beginning.
 class WatchPosition {
 public:
-    explicit WatchPosition(std::optional<std::uint64_t> since = {}) : complete_(since) {}
+    explicit WatchPosition(std::optional<EventId> since = {}) : complete_(std::move(since)) {}
 
     // A stream begins, after the last complete revision.
     void on_connect() { position_ = 0; }
-    // Whether an event of `revision` is to be shown. `last`: it ends its revision.
-    bool is_new(std::uint64_t revision, bool last);
-    // Nothing up to `revision` is still to come.
-    void advance(std::uint64_t revision);
+    // Whether an event of `revision` is to be shown. `id`: it ends its revision.
+    bool is_new(std::uint64_t revision, const std::optional<EventId>& id);
+    // Nothing up to there is still to come.
+    void advance(const EventId& id);
+    // What comes next does not follow what was shown: its revisions may be smaller ones.
+    void begin_anew(const EventId& id);
 
-    std::optional<std::uint64_t> complete() const { return complete_; }
+    const std::optional<EventId>& complete() const { return complete_; }
 
 private:
-    std::optional<std::uint64_t> complete_;
+    std::optional<EventId> complete_;
     std::uint64_t open_ = 0;      // The revision that has begun but not ended.
     std::uint64_t shown_ = 0;     // How many of its events have been shown.
     std::uint64_t position_ = 0;  // How many of them this stream has brought.

@@ -37,7 +37,8 @@ struct WatchOptions {
     std::optional<std::string> prefix{};
     std::vector<std::string> keys{};
     std::vector<std::string> locks{};
-    std::optional<std::uint64_t> since{};
+    bool members = false;
+    std::optional<EventId> since{};
     std::optional<std::uint64_t> count{};  // Stop after so many events.
 };
 
@@ -84,8 +85,7 @@ private:
     Result<HttpResponse, Failure> open_stream() {
         Call call{.target = target(), .attempt_limit = silence_limit};
         call.headers.emplace_back("Accept", "text/event-stream");
-        const auto complete = position_.complete();
-        if (complete) call.headers.emplace_back("Last-Event-ID", std::to_string(*complete));
+        if (has_moved()) call.headers.emplace_back("Last-Event-ID", position_.complete()->text);
         position_.on_connect();
         SseParser parser;
         return client_.stream(call, [&](std::string_view piece) {
@@ -97,39 +97,72 @@ private:
         });
     }
 
-    // `since` only counts for the first stream: a server that sees Last-Event-ID uses that.
+    // Where to begin was chosen by whoever called: that it cannot be had is an error. Once a
+    // stream has come further, the server is to say what is missing, and go on.
+    bool has_moved() const {
+        return position_.complete() && position_.complete() != options_.since;
+    }
+
     std::string target() const {
         std::string target = "/v1/watch?";
         if (options_.prefix) target += "prefix=" + encode_query(*options_.prefix) + "&";
         for (const auto& key : options_.keys) target += "key=" + encode_query(key) + "&";
         for (const auto& lock : options_.locks) target += "locks=" + encode_query(lock) + "&";
-        const bool resumed = position_.complete() != options_.since;
-        if (options_.since && !resumed) target += "since=" + std::to_string(*options_.since) + "&";
+        if (options_.members) target += "members=true&";
+        if (options_.since && !has_moved()) {
+            target += "since=" + encode_query(options_.since->text) + "&";
+        }
         target.pop_back();
         return target;
     }
 
     // False ends the watch, with exit_code_ set.
     bool take(const SseEvent& event) {
-        const auto id = event.id ? to_revision(*event.id) : std::nullopt;
+        const auto id = event.id ? parse_event_id(*event.id) : std::nullopt;
         const auto data = nlohmann::json::parse(event.data, nullptr, false);
-        const auto revision = data.is_object() ? to_revision(text_of(data, "revision")) : id;
-        if (event.type == "reset") {
-            context_.say("changes are missing here: they are older than what the servers keep");
-        }
-        if (event.type != "put" && event.type != "delete" && event.type != "lock") {
+        if (event.type == "reset") return begin_anew(id, data);
+        static const std::set<std::string> changes{"put", "delete", "lock", "member"};
+        if (!changes.contains(event.type)) {
             if (id) position_.advance(*id);
             return true;
         }
-        if (!revision || !position_.is_new(*revision, id.has_value())) return true;
+        const auto revision =
+            data.is_object() ? to_revision(text_of(data, "revision")) : std::nullopt;
+        if (!revision || !position_.is_new(*revision, id)) return true;
         show(event.type, *revision, data);
         if (!context_.command.empty() && !run_command(event.type, *revision, data)) return false;
         if (options_.count && ++shown_ == *options_.count) exit_code_ = exit_success;
         return !exit_code_;
     }
 
+    bool begin_anew(const std::optional<EventId>& id, const nlohmann::json& data) {
+        const bool foreign = data.is_object() && text_of(data, "reason") == "other-cluster";
+        context_.say(foreign
+                         ? "changes are missing here: this is another cluster, or one made anew"
+                         : "changes are missing here: they are older than what the servers keep");
+        if (id) position_.begin_anew(*id);
+        return true;
+    }
+
     static std::string name_of(const nlohmann::json& data) {
-        return data.contains("key") ? text_of(data, "key") : text_of(data, "lock");
+        for (const auto* member : {"key", "lock", "name"}) {
+            if (data.contains(member)) return text_of(data, member);
+        }
+        return "";
+    }
+
+    // What happened, for people.
+    static std::string account_of(const std::string& type, const nlohmann::json& data) {
+        if (type == "put") return value_cell(data, value_columns);
+        if (type == "lock") {
+            return text_of(data, "change") + " by " + text_of(data, "session") + ", token " +
+                   text_of(data, "token");
+        }
+        if (type == "member") {
+            return text_of(data, "change") + ", " + text_of(data, "role") + ", from slot " +
+                   text_of(data, "from_slot") + " on";
+        }
+        return "";
     }
 
     void show(const std::string& type, std::uint64_t revision, nlohmann::json data) const {
@@ -141,11 +174,7 @@ private:
             context_.out << data.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
                          << std::endl;
         } else {
-            std::string what = type == "put" ? value_cell(data, value_columns) : "";
-            if (type == "lock") {
-                what = text_of(data, "change") + " by " + text_of(data, "session") + ", token " +
-                       text_of(data, "token");
-            }
+            const std::string what = account_of(type, data);
             std::string line = std::to_string(revision) + "  " + type + "  " +
                                printable(name_of(data)) + (what.empty() ? "" : "  ") +
                                printable(what);
@@ -200,11 +229,20 @@ void add_watch_command(CLI::App& app, Action& action) {
     command->add_option("--key", options->keys, "One key, repeatable")->allow_extra_args(false);
     command->add_option("--locks", options->locks, "Locks that begin with this, repeatable")
         ->allow_extra_args(false);
-    add_number(*command, "--since", options->since, "Begin after this revision; default: now");
+    command->add_flag("--members", options->members, "Changes of the member set");
+    const auto read_since = [options](const std::string& text) {
+        options->since = parse_event_id(text);
+        if (!options->since) throw CLI::ValidationError("--since", "'" + text + "' is no revision");
+    };
+    command
+        ->add_option_function<std::string>("--since", read_since,
+                                           "Begin after this revision, or event's id; default: now")
+        ->type_name("REVISION");
     add_number(*command, "--count", options->count, "Stop after so many events", 1);
     command->callback([&action, options] {
-        if (!options->prefix && options->keys.empty() && options->locks.empty()) {
-            throw CLI::RequiredError("PREFIX, --key or --locks");
+        if (!options->prefix && options->keys.empty() && options->locks.empty() &&
+            !options->members) {
+            throw CLI::RequiredError("PREFIX, --key, --locks or --members");
         }
         action = [options](Context& context) { return Watch(context, *options).run(); };
     });

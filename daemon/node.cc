@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "base/hash.h"
 #include "daemon/clock.h"
 #include "daemon/log.h"
 #include "daemon/node_impl.h"
@@ -85,6 +86,7 @@ void Node::Impl::turn() {
     follow_members();
     applied_.store(core_->machine().applied(), std::memory_order_relaxed);
     leader_.store(core_->replica().leader().number, std::memory_order_relaxed);
+    note_history();
 
     for (const auto& role : turn.roles) {
         log::info("role", {{"role", to_string(role.role)},
@@ -105,6 +107,14 @@ void Node::Impl::turn() {
     }
     if (turn.snapshot && !leaving_) return begin_anew_from(std::move(*turn.snapshot));
     if (core_->dirty_rows() >= options_.state_commit_rows) hand_state_over(true);
+}
+
+// It is the same for ever once it is there.
+void Node::Impl::note_history() {
+    const auto founded_at = globals().founded_at;
+    if (founded_at == 0 || history_id() != 0) return;
+    const auto hash = hash64(identity_.cluster_id, static_cast<std::uint64_t>(founded_at));
+    history_id_.store(static_cast<api::HistoryId>(hash >> 32U) | 1U, std::memory_order_relaxed);
 }
 
 void Node::Impl::release(std::vector<Outgoing> messages) {
@@ -262,5 +272,6 @@ std::shared_ptr<void> Node::subscribe(std::function<void(Changes)> sink) {
 
 std::uint64_t Node::applied() const { return impl_->applied(); }
 std::uint16_t Node::leader() const { return impl_->leader(); }
+api::HistoryId Node::history_id() const { return impl_->history_id(); }
 
 }  // namespace gavel::daemon

@@ -70,6 +70,7 @@ public:
     std::shared_ptr<void> subscribe(std::function<void(Changes)> sink) override;
     std::uint64_t applied() const override;
     std::uint16_t leader() const override;
+    api::HistoryId history_id() const override;
 
 private:
     class Impl;

@@ -55,6 +55,7 @@ public:
     // From any thread.
     std::uint64_t applied() const { return applied_.load(std::memory_order_relaxed); }
     std::uint16_t leader() const { return leader_.load(std::memory_order_relaxed); }
+    api::HistoryId history_id() const { return history_id_.load(std::memory_order_relaxed); }
 
     std::uint16_t peer_port = 0;
 
@@ -66,6 +67,8 @@ private:
         return core_ ? core_->machine().globals() : machine_->globals();
     }
     api::Failure::Kind unavailable() const;
+
+    void note_history();
 
     // The loop.
     void tick();
@@ -132,6 +135,7 @@ private:
 
     std::atomic<std::uint64_t> applied_{0};
     std::atomic<std::uint16_t> leader_{0};
+    std::atomic<api::HistoryId> history_id_{0};
     std::thread thread_;
 };
 

@@ -64,6 +64,7 @@ Node::Impl::Impl(Options options, persistence::LogStore log, persistence::StateS
       timer_(io_) {
     disk_.released = [this](std::vector<Outgoing> messages) { release(std::move(messages)); };
     applied_ = machine_->applied();
+    note_history();
     make_peers();
 }
 

@@ -48,6 +48,7 @@ Globals take(schema::Globals& from, Check& check) {
     Globals globals{.applied = from.applied(),
                     .time = from.time(),
                     .leader_start = from.leader_start(),
+                    .founded_at = from.founded_at(),
                     .alpha = from.alpha()};
     for (auto& epoch : *from.mutable_epochs()) {
         globals.epochs.push_back(take(check.known(epoch), check));
@@ -70,6 +71,7 @@ std::string encode(const Globals& globals) {
     message->set_applied(globals.applied);
     message->set_time(globals.time);
     message->set_leader_start(globals.leader_start);
+    message->set_founded_at(globals.founded_at);
     message->set_alpha(globals.alpha);
     for (const auto& epoch : globals.epochs) put_into(epoch, *message->add_epochs());
     message->set_history_floor(globals.history_floor);

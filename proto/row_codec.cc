@@ -83,6 +83,17 @@ void put_body(const LockEvent& from, schema::Event& to) {
     body.set_token(from.token);
 }
 
+void put_body(const MemberEvent& from, schema::Event& to) {
+    auto& body = *to.mutable_member();
+    body.set_member(from.member);
+    body.set_name(from.name);
+    body.set_peer_address(from.peer_address);
+    body.set_change(static_cast<schema::MemberEvent::Change>(from.change));
+    body.set_role(static_cast<schema::Member::Role>(from.role));
+    body.set_epoch(from.epoch);
+    body.set_first_slot(from.first_slot);
+}
+
 void put_into(const Change& from, schema::Change& to) {
     to.set_revision(from.revision);
     to.set_at(from.at);
@@ -179,6 +190,16 @@ LockEvent take(schema::LockEvent& from, Check& check) {
             .token = from.token()};
 }
 
+MemberEvent take(schema::MemberEvent& from, Check& check) {
+    return {.member = check.member(from.member()),
+            .name = check.text(from.mutable_name(), label_bytes_max),
+            .peer_address = check.text(from.mutable_peer_address(), label_bytes_max),
+            .change = check.alternative(from.change(), MemberEvent::Change::role_changed),
+            .role = check.alternative(from.role(), Role::learner),
+            .epoch = from.epoch(),
+            .first_slot = from.first_slot()};
+}
+
 EventBody take_body(schema::Event& from, Check& check) {
     switch (from.body_case()) {
         case schema::Event::kKeyPut:
@@ -188,6 +209,8 @@ EventBody take_body(schema::Event& from, Check& check) {
             return take(check.known(*from.mutable_key_deleted()), check);
         case schema::Event::kLock:
             return take(check.known(*from.mutable_lock()), check);
+        case schema::Event::kMember:
+            return take(check.known(*from.mutable_member()), check);
         case schema::Event::BODY_NOT_SET:
             break;
     }

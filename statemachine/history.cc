@@ -20,6 +20,9 @@ struct Footprint {
     }
     std::uint64_t operator()(const KeyDeletedEvent& event) const { return event.key.size(); }
     std::uint64_t operator()(const LockEvent& event) const { return event.lock.size(); }
+    std::uint64_t operator()(const MemberEvent& event) const {
+        return event.name.size() + event.peer_address.size();
+    }
 };
 
 }  // namespace

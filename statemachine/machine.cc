@@ -140,6 +140,7 @@ private:
     }
 
     Outcome on(Step& step, const LeaderStart&) {
+        if (globals_.leader_start == 0) globals_.founded_at = step.time;
         globals_.leader_start = step.revision;
         return Done{};
     }
@@ -169,7 +170,7 @@ private:
         return Done{};
     }
     Outcome on(Step& step, const ChangeMembers& command) {
-        return members_.change(step.revision, command);
+        return members_.change(step.revision, command, step.events);
     }
     Outcome on(Step&, const PinMembers& command) {
         members_.pin(command);

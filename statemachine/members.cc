@@ -112,6 +112,32 @@ bool governs_alike(const MemberList& a, const MemberList& b) {
     });
 }
 
+// What those who watch the members are told of the step from one set to the next.
+void tell(const MemberList& before, const Epoch& next, std::vector<EventBody>& events) {
+    const auto event = [&](const Member& member, MemberEvent::Change change) {
+        events.emplace_back(MemberEvent{.member = member.id,
+                                        .name = member.name,
+                                        .peer_address = member.peer_address,
+                                        .change = change,
+                                        .role = member.role,
+                                        .epoch = next.number,
+                                        .first_slot = next.first_slot});
+    };
+    for (const Member& member : before) {
+        if (!std::ranges::binary_search(next.members, member.id, {}, &Member::id)) {
+            event(member, MemberEvent::Change::removed);
+        }
+    }
+    for (const Member& member : next.members) {
+        const auto was = std::ranges::lower_bound(before, member.id, {}, &Member::id);
+        if (was == before.end() || was->id != member.id) {
+            event(member, MemberEvent::Change::added);
+        } else if (was->role != member.role) {
+            event(member, MemberEvent::Change::role_changed);
+        }
+    }
+}
+
 }  // namespace
 
 void Members::found(std::vector<Member> members) {
@@ -121,7 +147,8 @@ void Members::found(std::vector<Member> members) {
     globals_.epochs.push_back({.number = 1, .first_slot = 1, .members = std::move(members)});
 }
 
-Outcome Members::change(Revision slot, const ChangeMembers& command) {
+Outcome Members::change(Revision slot, const ChangeMembers& command,
+                        std::vector<EventBody>& events) {
     const Epoch& newest = globals_.epochs.back();
     const bool unbound = command.based_on == 0 && only_adds(command);
     if (!unbound && command.based_on != newest.number) return EpochMismatch{newest.number};
@@ -158,6 +185,7 @@ Outcome Members::change(Revision slot, const ChangeMembers& command) {
                                globals_.removed.begin() + static_cast<std::ptrdiff_t>(excess));
     }
     globals_.next_member = next_member;
+    tell(newest.members, next, events);
     MembersChanged outcome{next.number, next.first_slot, std::move(draft.added())};
     globals_.epochs.push_back(std::move(next));
     return outcome;

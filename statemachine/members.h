@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "statemachine/commands.h"
 #include "statemachine/limits.h"
 #include "statemachine/outcomes.h"
@@ -16,7 +18,8 @@ public:
     // The first epoch, which governs from slot 1 on.
     void found(std::vector<Member> members);
 
-    Outcome change(Revision slot, const ChangeMembers& command);
+    // What those who watch the members are told goes to `events`.
+    Outcome change(Revision slot, const ChangeMembers& command, std::vector<EventBody>& events);
     void pin(const PinMembers& command);
     // Epochs that govern no slot after the applied one are forgotten.
     void forget_the_past();

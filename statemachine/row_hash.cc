@@ -62,6 +62,12 @@ struct Fields {
         digest.number(event.session).number(event.token);
     }
 
+    void add(const MemberEvent& event) {
+        digest.number(event.member).text(event.name).text(event.peer_address);
+        digest.number(ordinal(event.change)).number(ordinal(event.role));
+        digest.number(event.epoch).number(event.first_slot);
+    }
+
     void add(const Change& change) {
         digest.number(change.revision).number(unsigned_of(change.at));
         digest.number(change.events.size());
@@ -146,7 +152,8 @@ std::uint64_t row_hash(const RowKey& key, const RowValue& value) {
 std::uint64_t state_hash(const Globals& globals) {
     Digest digest;
     digest.number(globals.applied).number(unsigned_of(globals.time));
-    digest.number(globals.leader_start).number(globals.alpha).number(globals.history_floor);
+    digest.number(globals.leader_start).number(unsigned_of(globals.founded_at));
+    digest.number(globals.alpha).number(globals.history_floor);
     digest.number(globals.rows_hash).number(globals.epochs.size());
     for (const Epoch& epoch : globals.epochs) {
         digest.number(epoch.number).number(epoch.first_slot).number(epoch.members.size());

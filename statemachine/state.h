@@ -90,7 +90,19 @@ struct LockEvent {
     Token token{};
     bool operator==(const LockEvent&) const = default;
 };
-using EventBody = std::variant<KeyPutEvent, KeyDeletedEvent, LockEvent>;
+// A change of the member set: decided at the event's revision, governing from `first_slot` on.
+struct MemberEvent {
+    enum class Change : std::uint8_t { added, removed, role_changed };
+    MemberNumber member{};
+    std::string name{};
+    std::string peer_address{};
+    Change change{};
+    Role role{};  // From then on; of one that was removed, until then.
+    std::uint64_t epoch{};
+    Revision first_slot{};
+    bool operator==(const MemberEvent&) const = default;
+};
+using EventBody = std::variant<KeyPutEvent, KeyDeletedEvent, LockEvent, MemberEvent>;
 
 struct Event {
     Revision revision{};
@@ -134,6 +146,8 @@ struct Globals {
     Revision applied{};
     TimeMs time{};
     Revision leader_start{};
+    // When the first leader started: tells a cluster from one made before from the same list.
+    TimeMs founded_at{};
     std::uint64_t alpha{};
     std::vector<Epoch> epochs{};  // Those that govern slots above `applied`, pending ones included.
     MemberNumber next_member{};   // Every id below it was given out.

@@ -16,6 +16,7 @@ constexpr std::string_view block = "    ";
 struct Anything {};
 struct Number {
     std::uint64_t shown{};
+    const std::regex* form{};  // It stands at the beginning of this.
 };
 struct Like {  // Any text of this form.
     const std::regex* form{};
@@ -70,6 +71,12 @@ const std::regex& duration() {
 // Whole: of no address, version, duration or word; but "s12" is a session's id.
 const std::regex& number() {
     static const std::regex form(R"(^\d+(?![\w.:-]|\.\d))");
+    return form;
+}
+
+// The id of an event: a revision, and the history that it counts in.
+const std::regex& place() {
+    static const std::regex form(R"(^\d+\.[0-9a-f]{8}(?![\w.]))");
     return form;
 }
 
@@ -133,6 +140,9 @@ std::vector<Part> parts_of(std::string_view shown) {
         } else if (const auto time = at(shown, i, inexact_duration()); fresh && time) {
             i += time->size();
             parts.emplace_back(Like{&duration()});
+        } else if (const auto id = at(shown, i, place()); fresh && id) {
+            i += id->size();
+            parts.emplace_back(Number{std::stoull(*id), &place()});
         } else if (const auto digits = at(shown, i, number()); fresh && digits && *digits > "1") {
             const auto before = shown.substr(0, i);
             i += digits->size();
@@ -141,7 +151,7 @@ std::vector<Part> parts_of(std::string_view shown) {
             } else if (before.ends_with("leader_id\":")) {
                 parts.emplace_back(Like{&number()});
             } else {
-                parts.emplace_back(Number{std::stoull(*digits)});
+                parts.emplace_back(Number{std::stoull(*digits), &number()});
             }
         } else {
             literal(shown.substr(i++, 1));
@@ -179,8 +189,8 @@ bool match(const std::vector<Part>& parts, std::size_t part, std::string_view te
         if (!found) return false;
         length = found->size();
     } else {
-        const auto shown = std::get<Number>(parts[part]).shown;
-        const auto found = at(text, position, number());
+        const auto [shown, form] = std::get<Number>(parts[part]);
+        const auto found = at(text, position, *form);
         if (!found) return false;
         length = found->size();
         const auto value = std::stoull(*found);

@@ -22,6 +22,7 @@ std::vector<Example> examples(const std::string& page, const std::string& headin
 //   …                     is anything,
 //   a time, a request id, a client of host "web-1" (or -2, …), a duration with a fraction or in
 //   milliseconds is any such,
+//   the id of an event is a number, and any history,
 //   a whole number from 2 on is one whose value may differ, but where the page has the same number
 //   again it is the same one, and where the page has a larger one it is larger (versions,
 //   positions, α, epochs and the numbers of members are themselves; who leads is anybody),

@@ -88,6 +88,8 @@ TEST_F(ClusterRecovery, KeepsWhatTheSurvivorHeldAndGoesOnBeyondIt) {
     const auto old_token = acquire(cluster.client(1), "other", session).json()["token"];
     ASSERT_TRUE(client.call("DELETE", "/v1/locks/other?session=" + session).ok());
     ASSERT_TRUE(put(cluster.client(0), "last", "before the loss"));
+    const auto polled = cluster.client(0).call("GET", "/v1/watch?prefix=k&since=0&wait=1s").json();
+    const std::string position = polled.value("position", "");
     ASSERT_TRUE(eventually([&] { return held_by_survivor("last") == "before the loss"; }));
     const std::string survivor = folder("n3").string();
 
@@ -134,6 +136,17 @@ TEST_F(ClusterRecovery, KeepsWhatTheSurvivorHeldAndGoesOnBeyondIt) {
         "GET", "/v1/watch?prefix=k&wait=1s&since=" + std::to_string(known["last"].get<int>()));
     EXPECT_EQ(resumed.status, 410) << resumed.body;
     EXPECT_EQ(resumed.json()["code"], "compacted");
+    const auto known_by_id = fresh.call("GET", "/v1/watch?prefix=k&wait=1s&since=" + position);
+    EXPECT_EQ(known_by_id.status, 410) << known_by_id.body;
+    EXPECT_EQ(known_by_id.json()["code"], "other-cluster") << position;
+    std::string reason;
+    phoenix.client().watch("/v1/watch?prefix=k", {{"Last-Event-ID", position}},
+                           [&](const auto& event) {
+                               EXPECT_EQ(event.at("event"), "reset");
+                               reason = json::parse(event.at("data")).value("reason", "");
+                               return false;
+                           });
+    EXPECT_EQ(reason, "other-cluster");
 }
 
 TEST_F(ClusterRecovery, GrowsAgainAndTakesNoOldMemberBack) {

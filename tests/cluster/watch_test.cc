@@ -81,6 +81,51 @@ TEST(ClusterWatch, ResumesAfterARestartOfAllMembers) {
     EXPECT_THAT(seen, testing::ElementsAre("2"));
 }
 
+// The same list of members gives the same cluster id; what was seen of the first one is no place in
+// the second, be it further or not.
+TEST(ClusterWatch, KnowsAClusterThatWasMadeAnewFromTheSameList) {
+    Cluster cluster;
+    cluster.start_all();
+    auto writer = cluster.client(cluster.leader());
+    for (int i = 0; i < 20; ++i) ASSERT_TRUE(writer.call("PUT", "/v1/config/a", "old").ok());
+    const std::string poll = "/v1/watch?prefix=&wait=1s&since=";
+    const auto old = cluster.client(1).call("GET", poll + "0").json().value("position", "");
+    const auto id = cluster.client(1).call("GET", "/v1/status").json().value("cluster_id", "");
+
+    for (std::size_t i = 0; i < 3; ++i) cluster.kill(i);
+    for (std::size_t i = 0; i < 3; ++i) {
+        std::filesystem::remove_all(cluster.folder() / ("n" + std::to_string(i + 1)));
+    }
+    cluster.start_all();
+    auto client = cluster.client(cluster.leader());
+    ASSERT_TRUE(client.call("PUT", "/v1/config/a", "new").ok());
+
+    EXPECT_EQ(client.call("GET", "/v1/status").json().value("cluster_id", ""), id);
+    const Answer refused = client.call("GET", poll + old);
+    EXPECT_EQ(refused.status, 410) << refused.body;
+    EXPECT_EQ(refused.json().value("code", ""), "other-cluster");
+    const auto fresh = client.call("GET", poll + "0").json().value("position", "");
+    for (std::size_t i = 0; i < 3; ++i) {
+        EXPECT_EQ(cluster.client(i).call("GET", poll + fresh).status, 200) << "on any member";
+    }
+}
+
+TEST(ClusterWatch, TellsOfANewMember) {
+    Cluster cluster;
+    cluster.start_all();
+    auto client = cluster.client(cluster.leader());
+    const auto since = client.call("GET", "/v1/watch?members=true&wait=0s").json();
+    cluster.join(0, "learner");
+
+    const auto told =
+        client.call("GET", "/v1/watch?members=true&wait=10s&since=" + since.value("position", ""));
+    ASSERT_EQ(told.status, 200) << told.body;
+    const auto event = told.json().at("events").at(0);
+    EXPECT_EQ(event.at("change"), "added");
+    EXPECT_EQ(event.at("member_id"), 4);
+    EXPECT_EQ(event.at("role"), "learner");
+}
+
 TEST(ClusterWatch, AnswersALongPollAtAFollowerWhenTheKeyChanges) {
     Cluster cluster;
     cluster.start_all();

@@ -509,6 +509,11 @@ std::string Observer::text_of(const statemachine::Change& change) {
             text += " v" + std::to_string(put->value->version);
         } else if (const auto* gone = std::get_if<statemachine::KeyDeletedEvent>(&event.body)) {
             text += "deleted " + gone->key + " v" + std::to_string(gone->version);
+        } else if (const auto* member = std::get_if<statemachine::MemberEvent>(&event.body)) {
+            text += "member " + std::to_string(member->member) + ' ' + member->name + ' ' +
+                    std::to_string(static_cast<int>(member->change)) + ' ' +
+                    std::to_string(static_cast<int>(member->role)) + ' ' +
+                    std::to_string(member->epoch) + ' ' + std::to_string(member->first_slot);
         } else {
             const auto& lock = std::get<statemachine::LockEvent>(event.body);
             text += "lock " + lock.lock + ' ' + std::to_string(static_cast<int>(lock.change)) +

@@ -72,7 +72,8 @@ public:
                   std::vector<statemachine::Member> members = {a_member(1), a_member(2)})
         : options(std::move(given)), gateway(limits, std::move(members)) {
         subscription_ = gateway.subscribe([this](const Gateway::Changes& changes) {
-            if (hub.attended()) post([this, changes] { hub.on_changes(*changes); });
+            if (hub.attended())
+                post([this, changes] { hub.on_changes(*changes, gateway.history_id()); });
         });
     }
 

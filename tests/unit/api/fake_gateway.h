@@ -143,6 +143,7 @@ public:
         return machine_.applied();
     }
     std::uint16_t leader() const override { return status_.leader_id; }
+    HistoryId history_id() const override { return history; }
 
     // What other clients do.
     statemachine::Applied run(statemachine::Command command) {
@@ -183,6 +184,7 @@ public:
     }
     Status& edit_status() { return status_; }
 
+    HistoryId history = 0xc1a2b3c4;
     std::optional<Failure> failure{};  // Of everything that follows.
     bool hold_submits{};               // Take them and never answer.
     bool fills = true;                 // A leader makes new sets govern, with no-ops.

@@ -297,18 +297,18 @@ TEST(Server, StreamsEventsAndResumesThem) {
     auto first = running.client();
     first.send(get("/v1/watch?prefix=&since=0"));
     EXPECT_THAT(first.read_until("\r\n\r\n"), HasSubstr("Content-Type: text/event-stream\r\n"));
-    EXPECT_THAT(first.read_until("\n\n"), HasSubstr("id: 1\n"));
+    EXPECT_THAT(first.read_until("\n\n"), HasSubstr("id: 1.c1a2b3c4\n"));
     running.gateway.put("a", "2");
-    EXPECT_THAT(first.read_until("\n\n"), HasSubstr("id: 2\n"));
+    EXPECT_THAT(first.read_until("\n\n"), HasSubstr("id: 2.c1a2b3c4\n"));
     first.hang_up();
     running.gateway.put("a", "3");
 
     auto second = running.client();
     second.send(get("/v1/watch?prefix=", "Last-Event-ID: 2\r\n"));
     second.read_until("\r\n\r\n");
-    EXPECT_THAT(second.read_until("\n\n"), HasSubstr("id: 3\n"));
+    EXPECT_THAT(second.read_until("\n\n"), HasSubstr("id: 3.c1a2b3c4\n"));
     running.gateway.put("a", "4");
-    EXPECT_THAT(second.read_until("\n\n"), HasSubstr("id: 4\n"));
+    EXPECT_THAT(second.read_until("\n\n"), HasSubstr("id: 4.c1a2b3c4\n"));
 }
 
 TEST(Server, NeitherLosesNorRepeatsForWatchersThatStartAmidChanges) {
@@ -324,7 +324,7 @@ TEST(Server, NeitherLosesNorRepeatsForWatchersThatStartAmidChanges) {
     writer.join();
 
     for (auto& client : clients) {
-        const auto text = client.read_until("\nid: " + std::to_string(changes) + "\n");
+        const auto text = client.read_until("\nid: " + std::to_string(changes) + ".c1a2b3c4\n");
         std::uint64_t expected = 0;
         for (auto at = text.find("\nid: "); at != std::string::npos;
              at = text.find("\nid: ", at + 1)) {
@@ -359,7 +359,7 @@ TEST(Server, ForgetsAWatcherThatHasGone) {
     Running running;
     auto client = running.client();
     client.send(get("/v1/watch?prefix="));
-    client.read_until("id: 0\n");
+    client.read_until("id: 0.c1a2b3c4\n");
     EXPECT_EQ(metric(running, "gavel_http_watches"), "1");
     client.hang_up();
     EXPECT_TRUE(eventually([&] { return metric(running, "gavel_http_watches") == "0"; }));
@@ -410,7 +410,7 @@ TEST(Server, CutsWatchersWithTheirPositionWhenItsThreadFallsBehind) {
                      .access_log = [&](const AccessRecord& record) { brake(record); }});
     auto watcher = running.client();
     watcher.send(get("/v1/watch?prefix="));
-    watcher.read_until("id: 0\n\n");
+    watcher.read_until("id: 0.c1a2b3c4\n\n");
     auto poll = running.client();
     poll.send(get("/v1/watch?key=other&since=0&wait=60s"));
     EXPECT_TRUE(eventually([&] { return metric(running, "gavel_http_waiting") == "1"; }));
@@ -430,17 +430,19 @@ TEST(Server, CutsWatchersWithTheirPositionWhenItsThreadFallsBehind) {
                 HasSubstr("event: bookmark\ndata: {\"revision\":" + std::to_string(position)));
     EXPECT_GT(position, 1U);
     EXPECT_LT(position, changes) << "what waited for the thread was bounded";
-    EXPECT_THAT(poll.read_response(),
-                HasSubstr("{\"events\":[],\"since\":" + std::to_string(position) + "}"));
+    EXPECT_THAT(
+        poll.read_response(),
+        HasSubstr("{\"events\":[],\"since\":" + std::to_string(position) + ",\"position\""));
     auto resumed = running.client();
     resumed.send(get("/v1/watch?prefix=", "Last-Event-ID: " + std::to_string(position) + "\r\n"));
     resumed.read_until("\r\n\r\n");
     for (auto id = position + 1; id <= changes; ++id) {
-        EXPECT_THAT(resumed.read_until("\n\n"), HasSubstr("\nid: " + std::to_string(id) + "\n"));
+        EXPECT_THAT(resumed.read_until("\n\n"),
+                    HasSubstr("\nid: " + std::to_string(id) + ".c1a2b3c4\n"));
     }
     running.gateway.put("a", "v");
     for (auto* client : {&resumed, &late}) {
-        EXPECT_THAT(client->read_until("\nid: " + std::to_string(changes + 1) + "\n"),
+        EXPECT_THAT(client->read_until("\nid: " + std::to_string(changes + 1) + ".c1a2b3c4\n"),
                     HasSubstr("event: put"))
             << "who starts later is not concerned";
     }

@@ -42,7 +42,7 @@ TEST(WatchHub, RendersABatchOnceForAllWhoWantTheSame) {
     hub.add({.prefixes = {"a", "b"}}, one, hub.attend());
     hub.add({.prefixes = {"b", "a", "a"}}, two, hub.attend());
 
-    hub.on_changes({put(1, "a1"), put(2, "c"), put(3, "b")});
+    hub.on_changes({put(1, "a1"), put(2, "c"), put(3, "b")}, 1);
 
     EXPECT_THAT(one->revisions, ElementsAre(1, 3));
     ASSERT_EQ(two->texts.size(), 1U);
@@ -54,7 +54,7 @@ TEST(WatchHub, ShowsAnEventOnceToAFilterThatNamesItTwice) {
     WatchHub hub;
     const auto watcher = std::make_shared<Recorder>();
     hub.add({.prefixes = {"", "a", "ab"}, .keys = {"abc"}}, watcher, hub.attend());
-    hub.on_changes({put(1, "abc")});
+    hub.on_changes({put(1, "abc")}, 1);
     EXPECT_THAT(watcher->revisions, ElementsAre(1));
 }
 
@@ -69,8 +69,8 @@ TEST(WatchHub, LetsWatchersLeaveWhileTheyAreTold) {
     };
     two->then = one->then;
 
-    hub.on_changes({put(1, "a")});
-    hub.on_changes({put(2, "a")});
+    hub.on_changes({put(1, "a")}, 1);
+    hub.on_changes({put(2, "a")}, 1);
 
     EXPECT_EQ(one->revisions.size() + two->revisions.size(), 1U);
     EXPECT_EQ(hub.size(), 0U);
@@ -100,7 +100,7 @@ TEST(WatchHub, AgreesWithItsFiltersWhateverComesAndGoes) {
             watchers.erase(watchers.begin() + static_cast<std::ptrdiff_t>(at));
         }
         const auto change = put(revision, name());
-        hub.on_changes({change});
+        hub.on_changes({change}, 1);
         for (const auto& [filter, watcher] : watchers) {
             const bool seen = !watcher->revisions.empty() && watcher->revisions.back() == revision;
             ASSERT_EQ(seen, filter.matches(change->events[0].body));
@@ -109,13 +109,30 @@ TEST(WatchHub, AgreesWithItsFiltersWhateverComesAndGoes) {
     EXPECT_EQ(hub.size(), watchers.size());
 }
 
+TEST(WatchHub, TellsOfMembersThoseWhoWatchThem) {
+    WatchHub hub;
+    const auto members = std::make_shared<Recorder>(), keys = std::make_shared<Recorder>();
+    hub.add({.members = true}, members, hub.attend());
+    hub.add({.prefixes = {""}, .locks = {""}}, keys, hub.attend());
+    auto change = std::make_shared<Change>();
+    change->events = {{4, 0, true, MemberEvent{.member = 3, .name = "n3"}}};
+
+    hub.on_changes({put(3, "n3"), change}, 1);
+
+    EXPECT_THAT(members->revisions, ElementsAre(4));
+    EXPECT_THAT(keys->revisions, ElementsAre(3));
+    hub.remove(members.get());
+    hub.on_changes({change}, 1);
+    EXPECT_THAT(members->revisions, ElementsAre(4));
+}
+
 TEST(WatchHub, TicksForEveryone) {
     WatchHub hub;
     const auto watcher = std::make_shared<Recorder>();
     hub.add({.locks = {""}}, watcher, hub.attend());
     hub.tick({});
     EXPECT_EQ(watcher->ticks, 1);
-    hub.on_changes({put(1, "a")});
+    hub.on_changes({put(1, "a")}, 1);
     EXPECT_THAT(watcher->revisions, IsEmpty());
 }
 

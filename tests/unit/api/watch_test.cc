@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "tests/unit/api/desk.h"
 
 namespace gavel::api {
@@ -10,16 +12,19 @@ using nlohmann::json;
 using std::chrono::milliseconds;
 using testing::Desk;
 
+std::string id(std::uint64_t revision) {
+    return "id: " + std::to_string(revision) + ".c1a2b3c4\n\n";
+}
 std::string put_event(std::uint64_t revision, const std::string& key, const std::string& value,
                       int version = 1) {
     return "event: put\ndata: {\"revision\":" + std::to_string(revision) + ",\"key\":\"" + key +
            "\",\"value\":\"" + value +
-           "\",\"content_type\":\"text/plain\",\"version\":" + std::to_string(version) +
-           "}\nid: " + std::to_string(revision) + "\n\n";
+           "\",\"content_type\":\"text/plain\",\"version\":" + std::to_string(version) + "}\n" +
+           id(revision);
 }
 std::string bookmark(std::uint64_t revision) {
-    return "event: bookmark\ndata: {\"revision\":" + std::to_string(revision) +
-           "}\nid: " + std::to_string(revision) + "\n\n";
+    return "event: bookmark\ndata: {\"revision\":" + std::to_string(revision) + "}\n" +
+           id(revision);
 }
 
 TEST(Watch, StartsFromNowWithABookmark) {
@@ -82,8 +87,8 @@ TEST(Watch, ShowsOnlyWhatWasAskedFor) {
     EXPECT_EQ(call->stream,
               put_event(2, "a/1", "v") + put_event(4, "b/2", "v") + put_event(5, "c", "v") +
                   "event: lock\ndata: {\"revision\":8,\"lock\":\"l/1\",\"change\":\"acquired\","
-                  "\"session\":\"s1\",\"token\":8}\nid: 8\n\n"
-                  "event: delete\ndata: {\"revision\":10,\"key\":\"c\"}\nid: 10\n\n");
+                  "\"session\":\"s1\",\"token\":8}\n" +
+                  id(8) + "event: delete\ndata: {\"revision\":10,\"key\":\"c\"}\n" + id(10));
 }
 
 TEST(Watch, PutsTheIdOnTheLastEventOfARevision) {
@@ -100,7 +105,7 @@ TEST(Watch, PutsTheIdOnTheLastEventOfARevision) {
     desk.gateway.run(statemachine::EndSession{1});
     desk.take_mail();
 
-    const auto first_id = call->stream.find("id: 7\n");
+    const auto first_id = call->stream.find(id(7));
     EXPECT_NE(first_id, std::string::npos);
     EXPECT_EQ(call->stream.find("event:", first_id), std::string::npos);
     EXPECT_EQ(call->stream.rfind("id:"), first_id);
@@ -125,12 +130,97 @@ TEST(Watch, SaysWhenTheHistoryIsForgotten) {
 
     const auto event_source = desk.get("/v1/watch?prefix=", {{"last-event-id", "1"}});
     EXPECT_EQ(event_source->status(), 200U);
-    EXPECT_EQ(event_source->stream,
-              "event: reset\ndata: {\"revision\":5,\"oldest_revision\":3}\nid: 5\n\n");
+    EXPECT_EQ(
+        event_source->stream,
+        "event: reset\ndata: {\"revision\":5,\"oldest_revision\":3,\"reason\":\"compacted\"}\n" +
+            id(5));
     desk.gateway.put("a", "v");
     desk.take_mail();
-    EXPECT_NE(event_source->stream.find("id: 6\n"), std::string::npos);
+    EXPECT_NE(event_source->stream.find(id(6)), std::string::npos);
     EXPECT_EQ(desk.get("/v1/watch?prefix=&since=1&wait=1s")->code(), "compacted");
+}
+
+TEST(Watch, NeverGoesOnFromAPositionOfAnotherCluster) {
+    Desk desk;
+    for (int i = 1; i <= 3; ++i) desk.gateway.put("a", "v");
+
+    // Larger, equal or smaller: its number means nothing here, and is not waited for.
+    for (const auto* since : {"99.0badcafe", "3.0badcafe", "1.0badcafe"}) {
+        const auto refused = desk.get(std::string("/v1/watch?prefix=&since=") + since);
+        EXPECT_EQ(refused->status(), 410U);
+        EXPECT_EQ(refused->code(), "other-cluster");
+        EXPECT_EQ(refused->json()["revision"], 3);
+        EXPECT_EQ(refused->json()["oldest_revision"], 0);
+        EXPECT_EQ(desk.get(std::string("/v1/watch?prefix=&wait=1s&since=") + since)->code(),
+                  "other-cluster");
+
+        const auto event_source = desk.get("/v1/watch?prefix=", {{"last-event-id", since}});
+        EXPECT_EQ(event_source->status(), 200U);
+        EXPECT_EQ(event_source->stream,
+                  "event: reset\ndata: {\"revision\":3,\"oldest_revision\":0,"
+                  "\"reason\":\"other-cluster\"}\n" +
+                      id(3))
+            << "and no change of this one from before";
+    }
+    EXPECT_EQ(desk.gateway.reads.back().min_revision, 0U);
+}
+
+TEST(Watch, GoesOnFromAPositionOfItsOwnCluster) {
+    Desk desk;
+    for (int i = 1; i <= 3; ++i) desk.gateway.put("a", "v");
+    EXPECT_EQ(desk.get("/v1/watch?prefix=&since=2.c1a2b3c4")->stream, put_event(3, "a", "v", 3));
+    EXPECT_EQ(desk.get("/v1/watch?prefix=", {{"last-event-id", "2.c1a2b3c4"}})->stream,
+              put_event(3, "a", "v", 3));
+    const auto poll = desk.get("/v1/watch?prefix=&wait=1s&since=2.c1a2b3c4")->json();
+    EXPECT_EQ(poll["position"], "3.c1a2b3c4");
+}
+
+TEST(Watch, TellsItsHistoryOnceThereIsOne) {
+    Desk desk;
+    desk.gateway.history = 0;
+    const auto call = desk.get("/v1/watch?prefix=");
+    EXPECT_THAT(call->stream, ::testing::EndsWith("id: 0\n\n"));
+    desk.gateway.history = 0xc1a2b3c4;
+    desk.gateway.put("a", "v");
+    desk.take_mail();
+    EXPECT_THAT(call->stream, ::testing::EndsWith(put_event(1, "a", "v")));
+}
+
+TEST(Watch, TellsOfChangesOfTheMembers) {
+    Desk desk;
+    const auto call = desk.get("/v1/watch?members=true");
+    call->stream.clear();
+    desk.gateway.put("a", "v");
+    desk.gateway.run(statemachine::ChangeMembers{1, {statemachine::AddMember{"n3", "db3:7500"}}});
+    desk.gateway.run(statemachine::ChangeMembers{
+        2, {statemachine::SetRole{3, statemachine::Role::voter}, statemachine::RemoveMember{2}}});
+    desk.take_mail();
+
+    std::vector<json> events;
+    std::string ids;
+    std::istringstream lines(call->stream);
+    for (std::string line; std::getline(lines, line);) {
+        if (line.starts_with("data: ")) events.push_back(json::parse(line.substr(6)));
+        if (line.starts_with("event: ")) {
+            EXPECT_EQ(line, "event: member");
+        }
+        if (line.starts_with("id: ")) ids += line.substr(4) + ' ';
+    }
+    ASSERT_EQ(events.size(), 3U);
+    EXPECT_EQ(events[0], json::parse(R"({"revision":2,"member_id":3,"name":"n3","change":"added",
+        "role":"learner","peer_address":"db3:7500","epoch":2,"from_slot":66})"));
+    EXPECT_EQ(events[1]["change"], "removed");
+    EXPECT_EQ(events[1]["member_id"], 2);
+    EXPECT_EQ(events[2]["change"], "promoted");
+    EXPECT_EQ(events[2]["role"], "voter");
+    EXPECT_EQ(events[1]["revision"], events[2]["revision"]);
+    EXPECT_EQ(ids, "2.c1a2b3c4 " + std::to_string(events[2]["revision"].get<int>()) + ".c1a2b3c4 ")
+        << "one id for each revision";
+
+    const auto poll = desk.get("/v1/watch?members=true&since=0&wait=1s")->json();
+    EXPECT_EQ(poll["events"].size(), 3U);
+    EXPECT_EQ(poll["events"][0]["event"], "member");
+    EXPECT_EQ(desk.get("/v1/watch?members=maybe")->code(), "bad-parameter");
 }
 
 TEST(Watch, LetsAnEventSourceComeBackToAMemberThatIsBehind) {
@@ -257,7 +347,7 @@ TEST(LongPoll, AnswersAtOnceWithWhatIsThere) {
     EXPECT_EQ(desk.get("/v1/watch?key=a&since=0&wait=30s")->json(), json::parse(R"({"events":[
         {"event":"put","revision":1,"key":"a","value":"v","content_type":"text/plain","version":1},
         {"event":"put","revision":3,"key":"a","value":"v","content_type":"text/plain","version":2}],
-        "since":3})"));
+        "since":3,"position":"3.c1a2b3c4"})"));
 }
 
 TEST(LongPoll, WaitsForTheNextChange) {
@@ -290,7 +380,7 @@ TEST(LongPoll, EndsWithItsTimeAndAPlaceToGoOnFrom) {
     desk.pass(milliseconds(1'900));
     EXPECT_EQ(call->status(), 0U);
     desk.pass(milliseconds(200));
-    EXPECT_EQ(call->json(), json::parse(R"({"events":[],"since":2})"));
+    EXPECT_EQ(call->json(), json::parse(R"({"events":[],"since":2,"position":"2.c1a2b3c4"})"));
     EXPECT_EQ(desk.hub.size(), 0U);
 }
 

@@ -45,38 +45,57 @@ TEST(SseParser, HoldsBackAnEventThatIsNotComplete) {
     EXPECT_THAT(parser.feed("\n"), ElementsAre(SseEvent{"message", "half", std::nullopt}));
 }
 
+EventId at(std::uint64_t revision, const std::string& history = "c1a2b3c4") {
+    return {revision, std::to_string(revision) + "." + history};
+}
+
+TEST(EventId, IsARevisionAndWhoseItIs) {
+    EXPECT_EQ(parse_event_id("35.c1a2b3c4"), (EventId{35, "35.c1a2b3c4"}));
+    EXPECT_EQ(parse_event_id("35"), (EventId{35, "35"}));
+    EXPECT_EQ(parse_event_id(""), std::nullopt);
+    EXPECT_EQ(parse_event_id("x"), std::nullopt);
+    EXPECT_EQ(parse_event_id("35x"), std::nullopt);
+}
+
 TEST(WatchPosition, ShowsEachRevisionOnce) {
     WatchPosition position;
 
-    EXPECT_TRUE(position.is_new(5, true));
-    EXPECT_FALSE(position.is_new(5, true));
-    EXPECT_FALSE(position.is_new(4, true));
-    EXPECT_TRUE(position.is_new(6, true));
-    EXPECT_EQ(position.complete(), 6u);
+    EXPECT_TRUE(position.is_new(5, at(5)));
+    EXPECT_FALSE(position.is_new(5, at(5)));
+    EXPECT_FALSE(position.is_new(4, at(4)));
+    EXPECT_TRUE(position.is_new(6, at(6)));
+    EXPECT_EQ(position.complete(), at(6));
 }
 
 TEST(WatchPosition, GoesOnWithinARevisionThatAStreamBroke) {
-    WatchPosition position(4);
-    EXPECT_TRUE(position.is_new(5, false));
-    EXPECT_TRUE(position.is_new(5, false));
-    EXPECT_EQ(position.complete(), 4u);
+    WatchPosition position(at(4));
+    EXPECT_TRUE(position.is_new(5, {}));
+    EXPECT_TRUE(position.is_new(5, {}));
+    EXPECT_EQ(position.complete(), at(4));
 
     position.on_connect();
 
-    EXPECT_FALSE(position.is_new(5, false));
-    EXPECT_FALSE(position.is_new(5, false));
-    EXPECT_TRUE(position.is_new(5, true));
-    EXPECT_EQ(position.complete(), 5u);
+    EXPECT_FALSE(position.is_new(5, {}));
+    EXPECT_FALSE(position.is_new(5, {}));
+    EXPECT_TRUE(position.is_new(5, at(5)));
+    EXPECT_EQ(position.complete(), at(5));
 }
 
 TEST(WatchPosition, MovesWithBookmarksButNeverBack) {
     WatchPosition position;
 
-    position.advance(9);
-    position.advance(3);
+    position.advance(at(9));
+    position.advance(at(3));
 
-    EXPECT_EQ(position.complete(), 9u);
-    EXPECT_FALSE(position.is_new(8, true));
+    EXPECT_EQ(position.complete(), at(9));
+    EXPECT_FALSE(position.is_new(8, at(8)));
+}
+
+TEST(WatchPosition, BeginsAnewWithAnotherClusterWhoseRevisionsMayBeSmaller) {
+    WatchPosition position(at(9'000));
+    position.begin_anew(at(3, "0badcafe"));
+    EXPECT_EQ(position.complete(), at(3, "0badcafe"));
+    EXPECT_TRUE(position.is_new(4, at(4, "0badcafe")));
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ using testing::HasSubstr;
 std::string put_event(int revision, const std::string& key, const std::string& value) {
     const std::string number = std::to_string(revision);
     return "event: put\ndata: {\"revision\":" + number + ",\"key\":\"" + key + "\",\"value\":\"" +
-           value + "\"}\nid: " + number + "\n\n";
+           value + "\"}\nid: " + number + ".c1a2b3c4\n\n";
 }
 
 FakeReply stream(const std::string& events) {
@@ -74,7 +74,7 @@ TEST_F(Watch, ResumesThroughAnotherEndpointWithoutShowingAnythingTwice) {
     // The first breaks within revision 6; the second brings that revision from its beginning.
     FakeServer second([](const FakeRequest&) {
         return stream("event: put\ndata: {\"revision\":6,\"key\":\"a\",\"value\":\"two\"}\n\n" +
-                      put_event(6, "b", "three") + "event: bookmark\nid: 9\ndata: {}\n\n" +
+                      put_event(6, "b", "three") + "event: bookmark\nid: 9.c1a2b3c4\ndata: {}\n\n" +
                       put_event(8, "b", "stale") + put_event(10, "b", "four"));
     });
     int streams = 0;
@@ -90,7 +90,7 @@ TEST_F(Watch, ResumesThroughAnotherEndpointWithoutShowingAnythingTwice) {
         run({"watch", "", "--count", "4", "-o", "value"}, {breaks.endpoint(), second.endpoint()});
 
     EXPECT_EQ(ran.out, "one\ntwo\nthree\nfour\n");
-    EXPECT_EQ(second.requests()[0].headers.at("last-event-id"), "5");
+    EXPECT_EQ(second.requests()[0].headers.at("last-event-id"), "5.c1a2b3c4");
 }
 
 TEST_F(Watch, DoesNotSendSinceAgainOnceItHasAPosition) {
@@ -101,7 +101,54 @@ TEST_F(Watch, DoesNotSendSinceAgainOnceItHasAPosition) {
     run({"watch", "a", "--since", "4", "--count", "2"}, {server.endpoint()});
 
     EXPECT_EQ(server.requests()[1].target, "/v1/watch?prefix=a");
-    EXPECT_EQ(server.requests()[1].headers.at("last-event-id"), "5");
+    EXPECT_EQ(server.requests()[1].headers.at("last-event-id"), "5.c1a2b3c4");
+}
+
+TEST_F(Watch, BeginsWhereItIsToldOrNotAtAll) {
+    FakeServer server([](const FakeRequest& request) {
+        EXPECT_FALSE(request.headers.contains("last-event-id")) << "that would be a reset";
+        return problem(410, "other-cluster");
+    });
+
+    const auto ran = run({"watch", "a", "--since", "9000.0badcafe"}, {server.endpoint()});
+
+    EXPECT_EQ(ran.code, exit_error);
+    EXPECT_THAT(ran.err, HasSubstr("other-cluster"));
+    EXPECT_EQ(server.requests()[0].target, "/v1/watch?prefix=a&since=9000.0badcafe");
+    EXPECT_EQ(run({"watch", "a", "--since", "x"}, {server.endpoint()}).code, exit_usage);
+}
+
+TEST_F(Watch, SaysWhenItIsAnotherClusterAndGoesOnWithThat) {
+    int streams = 0;
+    FakeServer server([&streams](const FakeRequest&) {
+        return ++streams == 1
+                   ? stream(put_event(9000, "a", "x"))
+                   : stream(
+                         "event: reset\ndata: {\"revision\":3,\"reason\":\"other-cluster\"}\n"
+                         "id: 3.0badcafe\n\n"
+                         "event: put\ndata: {\"revision\":4,\"key\":\"a\",\"value\":\"y\"}\n"
+                         "id: 4.0badcafe\n\n");
+    });
+
+    const auto ran = run({"watch", "a", "--count", "2"}, {server.endpoint()});
+
+    EXPECT_EQ(ran.out, "9000  put  a  x\n4  put  a  y\n") << "its revisions are smaller";
+    EXPECT_THAT(ran.err, HasSubstr("another cluster"));
+    EXPECT_EQ(server.requests()[1].headers.at("last-event-id"), "9000.c1a2b3c4");
+}
+
+TEST_F(Watch, ShowsChangesOfTheMembers) {
+    FakeServer server([](const FakeRequest&) {
+        return stream(
+            "event: member\ndata: {\"revision\":7,\"member_id\":4,\"name\":\"n4\","
+            "\"change\":\"added\",\"role\":\"learner\",\"epoch\":2,"
+            "\"from_slot\":519}\nid: 7.c1a2b3c4\n\n");
+    });
+
+    const auto ran = run({"watch", "--members", "--count", "1"}, {server.endpoint()});
+
+    EXPECT_EQ(ran.out, "7  member  n4  added, learner, from slot 519 on\n");
+    EXPECT_EQ(server.requests()[0].target, "/v1/watch?members=true");
 }
 
 TEST_F(Watch, SaysWhenChangesAreMissing) {

@@ -41,6 +41,16 @@ Precondition random_precondition(Prng& prng) {
     return precondition;
 }
 
+MemberEvent member_event(MemberEvent::Change change) {
+    return {.member = 4,
+            .name = "n4",
+            .peer_address = "127.0.0.1:7503",
+            .change = change,
+            .role = Role::learner,
+            .epoch = 2,
+            .first_slot = 513};
+}
+
 }  // namespace
 
 std::vector<Command> command_samples() {
@@ -216,7 +226,10 @@ std::vector<std::pair<Table, RowValue>> row_samples() {
                                {1, 1, false, KeyDeletedEvent{.key = "k", .version = 4}},
                                {1, 2, false, LockEvent{"a", LockEvent::Change::acquired, 1, 2}},
                                {1, 3, false, LockEvent{"a", LockEvent::Change::released, 1, 2}},
-                               {1, 4, true, LockEvent{"a", LockEvent::Change::expired, 1, 2}}}})}};
+                               {1, 4, false, LockEvent{"a", LockEvent::Change::expired, 1, 2}},
+                               {1, 5, false, member_event(MemberEvent::Change::added)},
+                               {1, 6, false, member_event(MemberEvent::Change::removed)},
+                               {1, 7, true, member_event(MemberEvent::Change::role_changed)}}})}};
     for (const auto reason :
          {ReleaseReason::released, ReleaseReason::session_ended, ReleaseReason::session_expired}) {
         rows.emplace_back(
@@ -259,6 +272,7 @@ Globals globals_sample() {
     return {.applied = 1,
             .time = 2,
             .leader_start = 3,
+            .founded_at = 9,
             .alpha = 4,
             .epochs = {{.number = 1,
                         .first_slot = 1,

@@ -79,8 +79,12 @@ TEST(RowCodec, GivesBackEveryField) {
             EXPECT_EQ(std::get<KeyDeletedEvent>(after.events[1].body).version, 4U);
             EXPECT_EQ(std::get<LockEvent>(after.events[4].body),
                       std::get<LockEvent>((*change)->events[4].body));
-            EXPECT_FALSE(after.events[3].last);
-            EXPECT_TRUE(after.events[4].last);
+            for (std::size_t i = 5; i < 8; ++i) {
+                EXPECT_EQ(std::get<MemberEvent>(after.events[i].body),
+                          std::get<MemberEvent>((*change)->events[i].body));
+            }
+            EXPECT_FALSE(after.events[6].last);
+            EXPECT_TRUE(after.events[7].last);
         } else if (const auto* request = std::get_if<Ptr<RequestRecord>>(&value)) {
             const auto& after = *std::get<Ptr<RequestRecord>>(*decoded);
             EXPECT_EQ(after.request, (*request)->request);

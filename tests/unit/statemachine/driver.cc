@@ -75,6 +75,12 @@ struct Line {
         return changes[static_cast<int>(event.change)] + event.lock + " s" +
                std::to_string(event.session) + " t" + std::to_string(event.token);
     }
+    std::string operator()(const MemberEvent& event) const {
+        constexpr const char* changes[] = {" added ", " removed ", " role of "};
+        return changes[static_cast<int>(event.change)] + event.name + " m" +
+               std::to_string(event.member) + (event.role == Role::voter ? "" : "?") + " e" +
+               std::to_string(event.epoch) + " from " + std::to_string(event.first_slot);
+    }
 };
 
 }  // namespace

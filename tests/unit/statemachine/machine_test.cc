@@ -54,6 +54,17 @@ TEST(Machine, RemembersTheLatestLeaderStart) {
     EXPECT_THAT(applied.changed, IsEmpty());
 }
 
+TEST(Machine, IsFoundedWhenTheFirstLeaderStartsAndNotAgain) {
+    Driver driver;
+    driver.run(Entry{.stamp = 5'000, .command = OpenSession{}});
+    EXPECT_EQ(driver.machine().globals().founded_at, 0);
+    driver.run(Entry{.stamp = 6'000, .command = LeaderStart{3}});
+    driver.run(Entry{.stamp = 7'000, .command = LeaderStart{2}});
+
+    EXPECT_EQ(driver.machine().globals().founded_at, 6'000);
+    EXPECT_EQ(driver.restored().globals().founded_at, 6'000);
+}
+
 TEST(Machine, HasAHashOfItsRowsThatForgetsWhatIsGone) {
     Driver driver;
     const std::uint64_t empty = driver.machine().globals().rows_hash;

@@ -248,6 +248,36 @@ TEST_F(MembersTest, ExecuteNothingOnceTheyAreGone) {
     for (const auto& [key, value] : driver.stored()) EXPECT_NE(key.table, Table::requests);
 }
 
+TEST_F(MembersTest, TellWhoWatchesThemOfANewcomer) {
+    const std::string from = std::to_string(driver.next_slot() + alpha);
+    const auto applied = driver.run(ChangeMembers{1, {AddMember{"n3", "n3:1", 33, true}}});
+    EXPECT_THAT(lines(applied.events), ElementsAre("0! added n3 m3? e2 from " + from));
+}
+
+TEST_F(MembersTest, TellOfOneCommandsChangesAsOneRevision) {
+    add("n3");
+    const std::string from = " e3 from " + std::to_string(driver.next_slot() + alpha);
+
+    const auto applied =
+        driver.run(ChangeMembers{newest().number,
+                                 {AddMember{"n4", "n4:1", 44, false}, SetRole{3, Role::voter},
+                                  SetRole{4, Role::voter}, RemoveMember{2}}});
+
+    EXPECT_THAT(
+        lines(applied.events),
+        ElementsAre("0 removed n2 m2" + from, "1 role of n3 m3" + from, "2! added n4 m4" + from));
+    EXPECT_EQ(driver.machine().history(applied.revision - 1, 1).at(0)->events.size(), 3U);
+}
+
+TEST_F(MembersTest, TellOfNothingThatIsOnlyKnownBetter) {
+    add("n3");
+    EXPECT_THAT(driver.run(ChangeMembers{0, {AddMember{"n3", "n3:1", 33, true}}}).events, IsEmpty())
+        << "claimed";
+    EXPECT_THAT(driver.run(PinMembers{{{1, 11}}}).events, IsEmpty());
+    EXPECT_THAT(driver.run(ChangeMembers{newest().number, {RemoveMember{9}}}).events, IsEmpty())
+        << "refused";
+}
+
 TEST_F(MembersTest, AreRestoredWithWhatIsPending) {
     add("n3", 33);
     change({RemoveMember{2}});

@@ -82,16 +82,31 @@ TEST(RowHash, DependsOnEachFieldOfAChange) {
         return [changed](Change& c) { c.events[0].body = changed; };
     };
     using Kind = LockEvent::Change;
-    expect_told_apart<Change>(
-        {.events = {{.body = KeyPutEvent{value(0)}}}},
-        {[](Change& c) { c.revision = 1; }, [](Change& c) { c.at = 1; },
-         [](Change& c) { c.events.clear(); }, [](Change& c) { c.events.push_back(c.events[0]); },
-         [](Change& c) { c.events[0].revision = 1; }, [](Change& c) { c.events[0].index = 1; },
-         [](Change& c) { c.events[0].last = true; }, body(KeyPutEvent{value(1)}),
-         body(KeyDeletedEvent{"k", 0}), body(KeyDeletedEvent{"l", 0}),
-         body(KeyDeletedEvent{"k", 1}), body(LockEvent{"k", Kind::acquired, 0, 0}),
-         body(LockEvent{"l", Kind::acquired, 0, 0}), body(LockEvent{"k", Kind::released, 0, 0}),
-         body(LockEvent{"k", Kind::acquired, 1, 0}), body(LockEvent{"k", Kind::acquired, 0, 1})});
+    expect_told_apart<Change>({.events = {{.body = KeyPutEvent{value(0)}}}},
+                              {[](Change& c) { c.revision = 1; },
+                               [](Change& c) { c.at = 1; },
+                               [](Change& c) { c.events.clear(); },
+                               [](Change& c) { c.events.push_back(c.events[0]); },
+                               [](Change& c) { c.events[0].revision = 1; },
+                               [](Change& c) { c.events[0].index = 1; },
+                               [](Change& c) { c.events[0].last = true; },
+                               body(KeyPutEvent{value(1)}),
+                               body(KeyDeletedEvent{"k", 0}),
+                               body(KeyDeletedEvent{"l", 0}),
+                               body(KeyDeletedEvent{"k", 1}),
+                               body(LockEvent{"k", Kind::acquired, 0, 0}),
+                               body(LockEvent{"l", Kind::acquired, 0, 0}),
+                               body(LockEvent{"k", Kind::released, 0, 0}),
+                               body(LockEvent{"k", Kind::acquired, 1, 0}),
+                               body(LockEvent{"k", Kind::acquired, 0, 1}),
+                               body(MemberEvent{}),
+                               body(MemberEvent{.member = 1}),
+                               body(MemberEvent{.name = "x"}),
+                               body(MemberEvent{.peer_address = "x"}),
+                               body(MemberEvent{.change = MemberEvent::Change::removed}),
+                               body(MemberEvent{.role = Role::learner}),
+                               body(MemberEvent{.epoch = 1}),
+                               body(MemberEvent{.first_slot = 1})});
 }
 
 TEST(RowHash, DependsOnEachFieldOfARequestAndItsOutcome) {
@@ -161,6 +176,7 @@ TEST(StateHash, DependsOnEverythingThatBelongsToNoRow) {
         [](Globals& g) { g.applied = 1; },
         [](Globals& g) { g.time = 1; },
         [](Globals& g) { g.leader_start = 1; },
+        [](Globals& g) { g.founded_at = 1; },
         [](Globals& g) { g.alpha = 1; },
         [](Globals& g) { g.history_floor = 1; },
         [](Globals& g) { g.rows_hash = 1; },
