@@ -55,6 +55,14 @@ void write_body(JsonWriter& json, const MemberEvent& member) {
     json.number("epoch", member.epoch).number("from_slot", member.first_slot);
 }
 
+// One line, to its end.
+void write_rest(JsonWriter& json, const statemachine::Event& event, bool of_snapshot = false) {
+    json.number("revision", event.revision);
+    if (of_snapshot) json.flag("snapshot", true);
+    std::visit([&](const auto& body) { write_body(json, body); }, event.body);
+    json.close('}');
+}
+
 }  // namespace
 
 void write_value(JsonWriter& json, const statemachine::KeyValue& value) {
@@ -75,12 +83,9 @@ std::string_view event_name(const statemachine::EventBody& body) {
     return std::holds_alternative<LockEvent>(body) ? "lock" : "member";
 }
 
-void write_event(JsonWriter& json, const statemachine::Event& event, bool with_name) {
-    json.open('{');
-    if (with_name) json.text("event", event_name(event.body));
-    json.number("revision", event.revision);
-    std::visit([&](const auto& body) { write_body(json, body); }, event.body);
-    json.close('}');
+void write_event(JsonWriter& json, const statemachine::Event& event) {
+    json.open('{').text("event", event_name(event.body));
+    write_rest(json, event);
 }
 
 std::string stream_event(std::string_view name, std::string_view data, std::optional<Position> id) {
@@ -94,10 +99,18 @@ std::string stream_event(std::string_view name, std::string_view data, std::opti
 std::string stream_event(const statemachine::Event& event, HistoryId history,
                          bool last_of_revision) {
     JsonWriter json;
-    write_event(json, event);
+    json.open('{');
+    write_rest(json, event);
     return stream_event(
         event_name(event.body), json.take(),
         last_of_revision ? std::optional(Position{event.revision, history}) : std::nullopt);
+}
+
+std::string snapshot_event(const statemachine::Event& event) {
+    JsonWriter json;
+    json.open('{');
+    write_rest(json, event, true);
+    return stream_event(event_name(event.body), json.take(), std::nullopt);
 }
 
 }  // namespace gavel::api

@@ -140,6 +140,13 @@ void write_http(Samples& samples, const Call& call) {
     samples.one("gavel_http_waiting", "gauge", "Requests that wait for a lock or a change.",
                 call.services.waits.taken());
     samples.one("gavel_http_watches", "gauge", "Event streams.", call.services.watches.taken());
+    samples.head("gavel_http_watches_cut_total", "counter",
+                 "Watchers cut with their position: their client took too little, or the member "
+                 "could not follow.");
+    samples.sample("gavel_http_watches_cut_total", "reason=\"client\"",
+                   std::to_string(metrics.watches_cut));
+    samples.sample("gavel_http_watches_cut_total", "reason=\"member\"",
+                   std::to_string(metrics.watches_overrun));
 }
 
 }  // namespace

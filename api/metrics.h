@@ -36,6 +36,9 @@ public:
     std::atomic<std::uint64_t> refused{};  // For want of room.
     std::atomic<std::uint64_t> bytes_in{};
     std::atomic<std::uint64_t> bytes_out{};
+    // Watchers cut: their client did not take what it was sent; their HTTP thread fell behind.
+    std::atomic<std::uint64_t> watches_cut{};
+    std::atomic<std::uint64_t> watches_overrun{};
 
 private:
     static constexpr std::size_t statuses = 26;

@@ -22,7 +22,8 @@ constexpr std::string_view acquire[] = {"wait"};
 constexpr std::string_view release[] = {"session", "token"};
 constexpr std::string_view explain[] = {"consistency", "min_revision", "token"};
 constexpr std::string_view key_read[] = {"consistency", "min_revision", "meta", "wait"};
-constexpr std::string_view watches[] = {"prefix", "key", "locks", "members", "since", "wait"};
+constexpr std::string_view watches[] = {"prefix", "key",      "locks", "members",
+                                        "since",  "snapshot", "wait"};
 constexpr std::string_view watches_many[] = {"prefix", "key", "locks"};
 constexpr std::string_view changes[] = {"dry_run", "force", "epoch"};
 constexpr std::string_view forced[] = {"force"};

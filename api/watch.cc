@@ -1,4 +1,3 @@
-#include <deque>
 #include <utility>
 
 #include "api/durations.h"
@@ -6,7 +5,7 @@
 #include "api/key_response.h"
 #include "api/names.h"
 #include "api/resources.h"
-#include "api/watch_hub.h"
+#include "api/watch_stream.h"
 
 namespace gavel::api {
 namespace {
@@ -20,8 +19,18 @@ using statemachine::Revision;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-constexpr std::size_t replay_bytes = 64 * 1024;  // Of history, rendered at a time.
-constexpr std::size_t poll_events_max = 1'000;   // In one answer of a long poll, about.
+constexpr std::size_t poll_events_max = 1'000;  // In one answer of a long poll, about.
+
+struct WatchRequest {
+    WatchFilter filter{};
+    std::optional<Position> since{};  // None: from now on.
+    bool resumed{};                   // By Last-Event-ID: an EventSource that lost its connection.
+    std::optional<milliseconds> wait{};          // A long poll instead of a stream.
+    std::shared_ptr<const Snapshot> snapshot{};  // What is there is to come first.
+    WatchHub::Attention attention{};
+
+    Revision revision() const { return since ? since->revision : 0; }
+};
 
 // What a watch starts from, copied out of the state.
 struct Start {
@@ -30,27 +39,26 @@ struct Start {
     bool compacted{};
     bool foreign{};                      // `since` counts in another history.
     std::vector<Ptr<Change>> changes{};  // Those above `since` that are kept.
+    std::optional<Snapshot::Piece> there{};
 
     bool is_broken() const { return compacted || foreign; }
 };
 
-Start start_at(const Machine& state, const std::optional<Position>& since) {
-    Start start{state.applied(), state.globals().history_floor, false, false, {}};
-    if (!since) return start;
-    start.compacted = since->revision < start.floor;
-    if (!start.compacted) {
-        start.changes = state.history(since->revision, state.limits().history_changes);
+// On the core thread.
+Start start_at(const Machine& state, const WatchRequest& asked, HistoryId history) {
+    Start start{.applied = state.applied(), .floor = state.globals().history_floor};
+    if (asked.since) {
+        start.foreign = asked.since->contradicts(history);
+        start.compacted = asked.revision() < start.floor;
+    }
+    const bool resumes = asked.since && !start.is_broken();
+    if (resumes) {
+        start.changes = state.history(asked.revision(), state.limits().history_changes);
+    } else if (asked.snapshot != nullptr) {
+        start.there = asked.snapshot->read(state, {});
     }
     return start;
 }
-
-struct WatchRequest {
-    WatchFilter filter{};
-    std::optional<Position> since{};  // None: from now on.
-    bool resumed{};                   // By Last-Event-ID: an EventSource that lost its connection.
-    std::optional<milliseconds> wait{};  // A long poll instead of a stream.
-    WatchHub::Attention attention{};
-};
 
 std::optional<Problem> read_names(const Call& call, std::string_view parameter,
                                   std::vector<std::string>& into) {
@@ -90,11 +98,13 @@ Result<WatchRequest, Problem> parse_watch(const Call& call) {
         }
         asked.resumed = true;
     }
+    const auto snapshot = call.parameters.flag("snapshot");
+    if (!snapshot) return snapshot.error();
+    if (*snapshot && (asked.wait || call.parameters.find("since") != nullptr)) {
+        return bad_parameter("snapshot", "goes with a stream, and without since or wait");
+    }
+    if (*snapshot) asked.snapshot = std::make_shared<const Snapshot>(filter);
     return asked;
-}
-
-bool is_of_another_cluster(const Call& call, const WatchRequest& asked) {
-    return asked.since && asked.since->contradicts(call.services.gateway.history_id());
 }
 
 Problem broken(const Start& start) {
@@ -109,119 +119,6 @@ Problem broken(const Start& start) {
     }
     return {ProblemCode::compacted, "changes are kept since revision " + oldest + " only", members};
 }
-
-std::string position_data(Revision revision) {
-    JsonWriter json;
-    return json.open('{').number("revision", revision).close('}').take();
-}
-
-Response stream_head() {
-    Response head;
-    head.add("Content-Type", "text/event-stream").add("Cache-Control", "no-store");
-    // Some proxies hold a response back to fill a buffer.
-    head.add("X-Accel-Buffering", "no");
-    return head;
-}
-
-// A stream of events. First the history, in pieces as the client takes them, with what happens
-// meanwhile kept behind it; then each batch as it comes. Kept alive by the hub and its call.
-class StreamWatcher : public WatchHub::Watcher, public std::enable_shared_from_this<StreamWatcher> {
-public:
-    StreamWatcher(CallPtr call, WatchFilter filter, std::shared_ptr<void> place)
-        : call_(std::move(call)), filter_(std::move(filter)), place_(std::move(place)) {}
-
-    void start(const Start& start, std::string first, WatchHub::Attention attention) {
-        history_ = start.changes;
-        auto self = shared_from_this();
-        Response head = stream_head();
-        head.applied = start.applied;
-        hub().add(filter_, self, std::move(attention));
-        call_->start_stream(std::move(head), {.on_gone = [self] { self->leave(); },
-                                              .on_drained = [self] { self->go_on(); }});
-        last_bookmark_ = steady_clock::now();
-        if (!first.empty()) send(std::move(first));
-        go_on();
-    }
-
-    void on_changes(const Matched& matched) override {
-        if (gone_) return;
-        if (next_ < history_.size()) {
-            kept_bytes_ += matched.text()->size();
-            if (kept_bytes_ > call_->services.options.stream_bytes_max) return cut();
-            kept_.push_back(matched.text());
-            return;
-        }
-        if (!call_->write_stream(matched.text())) cut();
-    }
-
-    void on_tick(steady_clock::time_point now) override {
-        if (gone_ || next_ < history_.size()) return;
-        if (now - last_bookmark_ < call_->services.options.bookmark_interval) return;
-        last_bookmark_ = now;
-        bookmark();
-    }
-
-    void on_end() override {
-        if (gone_) return;
-        if (next_ >= history_.size()) bookmark();
-        if (!gone_) finish();
-    }
-
-private:
-    WatchHub& hub() { return call_->services.hub; }
-
-    void send(std::string text) {
-        if (!call_->write_stream(std::make_shared<const std::string>(std::move(text)))) cut();
-    }
-
-    HistoryId history_id() { return call_->services.gateway.history_id(); }
-
-    void bookmark() {
-        const Position position{hub().position(), history_id()};
-        send(stream_event("bookmark", position_data(position.revision), position));
-    }
-
-    // Renders the next piece of the history: whole revisions, for a piece may be the last one sent.
-    void go_on() {
-        std::string text;
-        while (!gone_ && next_ < history_.size() && text.size() < replay_bytes) {
-            text += *Matched(select(filter_, {history_[next_++]}), history_id()).text();
-        }
-        if (gone_ || history_.empty()) return;
-        if (!text.empty()) send(std::move(text));
-        if (next_ < history_.size() || gone_) return;
-        history_ = {};
-        next_ = 0;
-        for (const auto& piece : std::exchange(kept_, {})) {
-            if (!gone_ && !call_->write_stream(piece)) cut();
-        }
-        kept_bytes_ = 0;
-    }
-
-    // Never skipped: what it got is whole up to its last id, where it may resume.
-    void cut() { finish(); }
-
-    void finish() {
-        leave();
-        call_->end_stream();
-    }
-
-    void leave() {
-        if (std::exchange(gone_, true)) return;
-        place_.reset();
-        hub().remove(this);
-    }
-
-    CallPtr call_;
-    WatchFilter filter_;
-    std::shared_ptr<void> place_;
-    std::vector<Ptr<Change>> history_{};
-    std::size_t next_{};  // In history_.
-    std::deque<std::shared_ptr<const std::string>> kept_{};
-    std::size_t kept_bytes_{};
-    steady_clock::time_point last_bookmark_{};
-    bool gone_{};
-};
 
 // Answers with the first batch that holds something for it, or when its time is up.
 class OnceWatcher : public WatchHub::Watcher, public std::enable_shared_from_this<OnceWatcher> {
@@ -266,7 +163,7 @@ Response poll_response(const std::vector<const Event*>& events, Position positio
     std::size_t count = 0;
     for (const auto* event : events) {
         if (count >= poll_events_max && event->revision != events[count - 1]->revision) break;
-        write_event(json, *event, true);
+        write_event(json, *event);
         ++count;
     }
     if (count < events.size()) position.revision = events[count - 1]->revision;
@@ -324,23 +221,32 @@ void start_stream(const CallPtr& call, const WatchRequest& asked, const Start& s
         json.open('{').number("revision", start.applied);
         json.number("oldest_revision", start.floor);
         json.text("reason", start.foreign ? "other-cluster" : "compacted").close('}');
-        first = stream_event("reset", json.take(), position);
-    } else if (!asked.since) {
+        // What is there comes next, and only then is there a position to come back to.
+        const auto id = start.there ? std::nullopt : std::optional(position);
+        first = stream_event("reset", json.take(), id);
+    } else if (!asked.since && !start.there) {
         first = stream_event("bookmark", position_data(start.applied), position);
     }
     if (asked.resumed && call->services.hub.stopped()) return come_again(call);
     auto place = place_among(call->services.watches, call);
     if (place == nullptr) return;
-    std::make_shared<StreamWatcher>(call, asked.filter, std::move(place))
-        ->start(start, std::move(first), asked.attention);
+    NewStream stream{.call = call,
+                     .filter = asked.filter,
+                     .place = std::move(place),
+                     .attention = asked.attention,
+                     .applied = start.applied,
+                     .first = std::move(first)};
+    if (start.there) return begin_stream(std::move(stream), asked.snapshot, *start.there);
+    begin_stream(std::move(stream), start.changes);
 }
 
-// This member has not come as far as `since` in time.
+// Most likely this member has not come as far as `since` in time.
 void not_there_yet(const CallPtr& call, const WatchRequest& asked, Failure failure) {
-    if (failure.kind != Failure::Kind::timed_out) return respond(call, to_problem(failure, false));
-    if (asked.wait) return call->respond(poll_response({}, asked.since.value_or(Position{})));
-    if (!asked.resumed) return respond(call, to_problem(failure, false));
-    come_again(call);
+    if (asked.resumed && !asked.wait) return come_again(call);
+    if (!asked.wait || failure.kind != Failure::Kind::timed_out) {
+        return respond(call, to_problem(failure, false));
+    }
+    call->respond(poll_response({}, asked.since.value_or(Position{})));
 }
 
 }  // namespace
@@ -350,20 +256,21 @@ void watch(const CallPtr& call) {
     if (!parsed) return respond(call, parsed.error());
     WatchRequest& asked = *parsed;
     asked.attention = call->services.hub.attend();
+    auto& gateway = call->services.gateway;
     // What counts in another history is nothing to wait for.
-    const bool foreign = is_of_another_cluster(*call, asked);
-    const Position since = asked.since.value_or(Position{});
+    const bool counts = asked.since && !asked.since->contradicts(gateway.history_id());
     const ReadOptions options{
-        .stale = true,
-        .min_revision = foreign ? 0 : since.revision,
+        // What is there is to be what is there now; who resumes has seen it.
+        .stale = asked.snapshot == nullptr || counts,
+        .min_revision = counts ? asked.revision() : 0,
         .timeout = asked.wait.value_or(call->services.options.request_timeout)};
     query(
         call, options,
-        [since = asked.since](const Machine& state) { return start_at(state, since); },
-        [asked](const CallPtr& back, Start start, Revision applied) {
+        [asked, &gateway](const Machine& state) {
+            return start_at(state, asked, gateway.history_id());
+        },
+        [asked](const CallPtr& back, const Start& start, Revision applied) {
             back->services.hub.advance(applied);
-            start.foreign = is_of_another_cluster(*back, asked);
-            if (start.foreign) start.changes.clear();
             if (asked.wait) return start_poll(back, asked, start);
             start_stream(back, asked, start);
         },

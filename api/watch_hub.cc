@@ -6,52 +6,15 @@
 #include "api/event_text.h"
 
 namespace gavel::api {
-namespace {
 
 using statemachine::Event;
-using statemachine::EventBody;
-using statemachine::LockEvent;
 using statemachine::Revision;
-
-bool is_of_members(const EventBody& body) {
-    return std::holds_alternative<statemachine::MemberEvent>(body);
-}
-
-struct Named {
-    std::string_view name;
-    bool is_lock;
-};
-
-// Of a key or a lock.
-Named named(const EventBody& body) {
-    if (const auto* put = std::get_if<statemachine::KeyPutEvent>(&body)) {
-        return {put->value->key, false};
-    }
-    if (const auto* deleted = std::get_if<statemachine::KeyDeletedEvent>(&body)) {
-        return {deleted->key, false};
-    }
-    return {std::get<LockEvent>(body).lock, true};
-}
-
-bool any_prefix(const std::vector<std::string>& prefixes, std::string_view name) {
-    return std::any_of(prefixes.begin(), prefixes.end(),
-                       [&](const std::string& prefix) { return name.starts_with(prefix); });
-}
-
-}  // namespace
 
 struct WatchHub::Group {
     WatchFilter filter{};
     std::vector<std::shared_ptr<Watcher>> watchers{};
     std::vector<const Event*> events{};  // Of the present batch.
 };
-
-bool WatchFilter::matches(const EventBody& body) const {
-    if (is_of_members(body)) return members;
-    const auto [name, is_lock] = named(body);
-    if (is_lock) return any_prefix(locks, name);
-    return any_prefix(prefixes, name) || std::find(keys.begin(), keys.end(), name) != keys.end();
-}
 
 const std::shared_ptr<const std::string>& Matched::text() const {
     if (text_ != nullptr) return text_;
@@ -160,9 +123,9 @@ void WatchHub::note(const PrefixIndex& index, std::string_view name, const Event
 }
 
 void WatchHub::match(const Event& event) {
-    if (is_of_members(event.body)) return note(of_members_, event);
-    const auto [name, is_lock] = named(event.body);
-    if (is_lock) return note(by_lock_, name, event);
+    const auto [kind, name] = subject_of(event.body);
+    if (kind == Subject::Kind::member) return note(of_members_, event);
+    if (kind == Subject::Kind::lock) return note(by_lock_, name, event);
     const auto at = by_key_.find(name);
     if (at != by_key_.end()) note(at->second, event);
     note(by_prefix_, name, event);

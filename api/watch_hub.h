@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <compare>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -15,20 +14,10 @@
 
 #include "api/gateway.h"
 #include "api/places.h"
+#include "api/watch_filter.h"
 #include "statemachine/state.h"
 
 namespace gavel::api {
-
-// What a watcher wants to see: keys and locks by prefix, keys by name, the members.
-struct WatchFilter {
-    std::vector<std::string> prefixes{};
-    std::vector<std::string> keys{};
-    std::vector<std::string> locks{};  // Prefixes of lock names.
-    bool members{};
-
-    bool matches(const statemachine::EventBody& body) const;
-    auto operator<=>(const WatchFilter&) const = default;
-};
 
 // The events that one batch of changes holds for one filter. Rendered at most once, however many
 // watch it; valid only during the call that hands it over.

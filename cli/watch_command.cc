@@ -4,11 +4,13 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <ostream>
 #include <set>
+#include <utility>
 
 #include "cli/child.h"
 #include "cli/client.h"
@@ -38,6 +40,7 @@ struct WatchOptions {
     std::vector<std::string> keys{};
     std::vector<std::string> locks{};
     bool members = false;
+    bool snapshot = false;  // First what is there.
     std::optional<EventId> since{};
     std::optional<std::uint64_t> count{};  // Stop after so many events.
 };
@@ -87,6 +90,7 @@ private:
         call.headers.emplace_back("Accept", "text/event-stream");
         if (has_moved()) call.headers.emplace_back("Last-Event-ID", position_.complete()->text);
         position_.on_connect();
+        ++streams_;
         SseParser parser;
         return client_.stream(call, [&](std::string_view piece) {
             opened_ = true;
@@ -109,6 +113,7 @@ private:
         for (const auto& key : options_.keys) target += "key=" + encode_query(key) + "&";
         for (const auto& lock : options_.locks) target += "locks=" + encode_query(lock) + "&";
         if (options_.members) target += "members=true&";
+        if (options_.snapshot) target += "snapshot=true&";
         if (options_.since && !has_moved()) {
             target += "since=" + encode_query(options_.since->text) + "&";
         }
@@ -121,6 +126,11 @@ private:
         const auto id = event.id ? parse_event_id(*event.id) : std::nullopt;
         const auto data = nlohmann::json::parse(event.data, nullptr, false);
         if (event.type == "reset") return begin_anew(id, data);
+        if (data.is_object() && data.value("snapshot", false)) {
+            const bool goes_on = event.type == "bookmark" ? close_snapshot(id, data)
+                                                          : take_of_snapshot(event.type, data);
+            return goes_on && !exit_code_;
+        }
         static const std::set<std::string> changes{"put", "delete", "lock", "member"};
         if (!changes.contains(event.type)) {
             if (id) position_.advance(*id);
@@ -129,10 +139,56 @@ private:
         const auto revision =
             data.is_object() ? to_revision(text_of(data, "revision")) : std::nullopt;
         if (!revision || !position_.is_new(*revision, id)) return true;
-        show(event.type, *revision, data);
-        if (!context_.command.empty() && !run_command(event.type, *revision, data)) return false;
+        return tell(event.type, *revision, data);
+    }
+
+    bool tell(const std::string& type, std::uint64_t revision, const nlohmann::json& data) {
+        show(type, revision, data);
+        if (!context_.command.empty() && !run_command(type, revision, data)) return false;
         if (options_.count && ++shown_ == *options_.count) exit_code_ = exit_success;
         return !exit_code_;
+    }
+
+    // A snapshot has no place to resume at before it is closed: a stream that breaks within it
+    // brings it anew, as it is then. What was shown of it is not shown again.
+    bool take_of_snapshot(const std::string& type, const nlohmann::json& data) {
+        const std::string name = type_of_name(data) + name_of(data);
+        const auto revision = to_revision(text_of(data, "revision"));
+        if (!revision) return true;
+        const std::string change = text_of(data, "change");
+        const bool leaves =
+            type == "delete" || change == "removed" || change == "released" || change == "expired";
+        if (leaves) return there_.erase(name) == 0 || tell(type, *revision, data);
+        auto& seen = there_[name];
+        // A member's revision is that of the reading.
+        const bool known = type == "member" ? text_of(seen.data, "role") == text_of(data, "role")
+                                            : seen.revision == *revision;
+        if (seen.stream == 0 || !known) {
+            seen = {*revision, streams_, data};
+            return tell(type, *revision, data);
+        }
+        seen.stream = streams_;
+        return true;
+    }
+
+    bool close_snapshot(const std::optional<EventId>& id, const nlohmann::json& data) {
+        const auto revision = to_revision(text_of(data, "revision"));
+        if (!id || !revision) return true;
+        for (auto& [name, seen] : std::exchange(there_, {})) {
+            if (seen.stream == streams_) continue;
+            // It was there when another stream brought it.
+            const bool is_key = seen.data.contains("key");
+            seen.data["revision"] = *revision;
+            if (is_key) seen.data.erase("value");
+            if (!is_key) seen.data["change"] = seen.data.contains("lock") ? "released" : "removed";
+            const auto* type = is_key ? "delete" : seen.data.contains("lock") ? "lock" : "member";
+            if (!tell(type, *revision, seen.data)) return false;
+        }
+        position_.begin_anew(*id);
+        const bool for_programs =
+            context_.format == Format::json || context_.format == Format::jsonl;
+        if (for_programs) show("bookmark", *revision, data);
+        return true;
     }
 
     bool begin_anew(const std::optional<EventId>& id, const nlohmann::json& data) {
@@ -141,7 +197,12 @@ private:
                          ? "changes are missing here: this is another cluster, or one made anew"
                          : "changes are missing here: they are older than what the servers keep");
         if (id) position_.begin_anew(*id);
+        there_.clear();
         return true;
+    }
+
+    static std::string type_of_name(const nlohmann::json& data) {
+        return data.contains("key") ? "key " : data.contains("lock") ? "lock " : "member ";
     }
 
     static std::string name_of(const nlohmann::json& data) {
@@ -175,7 +236,9 @@ private:
                          << std::endl;
         } else {
             const std::string what = account_of(type, data);
-            std::string line = std::to_string(revision) + "  " + type + "  " +
+            const bool leaves = type == "delete" || text_of(data, "change") == "removed";
+            const bool there = data.value("snapshot", false) && !leaves;
+            std::string line = std::to_string(revision) + "  " + (there ? "there" : type) + "  " +
                                printable(name_of(data)) + (what.empty() ? "" : "  ") +
                                printable(what);
             context_.out << line << std::endl;
@@ -184,11 +247,13 @@ private:
 
     // Runs the command for one change and waits for its end; false when it did not succeed.
     bool run_command(const std::string& type, std::uint64_t revision, const nlohmann::json& data) {
+        const bool of_snapshot = data.value("snapshot", false);
         const auto child =
             Child::start({.command = context_.command,
                           .environment = {{"GAVEL_EVENT", type},
                                           {"GAVEL_KEY", name_of(data)},
-                                          {"GAVEL_REVISION", std::to_string(revision)}},
+                                          {"GAVEL_REVISION", std::to_string(revision)},
+                                          {"GAVEL_SNAPSHOT", of_snapshot ? "true" : "false"}},
                           .signal_mask = signals_.mask_before(),
                           .signal_when_parent_dies = SIGTERM});
         if (!child) {
@@ -213,6 +278,13 @@ private:
     SignalQueue signals_{SIGINT, SIGTERM, SIGHUP, SIGQUIT};
     Client client_;
     WatchPosition position_;
+    struct There {
+        std::uint64_t revision = 0;
+        std::uint64_t stream = 0;  // The last one that brought it.
+        nlohmann::json data = nlohmann::json::object();
+    };
+    std::map<std::string, There> there_{};  // Of a snapshot that is not closed.
+    std::uint64_t streams_ = 0;
     bool opened_ = false;
     std::uint64_t shown_ = 0;
     std::optional<int> exit_code_{};
@@ -230,6 +302,8 @@ void add_watch_command(CLI::App& app, Action& action) {
     command->add_option("--locks", options->locks, "Locks that begin with this, repeatable")
         ->allow_extra_args(false);
     command->add_flag("--members", options->members, "Changes of the member set");
+    auto* snapshot = command->add_flag("--snapshot", options->snapshot,
+                                       "First show what is there, then changes");
     const auto read_since = [options](const std::string& text) {
         options->since = parse_event_id(text);
         if (!options->since) throw CLI::ValidationError("--since", "'" + text + "' is no revision");
@@ -237,7 +311,8 @@ void add_watch_command(CLI::App& app, Action& action) {
     command
         ->add_option_function<std::string>("--since", read_since,
                                            "Begin after this revision, or event's id; default: now")
-        ->type_name("REVISION");
+        ->type_name("REVISION")
+        ->excludes(snapshot);
     add_number(*command, "--count", options->count, "Stop after so many events", 1);
     command->callback([&action, options] {
         if (!options->prefix && options->keys.empty() && options->locks.empty() &&

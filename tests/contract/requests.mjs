@@ -96,6 +96,10 @@ export class Requests {
         }
         if (name === 'cursor') return memory.recall(`cursor of ${operation.id}`, chance);
         // One that nobody has come to would be waited for.
+        if (['since', 'Last-Event-ID'].includes(name) && chance.often(50)) {
+            const position = memory.recall('Position', chance);
+            if (position) return position;
+        }
         if (['min_revision', 'since'].includes(name)) return Math.min(memory.recall('Revision', chance) ?? 0, memory.applied);
         if (name === 'Last-Event-ID') return String(memory.recall('Revision', chance) ?? 1);
         return this.values.fit(schema, name);

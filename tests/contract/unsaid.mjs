@@ -23,6 +23,11 @@ const rules = {
     },
     watch(request, values, chance) {
         if (!['prefix', 'key', 'locks'].some(each => has(request, each))) set(request, 'prefix', 'app/');
+        if (request.query.some(([name, value]) => name === 'snapshot' && value !== 'false')) {
+            drop(request, 'since');
+            drop(request, 'wait');
+            return;
+        }
         if (chance.often(80) && !has(request, 'wait')) set(request, 'wait', '10ms');
     },
     putKey: oneCondition,

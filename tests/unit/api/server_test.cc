@@ -365,27 +365,84 @@ TEST(Server, ForgetsAWatcherThatHasGone) {
     EXPECT_TRUE(eventually([&] { return metric(running, "gavel_http_watches") == "0"; }));
 }
 
-TEST(Server, CutsAWatcherThatDoesNotRead) {
+TEST(Server, CutsAWatcherThatDoesNotReadWhileOthersGoOn) {
     Running running({.stream_bytes_max = 100'000});
-    auto client = running.client();
-    client.send(get("/v1/watch?prefix="));
-    client.read_until("bookmark");
+    auto slow = running.client();
+    auto other = running.client();
+    for (auto* client : {&slow, &other}) {
+        client->send(get("/v1/watch?prefix="));
+        client->read_until("id: 0.c1a2b3c4\n\n");
+    }
+    const std::string cut = "gavel_http_watches_cut_total{reason=\"client\"}";
+    EXPECT_EQ(metric(running, cut), "0");
     const std::string value(50'000, 'x');
+    std::uint64_t written = 0;
+    const auto ids_of = [](const std::string& text) {
+        std::vector<std::uint64_t> ids;
+        for (auto at = text.find("\nid: "); at != std::string::npos;
+             at = text.find("\nid: ", at + 1)) {
+            ids.push_back(std::stoul(text.substr(at + 5)));
+        }
+        return ids;
+    };
     EXPECT_TRUE(eventually([&] {
         running.gateway.put("a", value);
-        return metric(running, "gavel_http_watches") == "0";
+        const auto text = other.read_until("id: " + std::to_string(++written) + ".c1a2b3c4\n\n");
+        EXPECT_EQ(ids_of(text), std::vector{written}) << "whoever reads gets each at once";
+        return metric(running, "gavel_http_watches") == "1";
     }));
+    EXPECT_EQ(metric(running, cut), "1");
 
     // What it got is whole up to its last id: no revision is missing in between.
-    const auto text = client.read_to_end();
-    std::uint64_t expected = 1;
-    for (auto at = text.find("\nid: "); at != std::string::npos; at = text.find("\nid: ", at + 1)) {
-        const auto id = std::stoul(text.substr(at + 5));
-        if (id == 0) continue;
-        EXPECT_EQ(id, expected++);
-    }
-    EXPECT_GT(expected, 1U);
+    const auto text = slow.read_to_end();
+    const auto ids = ids_of(text);
+    for (std::uint64_t i = 0; i < ids.size(); ++i) EXPECT_EQ(ids[i], i + 1);
+    EXPECT_FALSE(ids.empty());
+    EXPECT_LT(ids.size(), written);
     EXPECT_TRUE(text.ends_with("\n\n"));
+
+    auto resumed = running.client();
+    resumed.send(
+        get("/v1/watch?prefix=", "Last-Event-ID: " + std::to_string(ids.back()) + ".c1a2b3c4\r\n"));
+    const auto rest =
+        ids_of(resumed.read_until("id: " + std::to_string(written) + ".c1a2b3c4\n\n"));
+    for (std::uint64_t i = 0; i < rest.size(); ++i) EXPECT_EQ(rest[i], ids.back() + 1 + i);
+    EXPECT_EQ(rest.size(), written - ids.size());
+}
+
+TEST(Server, StreamsASnapshotOfManyKeysAsFastAsItIsTakenAndNoFaster) {
+    Running running;
+    constexpr int keys = 100'000;
+    const std::string value(200, 'v');
+    for (int i = 0; i < keys; ++i) running.gateway.put("k" + std::to_string(i), value);
+    const auto sent = [&] { return std::stoul(metric(running, "gavel_http_sent_bytes_total")); };
+    auto client = running.client();
+    client.send(get("/v1/watch?prefix=&snapshot=true"));
+    auto text = client.read_until("\n\n");
+
+    // Until its client goes on it stops where the buffers of the connection are full.
+    std::uint64_t before = 0;
+    EXPECT_TRUE(eventually([&] {
+        const auto now = sent();
+        const bool stands = now - std::exchange(before, now) < 20'000;  // The metrics themselves.
+        return stands && now > 100'000;
+    }));
+    EXPECT_LT(before, 15'000'000U) << "of some 28 MB";
+    EXPECT_EQ(metric(running, "gavel_http_watches_cut_total{reason=\"client\"}"), "0");
+    running.gateway.put("k0", "changed meanwhile");
+    const auto last = running.gateway.put("later", "v");
+
+    text += client.read_until("event: bookmark");
+    std::size_t puts = 0;
+    for (auto at = text.find("event: put"); at != std::string::npos;
+         at = text.find("event: put", at + 1)) {
+        ++puts;
+    }
+    EXPECT_EQ(puts, keys + 2U) << "k0 twice: it had been sent";
+    EXPECT_EQ(text.find("\nid: "), std::string::npos);
+    EXPECT_THAT(client.read_until("\n\n"), HasSubstr("id: " + std::to_string(last) + "."));
+    running.gateway.put("k1", "after");
+    EXPECT_THAT(client.read_until("\n\n"), HasSubstr("id: " + std::to_string(last + 1) + "."));
 }
 
 // Holds its HTTP thread up at the next answer to the target "/livez", until it is let go.

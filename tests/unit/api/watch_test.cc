@@ -116,7 +116,7 @@ TEST(Watch, NeedsSomethingToWatch) {
     EXPECT_EQ(desk.get("/v1/watch")->code(), "bad-parameter");
     EXPECT_EQ(desk.get("/v1/watch?key=a//b")->code(), "bad-parameter");
     EXPECT_EQ(desk.get("/v1/watch?prefix=&since=x")->code(), "bad-parameter");
-    EXPECT_EQ(desk.get("/v1/watch?prefix=&snapshot=true")->code(), "unknown-parameter");
+    EXPECT_EQ(desk.get("/v1/watch?prefix=&all=true")->code(), "unknown-parameter");
 }
 
 TEST(Watch, SaysWhenTheHistoryIsForgotten) {

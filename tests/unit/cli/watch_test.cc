@@ -151,6 +151,58 @@ TEST_F(Watch, ShowsChangesOfTheMembers) {
     EXPECT_EQ(server.requests()[0].target, "/v1/watch?members=true");
 }
 
+std::string there(int revision, const std::string& key, const std::string& value) {
+    return "event: put\ndata: {\"revision\":" + std::to_string(revision) +
+           ",\"snapshot\":true,\"key\":\"" + key + "\",\"value\":\"" + value + "\"}\n\n";
+}
+std::string closed(int revision) {
+    const std::string number = std::to_string(revision);
+    return "event: bookmark\ndata: {\"revision\":" + number + ",\"snapshot\":true}\nid: " + number +
+           ".c1a2b3c4\n\n";
+}
+
+TEST_F(Watch, ShowsFirstWhatIsThere) {
+    FakeServer server([](const FakeRequest&) {
+        return stream(there(9, "a", "x") + there(2, "b", "y") +
+                      "event: lock\ndata: {\"revision\":4,\"snapshot\":true,\"lock\":\"l\","
+                      "\"change\":\"acquired\",\"session\":\"s1\",\"token\":4}\n\n"
+                      "event: delete\ndata: {\"revision\":10,\"snapshot\":true,\"key\":\"a\"}\n\n" +
+                      closed(10) + put_event(11, "b", "z"));
+    });
+
+    const auto ran =
+        run({"watch", "", "--locks", "", "--snapshot", "--count", "5"}, {server.endpoint()});
+
+    EXPECT_EQ(ran.out,
+              "9  there  a  x\n2  there  b  y\n4  there  l  acquired by s1, token 4\n"
+              "10  delete  a\n11  put  b  z\n");
+    EXPECT_EQ(server.requests()[0].target, "/v1/watch?prefix=&locks=&snapshot=true");
+    EXPECT_EQ(run({"watch", "", "--snapshot", "--since", "3"}, {server.endpoint()}).code,
+              exit_usage);
+    EXPECT_THAT(run({"watch", "", "--locks", "", "--snapshot", "--count", "5", "-o", "jsonl"},
+                    {server.endpoint()})
+                    .out,
+                HasSubstr("\n{\"event\":\"bookmark\",\"revision\":10,\"snapshot\":true}\n"));
+}
+
+TEST_F(Watch, ShowsNothingTwiceOfASnapshotThatBroke) {
+    int streams = 0;
+    FakeServer server([&streams](const FakeRequest& request) {
+        EXPECT_EQ(request.headers.contains("last-event-id"), ++streams > 2);
+        if (streams == 1)
+            return stream(there(1, "a", "x") + there(2, "b", "y") + there(3, "c", "z"));
+        if (streams == 2) return stream(there(1, "a", "x") + there(5, "c", "new") + closed(6));
+        return stream(put_event(7, "a", "end"));
+    });
+
+    const auto ran = run({"watch", "", "--snapshot", "--count", "6"}, {server.endpoint()});
+
+    EXPECT_EQ(ran.out,
+              "1  there  a  x\n2  there  b  y\n3  there  c  z\n5  there  c  new\n"
+              "6  delete  b\n7  put  a  end\n");
+    EXPECT_EQ(server.requests()[2].headers.at("last-event-id"), "6.c1a2b3c4");
+}
+
 TEST_F(Watch, SaysWhenChangesAreMissing) {
     FakeServer server([](const FakeRequest&) {
         return stream("event: reset\ndata: {\"revision\":50}\nid: 50\n\n" +
@@ -186,13 +238,14 @@ TEST_F(Watch, RunsTheCommandForEachChangeNeverTwoAtOnce) {
     });
 
     const auto ran = run({"watch", "", "--count", "3", "--exec", "sh", "-c",
-                          "mkdir $0.lock && echo $GAVEL_EVENT $GAVEL_KEY $GAVEL_REVISION >> $0 && "
+                          "mkdir $0.lock && echo $GAVEL_EVENT $GAVEL_KEY $GAVEL_REVISION "
+                          "$GAVEL_SNAPSHOT >> $0 && "
                           "sleep 0.05 && rmdir $0.lock",
                           file_},
                          {server.endpoint()});
 
     EXPECT_EQ(ran.code, exit_success);
-    EXPECT_EQ(said(), "put a 5\nput b 6\nput c 7\n");
+    EXPECT_EQ(said(), "put a 5 false\nput b 6 false\nput c 7 false\n");
     EXPECT_EQ(ran.out, "");
 }
 
