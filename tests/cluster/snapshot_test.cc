@@ -149,6 +149,44 @@ TEST(ClusterSnapshot, BringsBackAMemberWhoseMissingEntriesAreGone) {
     EXPECT_EQ(metric(cluster.client(away), "gavel_snapshots_installed_total"), 0);
 }
 
+// Elsewhere a member that came by a snapshot sent watchers nothing any more (etcd #8411), or told
+// them of the past again (etcd #15271).
+TEST(ClusterSnapshot, IsNoGapAndNoWayBackForAWatchThatResumesAtAJoiner) {
+    Cluster cluster(3, {"--log-retention=1000"});
+    cluster.start_all();
+    const std::size_t leader = cluster.leader();
+    auto writer = cluster.client(leader);
+    const auto put = [&](const std::string& value) {
+        return writer.call("PUT", "/v1/config/app/a", value).json().value("revision", 0UL);
+    };
+    ASSERT_NE(put("1"), 0U);
+    const std::string poll = "/v1/watch?prefix=app/&wait=20s&since=";
+    std::string position = writer.call("GET", poll + "0").json().value("position", "");
+    const auto second = put("2");
+    write_beyond_the_log(cluster, leader, cluster.size(), second);
+    ASSERT_NE(put("3"), 0U);
+
+    const std::size_t joiner = cluster.join(leader, "learner");
+    auto client = cluster.client(joiner);
+    ASSERT_TRUE(eventually([&] { return client.call("GET", "/readyz").ok(); }, 30s));
+    ASSERT_TRUE(eventually(
+        [&] { return metric(cluster.client(joiner), "gavel_snapshots_installed_total") >= 1; },
+        30s));
+
+    std::vector<std::string> told;
+    for (int i = 0; i < 10 && told.size() < 3; ++i) {
+        const auto answer = client.call("GET", poll + position, "", {}, 30s).json();
+        for (const auto& event : answer.value("events", nlohmann::json::array())) {
+            told.push_back(event.value("value", ""));
+        }
+        position = answer.value("position", "");
+        if (told.size() == 2) {
+            ASSERT_NE(put("4"), 0U);
+        }
+    }
+    EXPECT_EQ(told, (std::vector<std::string>{"2", "3", "4"}));
+}
+
 // As large as values may be, each another one.
 std::string large_value(int number) {
     std::string text = "value " + std::to_string(number);

@@ -110,6 +110,38 @@ TEST(ClusterWatch, KnowsAClusterThatWasMadeAnewFromTheSameList) {
     }
 }
 
+// Elsewhere it was told of older changes, or of progress before them (etcd #20221).
+TEST(ClusterWatch, OnAFutureRevisionIsToldOfNothingOlder) {
+    Cluster cluster;
+    cluster.start_all();
+    auto writer = cluster.client(cluster.leader());
+    const auto put = [&](int value) {
+        const auto answer = writer.call("PUT", "/v1/config/app/a", std::to_string(value));
+        return answer.json().value("revision", 0UL);
+    };
+    for (std::size_t member = 0; member < 3; ++member) {
+        const std::uint64_t future = put(0) + 20;
+        std::atomic<bool> begun{false};
+        std::vector<std::uint64_t> told;
+        std::thread watching([&] {
+            auto client = cluster.client(member);
+            begun = true;
+            client.watch("/v1/watch?prefix=app/&since=" + std::to_string(future), {},
+                         [&](const auto& event) {
+                             const auto data = nlohmann::json::parse(event.at("data"));
+                             told.push_back(data.value("revision", 0UL));
+                             return told.size() < 3;
+                         });
+        });
+        EXPECT_TRUE(eventually([&] { return begun.load(); }));
+        while (put(1) < future + 10) {
+        }
+        watching.join();
+        ASSERT_EQ(told.size(), 3U);
+        EXPECT_THAT(told, testing::Each(testing::Gt(future))) << "member " << member;
+    }
+}
+
 TEST(ClusterWatch, TellsOfANewMember) {
     Cluster cluster;
     cluster.start_all();
