@@ -49,6 +49,7 @@ constexpr std::array must_be_reached{
     "held state batch lost in a crash",
     "install under way lost in a crash",
     "install under way survived a crash",
+    "key watched",
     "leader changed",
     "leadership handed over",
     "learned by Learn",
@@ -57,6 +58,7 @@ constexpr std::array must_be_reached{
     "lock freed by an expiry",
     "lock granted after an expiry",
     "lock held",
+    "lock watched",
     "log batch under way lost in a crash",
     "log batch under way survived a crash",
     "log cut",
@@ -65,6 +67,7 @@ constexpr std::array must_be_reached{
     "log read served",
     "member that forgot replaced",
     "member that forgot told so",
+    "member watched",
     "member paused",
     "member restarted",
     "members changed",
@@ -114,8 +117,13 @@ constexpr std::array must_be_reached{
     "state committed",
     "state fetched rather than learned",
     "value proposed again",
+    "watch began anew with what is there",
     "watch found its position compacted",
     "watch resumed",
+    "watch resumed at a bookmark",
+    "watch resumed over a snapshot",
+    "watch snapshot broken off",
+    "watch snapshot followed a change",
 };
 
 }  // namespace

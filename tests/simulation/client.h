@@ -110,23 +110,4 @@ private:
     std::optional<Session> session_;
 };
 
-// Follows all changes: through a member until it crashes or the watcher moves on, then through
-// another from where it stood.
-class Watcher {
-public:
-    Watcher(World& world, std::uint64_t number);
-
-    void attach();
-    statemachine::Revision position() const { return since_; }
-
-private:
-    void catch_up(const daemon::Core& core);
-    void take(const statemachine::Change& change);
-
-    World& world_;
-    Prng prng_;
-    statemachine::Revision since_ = 0;
-    std::uint64_t attachment_ = 0;  // What was asked for under an earlier one is void.
-};
-
 }  // namespace gavel::simulation

@@ -25,6 +25,8 @@ Observer::Observer(const Settings& settings, const Schedule& schedule, Reached& 
       machine_(fresh_machine(settings)) {
     epochs_.learn(machine_.globals());
     hashes_.push_back(machine_.hash());
+    for (const auto& filter : watch_filters()) known_.push_back(Known::of(machine_, filter));
+    learn({});
 }
 
 statemachine::Machine Observer::fresh_machine(const Settings& settings) {
@@ -71,6 +73,7 @@ void Observer::on_snapshot(MemberId member, const daemon::Core& core,
            "a snapshot is the state that all had at that slot");
     expect(slot > core.machine().applied(), "a snapshot leads ahead");
     snapshot.check_invariants();
+    installed_[member] = slot;
     if (slot + settings_.alpha > chosen_prefix()) reached_.count("snapshot inside the window");
     if (snapshot.globals().epochs.size() > 1) reached_.count("snapshot with an epoch pending");
     // How far behind the command that changed the members, up to where the new set governs.
@@ -224,11 +227,13 @@ void Observer::execute_chosen() {
             }
             tell(slot, *entry, applied);
             check_events(applied);
+            learn(applied.events);
         }
+        if (known_at_.size() == slot) learn({});
         epochs_.learn(machine_.globals());
         check_members();
         hashes_.push_back(machine_.hash());
-        if (slot % 64 == 0) machine_.check_invariants();
+        if (slot % 64 == 0) check_state();
     }
 }
 
@@ -290,6 +295,27 @@ bool Observer::is_replaced(statemachine::MemberNumber member) const {
     const auto left = std::ranges::find(globals.removed, member, &statemachine::RemovedMember::id);
     return left == globals.removed.end() ||
            has_followers({left->first_slot}, Slot{globals.applied}.next());
+}
+
+// At each slot, what one knows who heard all events.
+void Observer::learn(const std::vector<statemachine::Event>& events) {
+    std::vector<std::uint64_t> hashes;
+    for (std::size_t i = 0; i < known_.size(); ++i) {
+        const auto& filter = watch_filters()[i];
+        for (const auto& event : events) {
+            if (filter.matches(event.body)) known_[i].learn(event.body);
+        }
+        hashes.push_back(known_[i].hash());
+    }
+    known_at_.push_back(std::move(hashes));
+}
+
+void Observer::check_state() const {
+    machine_.check_invariants();
+    for (std::size_t i = 0; i < known_.size(); ++i) {
+        expect(known_[i].hash() == Known::of(machine_, watch_filters()[i]).hash(),
+               "whatever changes is told by an event");
+    }
 }
 
 void Observer::check_events(const statemachine::Applied& applied) {

@@ -12,6 +12,7 @@
 #include "proto/peer_message.h"
 #include "statemachine/machine.h"
 #include "tests/simulation/epochs.h"
+#include "tests/simulation/known.h"
 #include "tests/simulation/reached.h"
 #include "tests/simulation/schedule.h"
 #include "tests/simulation/settings.h"
@@ -68,6 +69,16 @@ public:
     void on_watched(statemachine::Revision since, const statemachine::Change& change) const;
     // ... and of nothing else up to `through`.
     void on_watched_all(statemachine::Revision since, statemachine::Revision through) const;
+    // What one knows who has heard all events up to there that a filter wants.
+    std::uint64_t known_at(statemachine::Revision revision, std::size_t filter) const {
+        return known_at_.at(revision).at(filter);
+    }
+    bool has_change(statemachine::Revision revision) const { return changes_.contains(revision); }
+    // The latest state that a member fetched is that of this slot; 0: it never did.
+    statemachine::Revision installed_by(paxos::MemberId member) const {
+        const auto at = installed_.find(member);
+        return at == installed_.end() ? 0 : at->second;
+    }
     // There is no change after it.
     bool all_seen_after(statemachine::Revision revision) const {
         return changes_.upper_bound(revision) == changes_.end();
@@ -110,6 +121,8 @@ private:
     void tell(statemachine::Revision slot, const statemachine::Entry& entry,
               const statemachine::Applied& applied);
     void check_events(const statemachine::Applied& applied);
+    void learn(const std::vector<statemachine::Event>& events);
+    void check_state() const;
     void check_message(paxos::MemberId from, const paxos::Message& message);
     void check_members();
     void check_retirement(paxos::MemberId member, paxos::Slot at) const;
@@ -143,6 +156,9 @@ private:
     std::vector<std::uint64_t> hashes_;  // By slot.
     std::map<statemachine::Revision, statemachine::Outcome> outcomes_;
     std::map<statemachine::Revision, std::string> changes_;
+    std::vector<Known> known_;                          // By filter.
+    std::vector<std::vector<std::uint64_t>> known_at_;  // By slot, its hashes.
+    std::map<paxos::MemberId, statemachine::Revision> installed_;
     struct Grant {
         statemachine::SessionId holder{};
         statemachine::Token token{};

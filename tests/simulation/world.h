@@ -18,6 +18,7 @@
 #include "tests/simulation/reached.h"
 #include "tests/simulation/schedule.h"
 #include "tests/simulation/settings.h"
+#include "tests/simulation/watcher.h"
 
 namespace gavel::simulation {
 
