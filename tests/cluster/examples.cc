@@ -202,6 +202,21 @@ bool match(const std::vector<Part>& parts, std::size_t part, std::string_view te
     return match(parts, part + 1, text, position + length, given, numbers);
 }
 
+// Of a command that goes on behind a backslash, or up to the END of a text that is its input. How
+// many lines.
+std::size_t take_further_lines(std::istream& stream, std::string& command) {
+    const bool has_input = command.find("<<'END'") != std::string::npos;
+    std::size_t count = 0;
+    for (std::string line; has_input || command.ends_with('\\');) {
+        if (!std::getline(stream, line)) break;
+        ++count;
+        line.erase(0, std::min(line.size(), block.size()));
+        command += '\n' + line;
+        if (has_input && line == "END") break;
+    }
+    return count;
+}
+
 }  // namespace
 
 std::vector<Example> examples(const std::string& page, const std::string& heading) {
@@ -216,6 +231,7 @@ std::vector<Example> examples(const std::string& page, const std::string& headin
         if (!inside) continue;
         if (line.starts_with("    $ ")) {
             found.push_back({line.substr(block.size() + 2), "", number});
+            number += take_further_lines(stream, found.back().command);
             output = true;
         } else if (line.starts_with(block) && output) {
             found.back().shown += line.substr(block.size()) + '\n';

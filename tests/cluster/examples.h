@@ -6,7 +6,8 @@
 #include <string_view>
 #include <vector>
 
-// The examples of the project's pages: commands, and what the page says that they print.
+// The examples of the project's pages: commands, and what the page says that they print. A command
+// goes on in the next line behind a backslash; with <<'END' its input goes up to the line END.
 namespace gavel::test {
 
 struct Example {

@@ -36,16 +36,30 @@ bool goes_on(const std::string& command) {
            command.starts_with("gavel watch");
 }
 
+// A member that is started serves before there is a leader.
+bool is_member(const std::string& command) {
+    return command.starts_with("gaveld ") && goes_on(command);
+}
+int port_of(const std::string& command) {
+    std::smatch found;
+    const bool has =
+        std::regex_search(command, found, std::regex("--listen 127\\.0\\.0\\.1:(\\d+)"));
+    EXPECT_TRUE(has) << "the test has to know where it listens: " << command;
+    return has ? std::stoi(found[1]) : 0;
+}
+
 std::string without_ampersand(const std::string& command) {
     return command.ends_with(" &") ? command.substr(0, command.size() - 2) : command;
 }
 
 }  // namespace
 
-Reader::Reader() {
-    cluster_.start_all();
-    cluster_.leader();
-    EXPECT_TRUE(eventually([this] { return acquainted(); })) << "members do not hear of others";
+Reader::Reader(Members members) {
+    if (members == Members::run) {
+        cluster_.start_all();
+        cluster_.leader();
+        EXPECT_TRUE(eventually([this] { return acquainted(); })) << "members do not hear of others";
+    }
     std::filesystem::create_directories(bin());
     std::filesystem::create_symlink(GAVEL_BINARY, bin() / "gavel");
     std::filesystem::create_symlink(GAVELD_BINARY, bin() / "gaveld");
@@ -89,6 +103,15 @@ void Reader::let_the_first_lead() {
     ADD_FAILURE() << "always another one leads";
 }
 
+void Reader::let_a_fourth_vote() {
+    cluster_.join(0);
+    const auto votes = [this] {
+        const auto answer = cluster_.client(0).call("GET", "/v1/members/4").json();
+        return answer.is_object() && answer.value("role", "") == "voter";
+    };
+    EXPECT_TRUE(eventually([&] { return votes() && acquainted(); }));
+}
+
 // Each member has been told how far the others are: what plans of changes are made of.
 bool Reader::acquainted() const {
     for (std::size_t member = 0; member < cluster_.size(); ++member) {
@@ -107,6 +130,8 @@ std::string Reader::with_ports(std::string text) const {
         replace(text, "127.0.0.1:740" + number, cluster_.port(member));
         replace(text, "127.0.0.1:750" + number, cluster_.peer_port(member));
     }
+    replace(text, "127.0.0.1:7403", further_port_);
+    replace(text, "127.0.0.1:7503", further_peer_port_);
     return text;
 }
 
@@ -127,10 +152,14 @@ void Reader::run(const Example& example) {
     const std::string shell = exports_ + "cd " + folder().string() + "\nPATH=" + bin().string() +
                               ":$PATH\n" + streams + (background ? "exec " : "");
     const std::string output = folder() / ("output" + std::to_string(++count_));
-    const int before = going_on();
+    const bool member = is_member(command);
+    const int before = background && !member ? going_on() : 0;
     Process process({"/bin/bash", "-c", shell + without_ampersand(command)}, output);
     if (background) {
-        EXPECT_TRUE(eventually([&] { return going_on() > before; })) << "does not begin";
+        EXPECT_TRUE(eventually([&] {
+            if (!member) return going_on() > before;
+            return Client(port_of(command)).call("GET", "/livez").status == 200;
+        })) << "does not begin";
         processes_.push_back(std::move(process));
         running_.emplace_back(example, output);
         return;
@@ -156,9 +185,13 @@ void Reader::run(const Example& example) {
 // Streams and waiting requests of all members, and the locks that somebody has.
 int Reader::going_on() const {
     int count = 0;
-    const auto locks = cluster_.client(0).call("GET", "/v1/locks").json();
-    for (const auto& lock : locks.value("locks", nlohmann::json::array())) {
-        count += lock.value("held", false) ? 1 : 0;
+    for (std::size_t member = 0; member < cluster_.size(); ++member) {
+        const auto locks = cluster_.client(member).call("GET", "/v1/locks").json();
+        if (!locks.is_object()) continue;  // One that the page has killed.
+        for (const auto& lock : locks.value("locks", nlohmann::json::array())) {
+            count += lock.value("held", false) ? 1 : 0;
+        }
+        break;
     }
     for (std::size_t member = 0; member < cluster_.size(); ++member) {
         const std::string page = cluster_.client(member).call("GET", "/metrics").body;

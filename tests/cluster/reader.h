@@ -15,13 +15,16 @@ namespace gavel::test {
 // what goes on until it is stopped in another terminal.
 class Reader {
 public:
-    Reader();
+    enum class Members { run, not_yet };  // The page may start them itself, in n1, n2 and n3.
+
+    explicit Reader(Members members = Members::run);
 
     void read(const std::string& page, const std::string& heading);
 
     Cluster& cluster() { return cluster_; }
     // The first member leads, so that it is known who does.
     void let_the_first_lead();
+    void let_a_fourth_vote();
     // What the page's text says that happens before this command.
     void before(const std::string& command, std::function<void(Cluster&)> happens) {
         before_[command] = std::move(happens);
@@ -36,7 +39,9 @@ private:
     void run(const Example& example);
     int going_on() const;
 
-    Cluster cluster_;
+    Cluster cluster_{3};
+    int further_port_ = free_port();  // Those of a fourth member.
+    int further_peer_port_ = free_port();
     Story story_{};
     std::string exports_{};
     std::size_t count_{};

@@ -100,7 +100,7 @@ export class Requests {
             const position = memory.recall('Position', chance);
             if (position) return position;
         }
-        if (['min_revision', 'since'].includes(name)) return Math.min(memory.recall('Revision', chance) ?? 0, memory.applied);
+        if (['min_revision', 'since', 'revision', 'from', 'to'].includes(name)) return Math.min(memory.recall('Revision', chance) ?? 0, memory.applied);
         if (name === 'Last-Event-ID') return String(memory.recall('Revision', chance) ?? 1);
         return this.values.fit(schema, name);
     }
@@ -109,7 +109,8 @@ export class Requests {
         if (parameter.in === 'path') {
             request.path[parameter.name] = value;
         } else if (parameter.in === 'header') {
-            request.headers[parameter.name] = String(value);
+            // Node writes one byte for each character.
+            request.headers[parameter.name] = Buffer.from(String(value).trim()).toString('latin1');
         } else {
             for (const each of Array.isArray(value) ? value : [value]) request.query.push([parameter.name, String(each)]);
         }

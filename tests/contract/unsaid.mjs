@@ -17,9 +17,31 @@ const set = (request, name, value) => {
     request.query.push([name, String(value)]);
 };
 
+const bodyOf = request => request.body && JSON.parse(request.body);
+const setBody = (request, body) => {
+    request.body = Buffer.from(JSON.stringify(body));
+};
+
 const rules = {
+    acquireLock(request, values) {
+        const body = bodyOf(request);
+        if (body?.mode === 'exclusive') delete body.limit;
+        if (body) setBody(request, body);
+        if (body?.session) drop(request, 'ttl');
+        else if (!has(request, 'ttl')) set(request, 'ttl', values.fit({$ref: '#/components/schemas/Duration'}, 'ttl'));
+    },
+    acquireLocks(request) {
+        const body = bodyOf(request);
+        const names = new Set();
+        body.locks = body.locks.filter(({name}) => !names.has(name) && names.add(name));
+        for (const each of body.locks) if (each.mode === 'exclusive') delete each.limit;
+        setBody(request, body);
+    },
     releaseLock(request, values) {
-        if (!has(request, 'session') && !has(request, 'token')) set(request, 'session', values.fit({$ref: '#/components/schemas/SessionId'}));
+        if (!request.query.some(([name, value]) => name === 'force' && value === 'true')) {
+            for (const each of ['force', 'reason', 'author']) drop(request, each);
+            if (!has(request, 'session') && !has(request, 'token')) set(request, 'session', values.fit({$ref: '#/components/schemas/SessionId'}));
+        }
     },
     watch(request, values, chance) {
         if (!['prefix', 'key', 'locks'].some(each => has(request, each))) set(request, 'prefix', 'app/');
@@ -31,13 +53,48 @@ const rules = {
         if (chance.often(80) && !has(request, 'wait')) set(request, 'wait', '10ms');
     },
     putKey: oneCondition,
-    deleteKey: oneCondition,
+    deleteKey(request, values, chance) {
+        oneCondition(request, values, chance);
+        if (has(request, 'recursive')) for (const each of conditions) delete request.headers[each];
+    },
+    transact(request) {
+        const body = bodyOf(request);
+        for (const each of body.if ?? []) plainValue(each);
+        for (const branch of ['then', 'else']) {
+            const written = new Set();
+            body[branch] = body[branch]?.filter(operation => {
+                if (operation.put) plainValue(operation.put);
+                const {key} = operation.put ?? operation.delete ?? {};
+                return key === undefined || !written.has(key) && written.add(key);
+            });
+        }
+        setBody(request, body);
+    },
+    getKey(request) {
+        if (has(request, 'revision')) drop(request, 'wait');
+    },
+    listKeys(request) {
+        if (has(request, 'cursor')) drop(request, 'revision');
+    },
+    getHistory(request) {
+        if (!has(request, 'from')) drop(request, 'to');
+        else for (const each of ['limit', 'cursor']) drop(request, each);
+    },
+    rollBack(request) {
+        if (bodyOf(request).reason !== undefined) delete request.headers['Gavel-Reason'];
+    },
     handLeadershipOver(request, values, chance) {
         drop(request, 'force');
         if (++transfers > 10) request.body = Buffer.from('{"member_id":60000}');
         else if (request.body && chance.often(80)) request.body = Buffer.from(JSON.stringify({member_id: chance.pick(founders)}));
     },
 };
+
+// A value that is what its encoding and its type say.
+function plainValue(of) {
+    if (of.encoding) of.value = Buffer.from('bytes').toString('base64');
+    delete of.content_type;
+}
 
 function oneCondition(request, values, chance) {
     if (conditions.every(each => each in request.headers)) delete request.headers[chance.pick(conditions)];
