@@ -91,6 +91,11 @@ export class Requests {
             const revision = memory.recall('Revision', chance) ?? 7;
             return chance.pick(['*', `"${revision}"`, `"${revision}"`, `"1", "${revision}"`, `W/"${revision}"`]);
         }
+        if (name === 'Gavel-Lock') {
+            const lock = this.values.fit({$ref: '#/components/schemas/Name'});
+            const token = this.values.fit({$ref: '#/components/schemas/Token'});
+            return `${encodeURIComponent(lock)};token=${token}`;
+        }
         if (name === 'Idempotency-Key') {
             return chance.often(30) ? 'again' : chance.sample(fc.stringMatching(/^[!-~]{1,20}$/));
         }
