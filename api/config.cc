@@ -3,6 +3,7 @@
 #include "api/durations.h"
 #include "api/etag.h"
 #include "api/event_text.h"
+#include "api/guard.h"
 #include "api/key_response.h"
 #include "api/names.h"
 #include "api/resources.h"
@@ -25,35 +26,12 @@ Result<statemachine::Precondition, Problem> precondition_of(const Call& call) {
     return *std::move(condition);
 }
 
-// A type and a subtype, each a token (RFC 9110, section 5.6.2), and maybe parameters, which are the
-// client's own business.
-bool is_media_type(std::string_view text) {
-    constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
-    const auto token_length = [&](std::string_view rest) {
-        const auto end = std::ranges::find_if_not(rest, [&](char c) {
-            return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                   marks.find(c) != std::string_view::npos;
-        });
-        return static_cast<std::size_t>(end - rest.begin());
-    };
-    const auto type = token_length(text);
-    if (type == 0 || type == text.size() || text[type] != '/') return false;
-    text.remove_prefix(type + 1);
-    const auto subtype = token_length(text);
-    text.remove_prefix(subtype);
-    text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
-    return subtype > 0 && (text.empty() || text.front() == ';');
-}
-
 Result<statemachine::PutKey, Problem> parse_put(Call& call) {
     statemachine::PutKey command;
     const auto* type = call.request.header("content-type");
     command.content_type = type != nullptr && !type->empty() ? *type : default_content_type;
-    if (const auto unfit = check_label(command.content_type)) {
+    if (const auto unfit = check_content_type(command.content_type)) {
         return Problem{ProblemCode::bad_header, "Content-Type: " + unfit->why};
-    }
-    if (!is_media_type(command.content_type)) {
-        return Problem{ProblemCode::bad_header, "Content-Type: not TYPE/SUBTYPE"};
     }
     auto& body = call.request.body;
     if (body.size() > statemachine::value_bytes_max) {
@@ -65,6 +43,14 @@ Result<statemachine::PutKey, Problem> parse_put(Call& call) {
     auto condition = precondition_of(call);
     if (!condition) return condition.error();
     command.precondition = *std::move(condition);
+    auto guard = guard_of(call);
+    if (!guard) return guard.error();
+    command.guard = *std::move(guard);
+    if (const auto* session = call.parameters.find("session")) {
+        const auto id = parse_session_id(*session);
+        if (!id || *id == 0) return bad_parameter("session", "is not a session id such as s123");
+        command.session = *id;
+    }
     command.key = call.name;
     command.value = Bytes(std::move(body));
     return command;
@@ -82,12 +68,14 @@ Response was_put(const Call& call, const Executed& executed) {
 }
 
 Response was_deleted(const Call& call, const Executed& executed) {
-    if (!std::holds_alternative<statemachine::KeyDeleted>(executed.outcome)) {
+    const auto* all = std::get_if<statemachine::PrefixDeleted>(&executed.outcome);
+    if (all == nullptr && !std::holds_alternative<statemachine::KeyDeleted>(executed.outcome)) {
         return problem_response(call, to_problem(executed.outcome));
     }
     JsonWriter json;
-    json.open('{').text("key", call.name).number("revision", executed.revision).close('}');
-    return json_response(200, json.take());
+    json.open('{').text("key", call.name).number("revision", executed.revision);
+    if (all != nullptr) json.number("deleted", all->count);
+    return json_response(200, json.close('}').take());
 }
 
 struct KeyList {
@@ -118,12 +106,18 @@ Response listed(const Call& call, const KeyList& list, std::size_t limit, bool k
 }  // namespace
 
 void write_item(JsonWriter& json, const KeyValue& value, bool with_value) {
-    json.open('{').text("key", value.key);
+    json.open('{');
+    write_item_members(json, value, with_value);
+    json.close('}');
+}
+
+void write_item_members(JsonWriter& json, const KeyValue& value, bool with_value) {
+    json.text("key", value.key);
     if (with_value) write_value(json, value);
     json.text("content_type", value.content_type).number("create_revision", value.created);
     json.number("revision", value.modified).number("version", value.version);
     json.text("author", value.author).text("modified_at", format_time(value.modified_at));
-    json.close('}');
+    if (value.session != 0) json.text("session", session_id(value.session));
 }
 
 Result<KeyConditions, Problem> key_conditions(const Call& call) {
@@ -164,6 +158,7 @@ Response key_response(const Call& call, const Ptr<KeyValue>& value,
     response.add("Gavel-Create-Revision", std::to_string(value->created));
     response.add("Gavel-Version", std::to_string(value->version));
     if (!value->author.empty()) response.add("Gavel-Author", value->author);
+    if (value->session != 0) response.add("Gavel-Session", session_id(value->session));
     response.add("Cache-Control", "no-cache");
     if (conditions.if_none_match && conditions.if_none_match->matches_weakly(value->modified)) {
         response.status = 304;
@@ -210,7 +205,24 @@ void put_key(const CallPtr& call) {
 void delete_key(const CallPtr& call) {
     auto condition = precondition_of(*call);
     if (!condition) return respond(call, condition.error());
-    execute(call, statemachine::DeleteKey{call->name, {}, *std::move(condition)}, was_deleted);
+    auto guard = guard_of(*call);
+    if (!guard) return respond(call, guard.error());
+    const auto recursive = call->parameters.flag("recursive");
+    if (!recursive) return respond(call, recursive.error());
+    if (!*recursive) {
+        return execute(call,
+                       statemachine::DeleteKey{.key = call->name,
+                                               .precondition = *std::move(condition),
+                                               .guard = *std::move(guard)},
+                       was_deleted);
+    }
+    // What a condition is about is one key.
+    if (condition->kind != statemachine::Precondition::Kind::none) {
+        return respond(call, {ProblemCode::bad_header,
+                              "a recursive delete takes neither If-Match nor If-None-Match"});
+    }
+    execute(call, statemachine::DeletePrefix{.key = call->name, .guard = *std::move(guard)},
+            was_deleted);
 }
 
 void list_keys(const CallPtr& call) {

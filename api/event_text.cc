@@ -39,6 +39,7 @@ void write_body(JsonWriter& json, const KeyPutEvent& put) {
     json.text("key", put.value->key);
     write_value(json, *put.value);
     json.text("content_type", put.value->content_type).number("version", put.value->version);
+    if (put.value->session != 0) json.text("session", session_id(put.value->session));
 }
 
 void write_body(JsonWriter& json, const KeyDeletedEvent& deleted) { json.text("key", deleted.key); }

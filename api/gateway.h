@@ -39,6 +39,7 @@ struct Executed {
     bool repeated{};  // An Idempotency-Key was seen before: this is the first outcome.
     statemachine::Outcome outcome{};
     std::uint64_t applied{};  // This member's applied slot when the outcome was known.
+    std::vector<statemachine::Ptr<statemachine::KeyValue>> got{};  // As in statemachine::Applied.
 };
 using SubmitResult = std::variant<Executed, Failure>;
 

@@ -66,6 +66,22 @@ public:
 
     bool whole_value() { return value(1) && at_end(); }
     bool whole_object(std::vector<JsonField>& fields) { return object(1, &fields) && at_end(); }
+    bool whole_array(std::vector<JsonField>& items, std::size_t most) {
+        skip_blanks();
+        if (!take('[')) return false;
+        skip_blanks();
+        if (take(']')) return at_end();
+        do {
+            if (items.size() == most) {
+                error_ = "has more than " + std::to_string(most) + " elements";
+                return false;
+            }
+            skip_blanks();
+            if (!value_of(items.emplace_back(), 2)) return false;
+            skip_blanks();
+        } while (take(','));
+        return take(']') && at_end();
+    }
     std::string error() const {
         return error_.empty() ? "is not JSON at byte " + std::to_string(at_) : error_;
     }
@@ -353,6 +369,14 @@ Result<std::vector<JsonField>, Unfit> parse_json_object(std::string_view text) {
     Scanner scanner(text, object_levels_max, true);
     if (!scanner.whole_object(fields)) return Unfit{scanner.error()};
     return fields;
+}
+
+Result<std::vector<JsonField>, Unfit> parse_json_array(std::string_view text, std::size_t most) {
+    if (!valid_utf8(text)) return Unfit{"is not UTF-8"};
+    std::vector<JsonField> items;
+    Scanner scanner(text, object_levels_max, true);
+    if (!scanner.whole_array(items, most)) return Unfit{scanner.error()};
+    return items;
 }
 
 bool is_json(std::string_view text) {

@@ -58,6 +58,9 @@ struct JsonField {
 // level, at most 32 levels, nothing behind the object.
 Result<std::vector<JsonField>, Unfit> parse_json_object(std::string_view text);
 
+// The elements of the one array that `text` is, nameless. As strict; more than `most` are unfit.
+Result<std::vector<JsonField>, Unfit> parse_json_array(std::string_view text, std::size_t most);
+
 // Whether `text` is one JSON value (RFC 8259), in UTF-8 without a byte order mark. Duplicate names
 // are allowed here, as in the RFC; at most 512 levels.
 bool is_json(std::string_view text);

@@ -20,7 +20,8 @@ Result<KeyConditions, Problem> key_conditions(const Call& call);
 Response key_response(const Call& call, const statemachine::Ptr<statemachine::KeyValue>& value,
                       const KeyConditions& conditions);
 
-// A key as lists show it.
+// A key as lists show it: the members, or the object that has them.
+void write_item_members(JsonWriter& json, const statemachine::KeyValue& value, bool with_value);
 void write_item(JsonWriter& json, const statemachine::KeyValue& value, bool with_value);
 
 }  // namespace gavel::api

@@ -80,6 +80,35 @@ std::string to_base64(std::string_view bytes, std::string_view digits, bool padd
     return text;
 }
 
+// None: there is something else than digits. Bits that are left over are not looked at.
+std::optional<std::string> from_base64(std::string_view text, std::string_view digits) {
+    std::string bytes;
+    bytes.reserve(text.size() * 3 / 4);
+    std::uint32_t bits = 0;
+    unsigned count = 0;
+    for (const char c : text) {
+        const auto digit = digits.find(c);
+        if (digit == std::string_view::npos) return std::nullopt;
+        bits = bits << 6U | static_cast<std::uint32_t>(digit);
+        count += 6;
+        if (count >= 8) {
+            count -= 8;
+            bytes += static_cast<char>(bits >> count & 0xFFU);
+        }
+    }
+    return bytes;
+}
+
+// The length of the token (RFC 9110, section 5.6.2) that the text begins with.
+std::size_t token_length(std::string_view text) {
+    constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
+    const auto end = std::ranges::find_if_not(text, [&](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+               marks.find(c) != std::string_view::npos;
+    });
+    return static_cast<std::size_t>(end - text.begin());
+}
+
 }  // namespace
 
 bool valid_utf8(std::string_view text) {
@@ -162,6 +191,19 @@ std::optional<Unfit> check_label(std::string_view label) {
     return std::nullopt;
 }
 
+std::optional<Unfit> check_content_type(std::string_view type) {
+    if (auto unfit = check_label(type)) return unfit;
+    Unfit otherwise{"not TYPE/SUBTYPE"};
+    const auto main = token_length(type);
+    if (main == 0 || main == type.size() || type[main] != '/') return otherwise;
+    type.remove_prefix(main + 1);
+    const auto subtype = token_length(type);
+    type.remove_prefix(subtype);
+    type.remove_prefix(std::min(type.find_first_not_of(' '), type.size()));
+    if (subtype == 0 || (!type.empty() && type.front() != ';')) return otherwise;
+    return std::nullopt;
+}
+
 std::optional<std::uint64_t> parse_session_id(std::string_view text) {
     if (!text.starts_with('s')) return std::nullopt;
     return parse_number(text.substr(1));
@@ -241,21 +283,16 @@ std::string encode_cursor(std::string_view after) {
 
 std::optional<std::string> decode_cursor(std::string_view cursor) {
     if (cursor.empty() || cursor.size() > 600) return std::nullopt;
-    std::string bytes;
-    std::uint32_t bits = 0;
-    unsigned count = 0;
-    for (const char c : cursor) {
-        const auto digit = base64url_digits.find(c);
-        if (digit == std::string_view::npos) return std::nullopt;
-        bits = bits << 6U | static_cast<std::uint32_t>(digit);
-        count += 6;
-        if (count >= 8) {
-            count -= 8;
-            bytes += static_cast<char>(bits >> count & 0xFFU);
-        }
-    }
+    auto bytes = from_base64(cursor, base64url_digits);
     // One text per cursor: leftover bits must be what the encoder leaves.
-    if (encode_cursor(bytes) != cursor) return std::nullopt;
+    if (!bytes || encode_cursor(*bytes) != cursor) return std::nullopt;
+    return bytes;
+}
+
+std::optional<std::string> decode_base64(std::string_view text) {
+    const auto end = text.find_last_not_of('=') + 1;
+    auto bytes = from_base64(text.substr(0, end), base64_digits);
+    if (!bytes || base64(*bytes) != text) return std::nullopt;
     return bytes;
 }
 

@@ -32,6 +32,10 @@ std::optional<Unfit> check_prefix(std::string_view prefix);
 // without control characters.
 std::optional<Unfit> check_label(std::string_view label);
 
+// The type of a value, such as text/plain: a label that is a type and a subtype, each a token (RFC
+// 9110, section 5.6.2), and maybe parameters, which are the client's own business.
+std::optional<Unfit> check_content_type(std::string_view type);
+
 // "s123" <-> 123.
 std::optional<std::uint64_t> parse_session_id(std::string_view text);
 std::string session_id(std::uint64_t id);
@@ -51,5 +55,7 @@ std::string encode_cursor(std::string_view after);
 std::optional<std::string> decode_cursor(std::string_view cursor);
 
 std::string base64(std::string_view bytes);
+// None: it is not what base64() writes (RFC 4648, section 4), padding included.
+std::optional<std::string> decode_base64(std::string_view text);
 
 }  // namespace gavel::api

@@ -5,6 +5,7 @@
 #include "api/json.h"
 #include "api/names.h"
 #include "base/invariant.h"
+#include "statemachine/limits.h"
 
 namespace gavel::api {
 namespace {
@@ -30,6 +31,8 @@ constexpr std::array kinds{
     ProblemKind{Code::lock_held, 409, "lock-held", "The lock is held", true},
     ProblemKind{Code::not_holder, 409, "not-holder", "Not the holder of the lock", false},
     ProblemKind{Code::stale_token, 409, "stale-token", "The token is not live", false},
+    ProblemKind{Code::too_much_at_once, 409, "too-much-at-once", "More than one write may do",
+                false},
     ProblemKind{Code::epoch_mismatch, 409, "epoch-mismatch", "The members changed meanwhile", true},
     ProblemKind{Code::members_refused, 409, "members-refused", "Not a possible set of members",
                 false},
@@ -148,10 +151,29 @@ Problem limit(statemachine::LimitReached::What what) {
             return problem(Code::storage_limit_reached, "keys", "keys");
         case What::key_bytes:
             return problem(Code::storage_limit_reached, "key_bytes", "bytes of keys and values");
+        case What::keys_per_session:
+            return problem(Code::limit_reached, "keys_per_session",
+                           "ephemeral keys of this session");
         case What::idempotency_keys:
             break;
     }
     return problem(Code::limit_reached, "idempotency_keys", "idempotency keys");
+}
+
+Problem too_much(statemachine::TooMuch::What what) {
+    const statemachine::Limits limits;
+    const auto problem = [](std::string detail, std::string_view limit, std::uint64_t most) {
+        return Problem{
+            Code::too_much_at_once, std::move(detail),
+            ",\"limit\":\"" + std::string(limit) + "\",\"most\":" + std::to_string(most)};
+    };
+    if (what == statemachine::TooMuch::What::keys_deleted) {
+        return problem("there are more than " + std::to_string(limits.deleted_at_once) +
+                           " keys; delete what is below longer names first",
+                       "keys_deleted", limits.deleted_at_once);
+    }
+    return problem("the values to get have more than 4 MiB; get fewer at once", "bytes_got",
+                   limits.got_at_once);
 }
 
 }  // namespace
@@ -258,6 +280,13 @@ Problem to_problem(const statemachine::Outcome& outcome) {
                                       ",\"revision\":" + std::to_string(no.present)};
                    },
                    [](const LimitReached& no) { return limit(no.what); },
+                   [](const TooMuch& no) { return too_much(no.what); },
+                   [](const StaleToken& no) {
+                       return Problem{Code::stale_token,
+                                      no.live == 0 ? "nobody holds the lock"
+                                                   : "the live token is " + std::to_string(no.live),
+                                      ",\"token\":" + std::to_string(no.live)};
+                   },
                    [](const IdempotencyKeyReused&) {
                        return Problem{Code::idempotency_key_reused,
                                       "method, target or body differ from the first use"};

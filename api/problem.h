@@ -31,6 +31,7 @@ enum class ProblemCode : std::uint8_t {
     lock_held,
     not_holder,
     stale_token,
+    too_much_at_once,
     epoch_mismatch,
     members_refused,
     unsafe_change,

@@ -15,11 +15,10 @@ namespace http = boost::beast::http;
 using beast::error_code;
 
 // Those that some part of Gavel looks at; the rest is parsed and forgotten.
-constexpr std::array<std::string_view, 11> kept_fields{
-    "host",          "content-type",  "content-encoding",
-    "if-match",      "if-none-match", "idempotency-key",
-    "expect",        "x-request-id",  "traceparent",
-    "last-event-id", "origin"};
+constexpr std::array<std::string_view, 12> kept_fields{
+    "host",          "content-type",    "content-encoding", "if-match",
+    "if-none-match", "idempotency-key", "expect",           "x-request-id",
+    "traceparent",   "last-event-id",   "origin",           "gavel-lock"};
 
 constexpr std::size_t body_reserve_max = 64 * 1024;
 

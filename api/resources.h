@@ -29,6 +29,9 @@ void put_key(const CallPtr& call);
 void delete_key(const CallPtr& call);
 void list_keys(const CallPtr& call);
 
+// transactions.cc
+void transact(const CallPtr& call);
+
 // watch.cc
 void watch(const CallPtr& call);
 void wait_for_key(const CallPtr& call, ReadOptions options, std::chrono::milliseconds wait);

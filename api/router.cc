@@ -22,6 +22,8 @@ constexpr std::string_view acquire[] = {"wait"};
 constexpr std::string_view release[] = {"session", "token"};
 constexpr std::string_view explain[] = {"consistency", "min_revision", "token"};
 constexpr std::string_view key_read[] = {"consistency", "min_revision", "meta", "wait"};
+constexpr std::string_view key_put[] = {"session"};
+constexpr std::string_view key_remove[] = {"recursive"};
 constexpr std::string_view watches[] = {"prefix", "key",      "locks", "members",
                                         "since",  "snapshot", "wait"};
 constexpr std::string_view watches_many[] = {"prefix", "key", "locks"};
@@ -34,11 +36,12 @@ constexpr Method get = Method::get, put = Method::put, post = Method::post, remo
 // The most frequent first.
 constexpr std::array table{
     Route{get, "/v1/config/", Capture::rest, "", "key", key_read, {}, false, get_key},
-    Route{put, "/v1/config/", Capture::rest, "", "key", {}, {}, true, put_key},
+    Route{put, "/v1/config/", Capture::rest, "", "key", key_put, {}, true, put_key},
     Route{put, "/v1/locks/", Capture::rest, "", "name", acquire, {}, true, acquire_lock},
     Route{remove, "/v1/locks/", Capture::rest, "", "name", release, {}, false, release_lock},
     Route{get, "/v1/locks/", Capture::rest, "", "name", explain, {}, false, explain_lock},
-    Route{remove, "/v1/config/", Capture::rest, "", "key", {}, {}, false, delete_key},
+    Route{remove, "/v1/config/", Capture::rest, "", "key", key_remove, {}, false, delete_key},
+    Route{post, "/v1/transactions", Capture::none, "", "", {}, {}, true, transact},
     Route{post,
           "/v1/sessions/",
           Capture::segment,

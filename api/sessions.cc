@@ -20,10 +20,11 @@ struct SessionView {
     Ptr<Session> session{};  // Null: there is none.
     std::vector<std::string> held{};
     std::vector<std::string> waiting{};
+    std::size_t keys{};
 };
 
 SessionView view(const Machine& state, SessionId id) {
-    SessionView view{state.session(id), {}, {}};
+    SessionView view{state.session(id), {}, {}, state.key_count_of(id)};
     if (view.session != nullptr) {
         view.held = state.held_by(id);
         view.waiting = state.waited_for_by(id);
@@ -47,7 +48,7 @@ void write(JsonWriter& json, const SessionView& view, const Leases& leases) {
     write_expires_in(json, leases, session.id);
     write_names(json, "held", view.held);
     write_names(json, "waiting", view.waiting);
-    json.close('}');
+    json.number("keys", view.keys).close('}');
 }
 
 std::string session_path(SessionId id) { return "/v1/sessions/" + session_id(id); }

@@ -212,8 +212,9 @@ void Core::settle(const statemachine::Entry& entry, const statemachine::Applied&
                 }
                 check_wait(waiting);
             } else {
-                answer(pending.ticket, api::Executed{applied.revision, applied.repeated,
-                                                     applied.outcome, machine_.applied()});
+                answer(pending.ticket,
+                       api::Executed{applied.revision, applied.repeated, applied.outcome,
+                                     machine_.applied(), applied.got});
             }
         }
     }

@@ -70,6 +70,14 @@ void put_precondition(const Precondition& from, M& to) {
     precondition.mutable_revisions()->Add(from.revisions.begin(), from.revisions.end());
 }
 
+template <class M>
+void put_guard(const std::optional<Guard>& from, M& to) {
+    if (!from) return;
+    auto& guard = *to.mutable_guard();
+    guard.set_lock(from->lock);
+    guard.set_token(from->token);
+}
+
 void put(const PutKey& from, schema::Entry& to) {
     auto& command = *to.mutable_put_key();
     command.set_key(from.key);
@@ -77,6 +85,8 @@ void put(const PutKey& from, schema::Entry& to) {
     command.set_content_type(from.content_type);
     command.set_author(from.author);
     put_precondition(from.precondition, command);
+    command.set_session(from.session);
+    put_guard(from.guard, command);
 }
 
 void put(const DeleteKey& from, schema::Entry& to) {
@@ -84,6 +94,50 @@ void put(const DeleteKey& from, schema::Entry& to) {
     command.set_key(from.key);
     command.set_author(from.author);
     put_precondition(from.precondition, command);
+    put_guard(from.guard, command);
+}
+
+void put(const DeletePrefix& from, schema::Entry& to) {
+    auto& command = *to.mutable_delete_prefix();
+    command.set_key(from.key);
+    command.set_author(from.author);
+    put_guard(from.guard, command);
+}
+
+void put(const Compare& from, schema::Compare& to) {
+    to.set_kind(static_cast<schema::Compare::Kind>(from.kind));
+    to.set_name(from.name);
+    to.set_number(from.number);
+    to.set_value(from.value.view().data(), from.value.size());
+}
+
+void put(const PutOperation& from, schema::Operation& to) {
+    auto& operation = *to.mutable_put();
+    operation.set_key(from.key);
+    operation.set_value(from.value.view().data(), from.value.size());
+    operation.set_content_type(from.content_type);
+    operation.set_session(from.session);
+}
+
+void put(const DeleteOperation& from, schema::Operation& to) {
+    auto& operation = *to.mutable_delete_();
+    operation.set_key(from.key);
+    operation.set_recursive(from.recursive);
+}
+
+void put(const GetOperation& from, schema::Operation& to) { to.mutable_get()->set_key(from.key); }
+
+void put(const Transact& from, schema::Entry& to) {
+    auto& command = *to.mutable_transact();
+    for (const Compare& compare : from.compares) put(compare, *command.add_compares());
+    for (const Operation& operation : from.then) {
+        std::visit([&](const auto& one) { put(one, *command.add_then()); }, operation);
+    }
+    for (const Operation& operation : from.otherwise) {
+        std::visit([&](const auto& one) { put(one, *command.add_otherwise()); }, operation);
+    }
+    command.set_author(from.author);
+    put_guard(from.guard, command);
 }
 
 void put(const AddMember& from, schema::MemberChange& to) {
@@ -176,18 +230,91 @@ Precondition take_precondition(M& from, Check& check) {
     return take(check.known(*from.mutable_precondition()), check);
 }
 
+template <class M>
+std::optional<Guard> take_guard(M& from, Check& check) {
+    if (!from.has_guard()) return std::nullopt;
+    auto& guard = check.known(*from.mutable_guard());
+    return Guard{.lock = check.text(guard.mutable_lock(), name_bytes_max), .token = guard.token()};
+}
+
 PutKey take(schema::PutKey& from, Check& check) {
     return {.key = check.text(from.mutable_key(), name_bytes_max),
             .value = check.bytes(from.mutable_value(), value_bytes_max),
             .content_type = check.text(from.mutable_content_type(), label_bytes_max),
             .author = check.text(from.mutable_author(), label_bytes_max),
-            .precondition = take_precondition(from, check)};
+            .precondition = take_precondition(from, check),
+            .session = from.session(),
+            .guard = take_guard(from, check)};
 }
 
 DeleteKey take(schema::DeleteKey& from, Check& check) {
     return {.key = check.text(from.mutable_key(), name_bytes_max),
             .author = check.text(from.mutable_author(), label_bytes_max),
-            .precondition = take_precondition(from, check)};
+            .precondition = take_precondition(from, check),
+            .guard = take_guard(from, check)};
+}
+
+DeletePrefix take(schema::DeletePrefix& from, Check& check) {
+    return {.key = check.text(from.mutable_key(), name_bytes_max),
+            .author = check.text(from.mutable_author(), label_bytes_max),
+            .guard = take_guard(from, check)};
+}
+
+Compare take(schema::Compare& from, Check& check) {
+    return {.kind = check.alternative(from.kind(), Compare::Kind::token),
+            .name = check.text(from.mutable_name(), name_bytes_max),
+            .number = from.number(),
+            .value = check.bytes(from.mutable_value(), value_bytes_max)};
+}
+
+PutOperation take(schema::Operation::Put& from, Check& check) {
+    return {.key = check.text(from.mutable_key(), name_bytes_max),
+            .value = check.bytes(from.mutable_value(), value_bytes_max),
+            .content_type = check.text(from.mutable_content_type(), label_bytes_max),
+            .session = from.session()};
+}
+
+DeleteOperation take(schema::Operation::Delete& from, Check& check) {
+    return {.key = check.text(from.mutable_key(), name_bytes_max), .recursive = from.recursive()};
+}
+
+GetOperation take(schema::Operation::Get& from, Check& check) {
+    return {.key = check.text(from.mutable_key(), name_bytes_max)};
+}
+
+Operation take(schema::Operation& from, Check& check) {
+    const auto taken = [&check](auto* operation) -> Operation {
+        return take(check.known(*operation), check);
+    };
+    switch (from.operation_case()) {
+        case schema::Operation::kPut:
+            return taken(from.mutable_put());
+        case schema::Operation::kDelete:
+            return taken(from.mutable_delete_());
+        case schema::Operation::kGet:
+            return taken(from.mutable_get());
+        case schema::Operation::OPERATION_NOT_SET:
+            break;
+    }
+    check.that(false);
+    return {};
+}
+
+Transact take(schema::Transact& from, Check& check) {
+    Transact command{.author = check.text(from.mutable_author(), label_bytes_max),
+                     .guard = take_guard(from, check)};
+    const auto parts = from.compares_size() + from.then_size() + from.otherwise_size();
+    check.that(static_cast<std::size_t>(parts) <= transaction_parts_max);
+    for (auto& compare : *from.mutable_compares()) {
+        command.compares.push_back(take(check.known(compare), check));
+    }
+    for (auto& operation : *from.mutable_then()) {
+        command.then.push_back(take(check.known(operation), check));
+    }
+    for (auto& operation : *from.mutable_otherwise()) {
+        command.otherwise.push_back(take(check.known(operation), check));
+    }
+    return command;
 }
 
 AddMember take(schema::MemberChange::Add& from, Check& check) {
@@ -272,6 +399,10 @@ Command take_command(schema::Entry& from, Check& check) {
             return taken(from.mutable_change_members());
         case schema::Entry::kPinMembers:
             return taken(from.mutable_pin_members());
+        case schema::Entry::kTransact:
+            return taken(from.mutable_transact());
+        case schema::Entry::kDeletePrefix:
+            return taken(from.mutable_delete_prefix());
         case schema::Entry::COMMAND_NOT_SET:
             break;
     }

@@ -1,6 +1,7 @@
 #include "proto/outcome_codec.h"
 
 #include "proto/state.pb.h"
+#include "statemachine/limits.h"
 
 namespace gavel::proto {
 namespace {
@@ -90,6 +91,29 @@ void put_one(const MembersRefused& from, schema::Outcome& to) {
     outcome.set_member(from.member);
 }
 
+void put_one(const Transacted& from, schema::Outcome& to) {
+    auto& outcome = *to.mutable_transacted();
+    outcome.set_succeeded(from.succeeded);
+    outcome.set_failed(from.failed);
+    for (const auto& result : from.results) {
+        auto& listed = *outcome.add_results();
+        listed.set_kind(static_cast<schema::Transacted::Result::Kind>(result.kind));
+        listed.set_number(result.number);
+    }
+}
+
+void put_one(const StaleToken& from, schema::Outcome& to) {
+    to.mutable_stale_token()->set_live(from.live);
+}
+
+void put_one(const PrefixDeleted& from, schema::Outcome& to) {
+    to.mutable_prefix_deleted()->set_count(from.count);
+}
+
+void put_one(const TooMuch& from, schema::Outcome& to) {
+    to.mutable_too_much()->set_what(static_cast<schema::TooMuch::What>(from.what));
+}
+
 Done take_one(schema::Done&, Check&) { return {}; }
 
 SessionOpened take_one(schema::SessionOpened& from, Check&) { return {.session = from.session()}; }
@@ -131,7 +155,7 @@ PreconditionFailed take_one(schema::PreconditionFailed& from, Check&) {
 }
 
 LimitReached take_one(schema::LimitReached& from, Check& check) {
-    return {.what = check.alternative(from.what(), LimitReached::What::idempotency_keys)};
+    return {.what = check.alternative(from.what(), LimitReached::What::keys_per_session)};
 }
 
 IdempotencyKeyReused take_one(schema::IdempotencyKeyReused&, Check&) { return {}; }
@@ -149,6 +173,25 @@ EpochMismatch take_one(schema::EpochMismatch& from, Check&) { return {.present =
 MembersRefused take_one(schema::MembersRefused& from, Check& check) {
     return {.reason = check.alternative(from.reason(), MembersRefused::Reason::ids_used_up),
             .member = check.member(from.member())};
+}
+
+Transacted take_one(schema::Transacted& from, Check& check) {
+    Transacted outcome{.succeeded = from.succeeded(), .failed = from.failed()};
+    check.that(static_cast<std::size_t>(from.results_size()) <= transaction_parts_max);
+    for (auto& result : *from.mutable_results()) {
+        outcome.results.push_back(
+            {.kind = check.alternative(check.known(result).kind(), Transacted::Result::Kind::got),
+             .number = result.number()});
+    }
+    return outcome;
+}
+
+StaleToken take_one(schema::StaleToken& from, Check&) { return {.live = from.live()}; }
+
+PrefixDeleted take_one(schema::PrefixDeleted& from, Check&) { return {.count = from.count()}; }
+
+TooMuch take_one(schema::TooMuch& from, Check& check) {
+    return {.what = check.alternative(from.what(), TooMuch::What::bytes_got)};
 }
 
 }  // namespace
@@ -203,6 +246,14 @@ Outcome take(schema::Outcome& from, Check& check) {
             return taken(from.mutable_epoch_mismatch());
         case Case::kMembersRefused:
             return taken(from.mutable_members_refused());
+        case Case::kTransacted:
+            return taken(from.mutable_transacted());
+        case Case::kStaleToken:
+            return taken(from.mutable_stale_token());
+        case Case::kPrefixDeleted:
+            return taken(from.mutable_prefix_deleted());
+        case Case::kTooMuch:
+            return taken(from.mutable_too_much());
         case Case::OUTCOME_NOT_SET:
             break;
     }

@@ -62,6 +62,7 @@ void put_into(const KeyValue& from, schema::KeyValue& to) {
     to.set_modified(from.modified);
     to.set_version(from.version);
     to.set_modified_at(from.modified_at);
+    to.set_session(from.session);
 }
 
 void put_body(const KeyPutEvent& from, schema::Event& to) {
@@ -176,7 +177,8 @@ KeyValue take(schema::KeyValue& from, Check& check) {
             .created = from.created(),
             .modified = from.modified(),
             .version = from.version(),
-            .modified_at = from.modified_at()};
+            .modified_at = from.modified_at(),
+            .session = from.session()};
 }
 
 KeyDeletedEvent take(schema::KeyDeletedEvent& from, Check& check) {

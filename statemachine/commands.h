@@ -86,12 +86,24 @@ struct Precondition {
     bool operator==(const Precondition&) const = default;
 };
 
+// A write that rests on a lock: it has an effect only while the token is live, which is looked at
+// when it is executed. So a holder that was paused, and whose lock another has by now, writes
+// nothing, however late its command comes.
+struct Guard {
+    std::string lock{};
+    Token token{};
+    bool operator==(const Guard&) const = default;
+};
+
 struct PutKey {
     std::string key{};
     Bytes value{};
     std::string content_type{};
     std::string author{};
     Precondition precondition{};
+    SessionId
+        session{};  // The key is ephemeral: it is deleted when this session ends. 0: it is not.
+    std::optional<Guard> guard{};
     bool operator==(const PutKey&) const = default;
 };
 
@@ -99,7 +111,64 @@ struct DeleteKey {
     std::string key{};
     std::string author{};
     Precondition precondition{};
+    std::optional<Guard> guard{};
     bool operator==(const DeleteKey&) const = default;
+};
+
+// The key itself and all keys below it, which begin with its name and a '/'.
+struct DeletePrefix {
+    std::string key{};
+    std::string author{};
+    std::optional<Guard> guard{};
+    bool operator==(const DeletePrefix&) const = default;
+};
+
+// What a transaction demands of a key, or of a lock. Of a key that is not there, revision and
+// version are 0, and no value is equal to what it has.
+struct Compare {
+    enum class Kind : std::uint8_t {
+        exists,
+        absent,
+        revision,
+        version,
+        value,  // Byte for byte.
+        json,   // Likewise, but for blanks between the tokens of JSON.
+        token   // `name` is a lock's, `number` a token that has to be live.
+    };
+    Kind kind{};
+    std::string name{};
+    std::uint64_t number{};
+    Bytes value{};
+    bool operator==(const Compare&) const = default;
+};
+
+// What a transaction does, in this order; each operation sees what those before it did.
+struct PutOperation {
+    std::string key{};
+    Bytes value{};
+    std::string content_type{};
+    SessionId session{};  // As in PutKey.
+    bool operator==(const PutOperation&) const = default;
+};
+struct DeleteOperation {
+    std::string key{};
+    bool recursive{};  // And all keys below it.
+    bool operator==(const DeleteOperation&) const = default;
+};
+struct GetOperation {
+    std::string key{};
+    bool operator==(const GetOperation&) const = default;
+};
+using Operation = std::variant<PutOperation, DeleteOperation, GetOperation>;
+
+// If all compares hold, `then` is done, else `otherwise`: all of it, at one revision, or nothing.
+struct Transact {
+    std::vector<Compare> compares{};
+    std::vector<Operation> then{};
+    std::vector<Operation> otherwise{};
+    std::string author{};
+    std::optional<Guard> guard{};
+    bool operator==(const Transact&) const = default;
 };
 
 // A newcomer, which is a learner first and gets an id that was never used before. Its directory
@@ -145,9 +214,9 @@ struct PinMembers {
     bool operator==(const PinMembers&) const = default;
 };
 
-using Command =
-    std::variant<LeaderStart, OpenSession, EndSession, ExpireSession, AcquireLock, ReleaseLock,
-                 LeaveQueue, EndLockDelay, PutKey, DeleteKey, ChangeMembers, PinMembers>;
+using Command = std::variant<LeaderStart, OpenSession, EndSession, ExpireSession, AcquireLock,
+                             ReleaseLock, LeaveQueue, EndLockDelay, PutKey, DeleteKey,
+                             ChangeMembers, PinMembers, Transact, DeletePrefix>;
 
 // A client's Idempotency-Key and what it was used for: the same key with another fingerprint is
 // refused.

@@ -4,13 +4,14 @@
 #include <optional>
 
 #include "base/invariant.h"
+#include "statemachine/draft.h"
 
 namespace gavel::statemachine {
 
 namespace {
 
-std::uint64_t footprint(std::string_view key, const Bytes& value) {
-    return key.size() + value.size();
+std::int64_t footprint(const Ptr<KeyValue>& value) {
+    return value ? static_cast<std::int64_t>(value->key.size() + value->value.size()) : 0;
 }
 
 // RFC 9110, section 13.1. `present` is the key's modify revision; 0: there is no such key.
@@ -42,38 +43,26 @@ Outcome Keys::put(Step& step, const PutKey& command) {
     const bool exists = at != keys_.end() && at->name == command.key;
     const KeyValue* old = exists ? at->value.get() : nullptr;
 
+    if (command.session != 0 && !sessions_.contains(command.session)) {
+        return SessionNotFound{command.session};
+    }
     const Revision present = exists ? old->modified : 0;
     if (!holds(command.precondition, present)) return PreconditionFailed{present};
 
-    const std::uint64_t before = exists ? footprint(old->key, old->value) : 0;
-    const std::uint64_t after = footprint(command.key, command.value);
-    if (!exists && keys_.size() >= limits_.keys) return LimitReached{LimitReached::What::keys};
-    // A full store still takes a value that is no larger: it must not keep anybody from repairing
-    // what is there.
-    if (after > before && bytes_ + (after - before) > limits_.key_bytes) {
-        return LimitReached{LimitReached::What::key_bytes};
-    }
-
-    auto value =
+    const std::uint64_t version = exists ? old->version + 1 : 1;
+    const KeyChange change{
+        exists ? at->value : nullptr,
         std::make_shared<const KeyValue>(KeyValue{.key = command.key,
                                                   .value = command.value,
                                                   .content_type = command.content_type,
                                                   .author = command.author,
                                                   .created = exists ? old->created : step.revision,
                                                   .modified = step.revision,
-                                                  .version = exists ? old->version + 1 : 1,
-                                                  .modified_at = step.time});
-    const std::uint64_t version = value->version;
-    bytes_ += after - before;
-    step.events.emplace_back(KeyPutEvent{value});
-    const std::uint64_t hash = step.rows.put(key_row(command.key), value, exists ? at->hash : 0);
-    if (exists) {
-        at->name = value->key;
-        at->value = std::move(value);
-        at->hash = hash;
-    } else {
-        keys_.insert(at, Entry{value->key, value, hash});
-    }
+                                                  .version = version,
+                                                  .modified_at = step.time,
+                                                  .session = command.session})};
+    if (const auto refused = refusal({&change, 1})) return *refused;
+    this->change(step, at, change);
     return KeyPut{.version = version, .created = !exists};
 }
 
@@ -84,22 +73,103 @@ Outcome Keys::remove(Step& step, const DeleteKey& command) {
     if (!holds(command.precondition, present)) return PreconditionFailed{present};
     if (!exists) return KeyNotFound{};
 
-    bytes_ -= footprint(at->value->key, at->value->value);
-    step.events.emplace_back(KeyDeletedEvent{at->value->key, at->value->version});
-    step.rows.erase(key_row(command.key), at->hash);
-    keys_.erase(at);
+    change(step, at, {at->value, nullptr});
     return KeyDeleted{};
 }
 
+Outcome Keys::remove_prefix(Step& step, const DeletePrefix& command) {
+    Draft draft(*this, step, command.author);
+    const std::uint64_t count = draft.remove_prefix(command.key);
+    if (count == 0) return KeyNotFound{};
+    if (draft.deletes_too_many()) return TooMuch{TooMuch::What::keys_deleted};
+    for (const KeyChange& one : draft.changes()) change(step, one);
+    return PrefixDeleted{count};
+}
+
+void Keys::end_session(Step& step, SessionId session) {
+    const auto of = ephemeral_.find(session);
+    if (of == ephemeral_.end()) return;
+    // Copied: what is done below takes the set apart.
+    const std::vector<const Entry*> entries(of->second.begin(), of->second.end());
+    for (const Entry* entry : entries) change(step, {entry->value, nullptr});
+}
+
+std::optional<Outcome> Keys::refusal(std::span<const KeyChange> changes) const {
+    std::int64_t keys = 0, bytes = 0;  // More than there were.
+    std::map<SessionId, std::int64_t> ephemeral;
+    for (const auto& [before, after] : changes) {
+        keys += (after ? 1 : 0) - (before ? 1 : 0);
+        bytes += footprint(after) - footprint(before);
+        if (before && before->session != 0) --ephemeral[before->session];
+        if (after && after->session != 0) ++ephemeral[after->session];
+    }
+    const auto passes = [](std::int64_t more, std::uint64_t present, std::uint64_t limit) {
+        return more > 0 && present + static_cast<std::uint64_t>(more) > limit;
+    };
+    using What = LimitReached::What;
+    if (passes(keys, keys_.size(), limits_.keys)) return LimitReached{What::keys};
+    // A full store still takes a value that is no larger: it must not keep anybody from repairing
+    // what is there.
+    if (passes(bytes, bytes_, limits_.key_bytes)) return LimitReached{What::key_bytes};
+    for (const auto& [session, more] : ephemeral) {
+        if (passes(more, count_of(session), limits_.keys_per_session)) {
+            return LimitReached{What::keys_per_session};
+        }
+    }
+    return std::nullopt;
+}
+
+void Keys::change(Step& step, const KeyChange& change) {
+    this->change(step, keys_.lower_bound(change.key()), change);
+}
+
+void Keys::change(Step& step, Table::const_iterator at, const KeyChange& change) {
+    const auto& [before, after] = change;
+    bytes_ += static_cast<std::uint64_t>(footprint(after) - footprint(before));
+    if (before) leave(*at);
+    if (!after) {
+        step.events.emplace_back(KeyDeletedEvent{before->key, before->version});
+        step.rows.erase(key_row(before->key), at->hash);
+        keys_.erase(at);
+        return;
+    }
+    step.events.emplace_back(KeyPutEvent{after});
+    const std::uint64_t hash = step.rows.put(key_row(after->key), after, before ? at->hash : 0);
+    if (before) {
+        at->name = after->key;
+        at->value = after;
+        at->hash = hash;
+    } else {
+        at = keys_.insert(at, Entry{after->key, after, hash});
+    }
+    join(*at);
+}
+
+void Keys::join(const Entry& entry) {
+    if (entry.value->session != 0) ephemeral_[entry.value->session].insert(&entry);
+}
+
+void Keys::leave(const Entry& entry) {
+    if (entry.value->session == 0) return;
+    const auto of = ephemeral_.find(entry.value->session);
+    of->second.erase(&entry);
+    if (of->second.empty()) ephemeral_.erase(of);
+}
+
 void Keys::load(Ptr<KeyValue> value, std::uint64_t hash) {
-    bytes_ += footprint(value->key, value->value);
+    bytes_ += static_cast<std::uint64_t>(footprint(value));
     const std::string_view name = value->key;
-    keys_.insert(keys_.end(), Entry{name, std::move(value), hash});
+    join(*keys_.insert(keys_.end(), Entry{name, std::move(value), hash}));
 }
 
 Ptr<KeyValue> Keys::find(std::string_view key) const {
     const auto at = keys_.find(key);
     return at == keys_.end() ? nullptr : at->value;
+}
+
+std::size_t Keys::count_of(SessionId session) const {
+    const auto of = ephemeral_.find(session);
+    return of == ephemeral_.end() ? 0 : of->second.size();
 }
 
 std::vector<Ptr<KeyValue>> Keys::list(std::string_view prefix, std::string_view after,
@@ -120,13 +190,25 @@ void Keys::append_rows(std::vector<Row>& rows) const {
 
 void Keys::check_invariants() const {
     std::uint64_t bytes = 0;
+    std::size_t ephemeral = 0;
     for (const Entry& entry : keys_) {
-        bytes += footprint(entry.name, entry.value->value);
+        bytes += static_cast<std::uint64_t>(footprint(entry.value));
+        if (entry.value->session != 0) ++ephemeral;
         invariant(entry.name.data() == entry.value->key.data(),
                   "a key's name is that of its value");
     }
     invariant(bytes == bytes_, "the keys' bytes are counted");
     invariant(keys_.size() <= limits_.keys, "there are no more keys than allowed");
+    for (const auto& [session, entries] : ephemeral_) {
+        ephemeral -= entries.size();
+        invariant(sessions_.contains(session), "an ephemeral key does not outlive its session");
+        invariant(entries.size() <= limits_.keys_per_session,
+                  "a session has no more keys than allowed");
+        for (const Entry* entry : entries) {
+            invariant(entry->value->session == session, "a key ends with its own session");
+        }
+    }
+    invariant(ephemeral == 0, "each ephemeral key is known by its session");
 }
 
 }  // namespace gavel::statemachine

@@ -1,23 +1,46 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <set>
+#include <span>
 #include <string_view>
 #include <vector>
 
 #include "statemachine/commands.h"
 #include "statemachine/limits.h"
+#include "statemachine/sessions.h"
 #include "statemachine/step.h"
 
 namespace gavel::statemachine {
 
-// The configuration: keys and their present values, in bytewise order.
+// What a command makes of one key. Null: there is no such key.
+struct KeyChange {
+    Ptr<KeyValue> before{};
+    Ptr<KeyValue> after{};
+
+    std::string_view key() const { return after ? after->key : before->key; }
+    bool changes_anything() const { return before || after; }
+};
+
+// The configuration: keys and their present values, in bytewise order; and which of them end with
+// which session. However a key is changed, it goes through refusal() and change().
 class Keys {
 public:
-    explicit Keys(const Limits& limits) : limits_(limits) {}
+    Keys(const Limits& limits, const Sessions& sessions) : limits_(limits), sessions_(sessions) {}
 
     Outcome put(Step& step, const PutKey& command);
     Outcome remove(Step& step, const DeleteKey& command);
+    Outcome remove_prefix(Step& step, const DeletePrefix& command);
+    // The session is gone: so are its keys.
+    void end_session(Step& step, SessionId session);
+
+    // Why these changes, to as many keys, cannot be made together; none: they can. What takes no
+    // more room than there was can be made even where there is too little.
+    std::optional<Outcome> refusal(std::span<const KeyChange> changes) const;
+    // Makes a change that was not refused.
+    void change(Step& step, const KeyChange& change);
 
     void load(Ptr<KeyValue> value, std::uint64_t hash);
 
@@ -26,6 +49,8 @@ public:
                                     std::size_t limit) const;
     std::size_t size() const { return keys_.size(); }
     std::uint64_t bytes() const { return bytes_; }
+    std::size_t count_of(SessionId session) const;
+    const Limits& limits() const { return limits_; }
     void append_rows(std::vector<Row>& rows) const;
     void check_invariants() const;
 
@@ -43,11 +68,20 @@ private:
         bool operator()(const Entry& a, const Entry& b) const { return a.name < b.name; }
         bool operator()(const Entry& a, std::string_view b) const { return a.name < b; }
         bool operator()(std::string_view a, const Entry& b) const { return a < b.name; }
+        bool operator()(const Entry* a, const Entry* b) const { return a->name < b->name; }
     };
+    using Table = std::set<Entry, ByName>;
+
+    // `at` is where the key stands, or would.
+    void change(Step& step, Table::const_iterator at, const KeyChange& change);
+    void join(const Entry& entry);
+    void leave(const Entry& entry);
 
     const Limits& limits_;
-    std::set<Entry, ByName> keys_;
+    const Sessions& sessions_;
+    Table keys_;
     std::uint64_t bytes_{};  // Of names and values together.
+    std::map<SessionId, std::set<const Entry*, ByName>> ephemeral_;
 };
 
 }  // namespace gavel::statemachine

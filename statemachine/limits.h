@@ -14,8 +14,11 @@ struct Limits {
     std::size_t waiters = 200'000;          // Over all locks.
     std::size_t free_locks = 20'000;        // Free locks whose last release is remembered.
     std::size_t keys = 4'000'000;
-    std::uint64_t key_bytes = 1ULL << 32;  // Keys and values together.
-    std::size_t history_changes = 16'384;  // Revisions kept for watches that resume.
+    std::uint64_t key_bytes = 1ULL << 32;    // Keys and values together.
+    std::size_t keys_per_session = 1'024;    // Ephemeral ones, which end with it.
+    std::size_t deleted_at_once = 10'000;    // Keys, by one command.
+    std::uint64_t got_at_once = 4ULL << 20;  // Bytes of values, by one transaction.
+    std::size_t history_changes = 16'384;    // Revisions kept for watches that resume.
     std::uint64_t history_bytes = 16ULL << 20;
     std::size_t request_window = 4'096;  // Numbers remembered per member, W of docs/paxos.md.
     std::size_t voters = 7;
@@ -34,5 +37,7 @@ inline constexpr std::size_t value_bytes_max = 1 << 20;
 inline constexpr std::size_t idempotency_key_bytes_max = 255;
 inline constexpr std::size_t row_key_bytes_max = 411;  // statemachine/state.h, RowKey.
 inline constexpr std::size_t member_changes_max = 64;  // In one command.
+// Of a transaction: what it compares and what it does, in both branches together.
+inline constexpr std::size_t transaction_parts_max = 128;
 
 }  // namespace gavel::statemachine

@@ -43,6 +43,9 @@ public:
     [[nodiscard]] bool finish_load();
 
     Ptr<Lock> find(std::string_view name) const;
+    // Whether whoever was granted the lock with this token has it still.
+    bool is_live(std::string_view name, Token token) const;
+    Token live_token(std::string_view name) const;  // The latest one; 0: nobody has the lock.
     Machine::LockView explain(std::string_view name) const;
     std::size_t queue_length(std::string_view name) const;
     std::uint64_t position(std::string_view name, SessionId session) const;

@@ -46,6 +46,16 @@ Ptr<Lock> Locks::find(std::string_view name) const {
     return at == locks_.end() ? nullptr : at->second.lock;
 }
 
+bool Locks::is_live(std::string_view name, Token token) const {
+    return token != 0 && live_token(name) == token;
+}
+
+Token Locks::live_token(std::string_view name) const {
+    const auto at = locks_.find(name);
+    if (at == locks_.end() || !at->second.lock->holder) return 0;
+    return at->second.lock->holder->token;
+}
+
 Machine::LockView Locks::explain(std::string_view name) const {
     Machine::LockView view;
     const auto at = locks_.find(name);

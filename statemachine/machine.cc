@@ -15,6 +15,7 @@
 #include "statemachine/rows.h"
 #include "statemachine/sessions.h"
 #include "statemachine/step.h"
+#include "statemachine/transaction.h"
 
 namespace gavel::statemachine {
 
@@ -57,6 +58,7 @@ public:
                         .revision = answer.revision,
                         .repeated = answer.repeated,
                         .outcome = std::move(answer.outcome)};
+        applied.got = answer.repeated ? got_before(entry, applied.outcome) : std::move(step.got);
         applied.events = history_.add(step);
         applied.changed = rows_.take_changed();
         globals_.history_floor = history_.floor();
@@ -90,7 +92,8 @@ public:
     Idempotency idempotency_{limits_};
     Sessions sessions_{limits_};
     Locks locks_{limits_, sessions_};
-    Keys keys_{limits_};
+    Keys keys_{limits_, sessions_};
+    Transaction transaction_{keys_, locks_, sessions_};
     History history_{limits_};
 
 private:
@@ -105,6 +108,11 @@ private:
         Answer answer = answer_once_per_key(step, entry);
         requests_.record(step, entry.request, answer.revision, answer.outcome);
         return answer;
+    }
+
+    static bool is_refused_by_limit(const Outcome& outcome) {
+        return std::holds_alternative<LimitReached>(outcome) ||
+               std::holds_alternative<TooMuch>(outcome);
     }
 
     // An Idempotency-Key likewise, but for refusals on account of a limit: they changed nothing,
@@ -122,7 +130,7 @@ private:
             return {LimitReached{LimitReached::What::idempotency_keys}, now, false};
         }
         Outcome outcome = execute(step, entry, key.key);
-        if (!std::holds_alternative<LimitReached>(outcome)) {
+        if (!is_refused_by_limit(outcome)) {
             idempotency_.record(step, key, outcome);
         }
         return {std::move(outcome), now, false};
@@ -176,12 +184,42 @@ private:
         members_.pin(command);
         return Done{};
     }
-    Outcome on(Step& step, const PutKey& command) { return keys_.put(step, command); }
-    Outcome on(Step& step, const DeleteKey& command) { return keys_.remove(step, command); }
+    Outcome on(Step& step, const PutKey& command) {
+        return guarded(command, [&] { return keys_.put(step, command); });
+    }
+    Outcome on(Step& step, const DeleteKey& command) {
+        return guarded(command, [&] { return keys_.remove(step, command); });
+    }
+    Outcome on(Step& step, const DeletePrefix& command) {
+        return guarded(command, [&] { return keys_.remove_prefix(step, command); });
+    }
+    Outcome on(Step& step, const Transact& command) {
+        return guarded(command, [&] { return transaction_.execute(step, command); });
+    }
 
-    // Closed first, so that nothing can be granted to it on the way.
+    // Here and nowhere earlier: whoever had the lock when the command was sent may have lost it on
+    // the way, and another may have written since.
+    template <class WrittenCommand, class Write>
+    Outcome guarded(const WrittenCommand& command, Write write) {
+        const auto& guard = command.guard;
+        if (guard && !locks_.is_live(guard->lock, guard->token)) {
+            return StaleToken{locks_.live_token(guard->lock)};
+        }
+        return write();
+    }
+
+    std::vector<Ptr<KeyValue>> got_before(const Entry& entry, const Outcome& outcome) const {
+        const auto* command = std::get_if<Transact>(&entry.command);
+        const auto* transacted = std::get_if<Transacted>(&outcome);
+        if (command == nullptr || transacted == nullptr) return {};
+        return transaction_.got_before(*command, *transacted);
+    }
+
+    // Closed first, so that nothing can be granted to it on the way. What it announced goes before
+    // what it held is handed on.
     void end_session(Step& step, SessionId id, ReleaseReason reason, DurationMs delay) {
         sessions_.close(step, id);
+        keys_.end_session(step, id);
         locks_.end_session(step, id, reason, delay);
     }
 
@@ -256,6 +294,8 @@ std::vector<std::string> Machine::waited_for_by(SessionId id) const {
     for (const auto& [name, place] : impl_->locks_.claim_of(id).places) names.emplace_back(name);
     return names;
 }
+
+std::size_t Machine::key_count_of(SessionId id) const { return impl_->keys_.count_of(id); }
 
 Ptr<Lock> Machine::lock(std::string_view name) const { return impl_->locks_.find(name); }
 Machine::LockView Machine::explain(std::string_view name) const {

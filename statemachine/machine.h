@@ -25,6 +25,9 @@ struct Applied {
     Outcome outcome{};
     std::vector<Event> events{};  // For watchers and for those who wait for a lock.
     std::vector<Row> changed{};   // Each row at most once, with its value after the command.
+    // What a transaction's gets found, in order. Null: no such key, or, of a repeat, a value that
+    // has been replaced since; the outcome tells which.
+    std::vector<Ptr<KeyValue>> got{};
 };
 
 // The replicated state: sessions, locks, keys, and what has been seen of requests. A plain data
@@ -68,6 +71,7 @@ public:
     const std::map<SessionId, Ptr<Session>>& sessions() const;
     std::vector<std::string> held_by(SessionId id) const;        // Lock names.
     std::vector<std::string> waited_for_by(SessionId id) const;  // Lock names.
+    std::size_t key_count_of(SessionId id) const;                // Its ephemeral keys.
     Ptr<Lock> lock(std::string_view name) const;                 // Null: never held, or forgotten.
     LockView explain(std::string_view name) const;  // `lock` is null when there is none.
     std::size_t queue_length(std::string_view name) const;

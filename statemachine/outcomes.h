@@ -112,7 +112,8 @@ struct LimitReached {
         waiters,
         keys,
         key_bytes,
-        idempotency_keys
+        idempotency_keys,
+        keys_per_session
     };
     What what{};
     bool operator==(const LimitReached&) const = default;
@@ -128,10 +129,46 @@ struct RequestTooOld {
     bool operator==(const RequestTooOld&) const = default;
 };
 
-using Outcome =
-    std::variant<Done, SessionOpened, SessionEnded, SessionNotFound, LockGranted, LockQueued,
-                 LockHeld, LockReleased, LeftQueue, NotHolder, KeyPut, KeyDeleted, KeyNotFound,
-                 PreconditionFailed, LimitReached, IdempotencyKeyReused, RequestTooOld,
-                 MembersChanged, EpochMismatch, MembersRefused>;
+// A transaction was executed, by one branch or the other. Values that were got are no part of the
+// outcome, which is kept for a day: they go with the answer to the first execution (Applied::got),
+// and a repeat is told at which revision each of them stood.
+struct Transacted {
+    // Of each operation of the branch, in order.
+    struct Result {
+        enum class Kind : std::uint8_t {
+            put,      // `number` is the key's version now.
+            deleted,  // How many keys.
+            got       // The key's modify revision; 0: there is no such key.
+        };
+        Kind kind{};
+        std::uint64_t number{};
+        bool operator==(const Result&) const = default;
+    };
+    bool succeeded{};
+    std::uint64_t failed{};  // The first compare that did not hold, counted from 0.
+    std::vector<Result> results{};
+    bool operator==(const Transacted&) const = default;
+};
+// The token that a write rests on is not live. Changes nothing.
+struct StaleToken {
+    Token live{};  // The one that is; 0: none.
+    bool operator==(const StaleToken&) const = default;
+};
+struct PrefixDeleted {
+    std::uint64_t count{};
+    bool operator==(const PrefixDeleted&) const = default;
+};
+// More than one command may do. Changes nothing.
+struct TooMuch {
+    enum class What : std::uint8_t { keys_deleted, bytes_got };
+    What what{};
+    bool operator==(const TooMuch&) const = default;
+};
+
+using Outcome = std::variant<Done, SessionOpened, SessionEnded, SessionNotFound, LockGranted,
+                             LockQueued, LockHeld, LockReleased, LeftQueue, NotHolder, KeyPut,
+                             KeyDeleted, KeyNotFound, PreconditionFailed, LimitReached,
+                             IdempotencyKeyReused, RequestTooOld, MembersChanged, EpochMismatch,
+                             MembersRefused, Transacted, StaleToken, PrefixDeleted, TooMuch>;
 
 }  // namespace gavel::statemachine

@@ -53,6 +53,7 @@ struct Fields {
         digest.text(value.key).text(value.value.view()).text(value.content_type);
         digest.text(value.author).number(value.created).number(value.modified);
         digest.number(value.version).number(unsigned_of(value.modified_at));
+        digest.number(value.session);
     }
 
     void add(const KeyPutEvent& event) { add(*event.value); }
@@ -121,6 +122,17 @@ struct Fields {
     void add(const MembersRefused& outcome) {
         digest.number(ordinal(outcome.reason)).number(outcome.member);
     }
+
+    void add(const Transacted& outcome) {
+        digest.number(outcome.succeeded ? 1 : 0).number(outcome.failed);
+        digest.number(outcome.results.size());
+        for (const auto& result : outcome.results) {
+            digest.number(ordinal(result.kind)).number(result.number);
+        }
+    }
+    void add(const StaleToken& outcome) { digest.number(outcome.live); }
+    void add(const PrefixDeleted& outcome) { digest.number(outcome.count); }
+    void add(const TooMuch& outcome) { digest.number(ordinal(outcome.what)); }
 
     template <class T>
     void add(const std::optional<T>& value) {

@@ -71,6 +71,7 @@ struct KeyValue {
     Revision modified{};
     std::uint64_t version{};  // 1 when created, one more with each put.
     TimeMs modified_at{};
+    SessionId session{};  // Whose end deletes the key; 0: it stays.
     bool operator==(const KeyValue&) const = default;
 };
 

@@ -21,6 +21,7 @@ struct Step {
     Rows& rows;
     std::vector<EventBody> events{};
     std::vector<SettledWait> settled{};
+    std::vector<Ptr<KeyValue>> got{};  // By the gets of a transaction.
 };
 
 }  // namespace gavel::statemachine

@@ -57,18 +57,19 @@ const rules = {
         oneCondition(request, values, chance);
         if (has(request, 'recursive')) for (const each of conditions) delete request.headers[each];
     },
-    transact(request) {
+    transact(request, values, chance) {
         const body = bodyOf(request);
-        if (Object.values(body).flat().length === 0) body.then = [{get: {key: 'x'}}];
-        for (const each of body.if ?? []) plainValue(each);
+        for (const condition of body.if ?? []) keepToItsType(condition, chance);
         for (const branch of ['then', 'else']) {
             const written = new Set();
-            body[branch] = body[branch]?.filter(operation => {
-                if (operation.put) plainValue(operation.put);
-                const {key} = operation.put ?? operation.delete ?? {};
-                return key === undefined || !written.has(key) && written.add(key);
+            body[branch] = (body[branch] ?? []).filter(operation => {
+                if (operation.put) keepToItsType(operation.put, chance);
+                const key = (operation.put ?? operation.delete)?.key;
+                const what = operation.delete?.recursive ? `${key}/` : key;
+                return key === undefined || !written.has(what) && written.add(what);
             });
         }
+        body.then.push({get: {key: 'app/a'}});  // Something there has to be.
         setBody(request, body);
     },
     getKey(request) {
@@ -91,10 +92,18 @@ const rules = {
     },
 };
 
-// A value that is what its encoding and its type say.
-function plainValue(of) {
-    if (of.encoding) of.value = Buffer.from('bytes').toString('base64');
-    delete of.content_type;
+// What value, encoding and content_type have to be together.
+function keepToItsType(object, chance) {
+    if (!('value' in object)) return;
+    if ('content_type' in object) {
+        object.content_type = chance.pick(['text/plain', 'text/html; charset=utf-8', 'a/b', 'application/json']);
+    }
+    if ('encoding' in object) {
+        object.value = Buffer.from(chance.pick(['', '17', '"x"', '\xff\0'])).toString('base64');
+        if (object.content_type === 'application/json') delete object.content_type;
+    } else if ('content_type' in object && object.content_type !== 'application/json') {
+        object.value = JSON.stringify(object.value);
+    }
 }
 
 function oneCondition(request, values, chance) {

@@ -115,6 +115,56 @@ TEST(KeyResource, IsDeleted) {
     EXPECT_EQ(desk.get("/v1/config/a")->code(), "key-not-found");
 }
 
+TEST(KeyResource, IsDeletedWithAllBelowIt) {
+    Desk desk;
+    for (const auto* key : {"a", "a/b", "a/c/d", "a-b"}) {
+        desk.put(std::string("/v1/config/") + key, "1");
+    }
+
+    EXPECT_EQ(desk.remove("/v1/config/a?recursive=true", {{"if-match", "\"1\""}})->code(),
+              "bad-header");
+    EXPECT_EQ(desk.remove("/v1/config/a?recursive=true", {{"if-none-match", "*"}})->code(),
+              "bad-header");
+    EXPECT_EQ(desk.remove("/v1/config/a?recursive=1")->code(), "bad-parameter");
+    EXPECT_EQ(desk.remove("/v1/config/a?recursive")->json(),
+              json::parse(R"({"key":"a","revision":5,"deleted":3})"));
+    EXPECT_EQ(desk.remove("/v1/config/a?recursive=true")->code(), "key-not-found");
+    EXPECT_EQ(desk.remove("/v1/config/a-b?recursive=false")->json(),
+              json::parse(R"({"key":"a-b","revision":7})"));
+}
+
+TEST(KeyResource, IsNotDeletedWithMoreBelowItThanAtOnce) {
+    Desk desk({}, {.deleted_at_once = 1});
+    desk.put("/v1/config/a/b", "1");
+    desk.put("/v1/config/a/c", "1");
+
+    const auto call = desk.remove("/v1/config/a?recursive=true");
+
+    EXPECT_EQ(call->status(), 409U);
+    EXPECT_EQ(call->code(), "too-much-at-once");
+    EXPECT_EQ(call->json()["limit"], "keys_deleted");
+    EXPECT_EQ(call->json()["most"], 10'000);
+    EXPECT_EQ(desk.get("/v1/config")->json()["items"].size(), 2U);
+}
+
+TEST(KeyResource, IsEphemeralWhenASessionIsNamed) {
+    Desk desk;
+    const auto id = "s" + std::to_string(desk.gateway.open_session());
+
+    EXPECT_EQ(desk.put("/v1/config/a?session=s99", "1")->code(), "session-not-found");
+    EXPECT_EQ(desk.put("/v1/config/a?session=99", "1")->code(), "bad-parameter");
+    EXPECT_EQ(desk.put("/v1/config/a?session=s0", "1")->code(), "bad-parameter");
+    EXPECT_EQ(desk.put("/v1/config/a?session=" + id, "1")->status(), 201U);
+    EXPECT_EQ(desk.get("/v1/config/a")->field("Gavel-Session"), id);
+    EXPECT_EQ(desk.get("/v1/config/a?meta=true")->json()["session"], id);
+    EXPECT_EQ(desk.get("/v1/config")->json()["items"][0]["session"], id);
+    EXPECT_EQ(desk.get("/v1/watch?prefix=&since=0&wait=0s")->json()["events"][0]["session"], id);
+    desk.put("/v1/config/a", "2");
+    EXPECT_EQ(desk.get("/v1/config/a")->field("Gavel-Session"), "");
+    desk.remove("/v1/sessions/" + id);
+    EXPECT_EQ(desk.get("/v1/config/a")->status(), 200U);
+}
+
 TEST(KeyResource, HasAJsonView) {
     Desk desk;
     desk.put("/v1/config/a", "{\n\"x\": 1}", as_json);

@@ -62,7 +62,8 @@ public:
             waiting_[{acquire.name, acquire.session}] = std::move(done);
             return;
         }
-        done(Executed{applied.revision, applied.repeated, applied.outcome, machine_.applied()});
+        done(Executed{applied.revision, applied.repeated, applied.outcome, machine_.applied(),
+                      applied.got});
     }
 
     void read(ReadOptions options, Query query) override {

@@ -99,6 +99,27 @@ TEST(JsonObject, RefusesWhatIsNotOneObjectInUtf8) {
     EXPECT_EQ(refusal("{\"a\":\"\xff\"}"), "is not UTF-8");
 }
 
+TEST(JsonArray, IsTakenApart) {
+    const auto items = parse_json_array(R"( [1, "a\n", {"x":[]},[ ],true,null] )", 6);
+    ASSERT_TRUE(items.has_value());
+    ASSERT_EQ(items->size(), 6U);
+    EXPECT_EQ((*items)[0].raw, "1");
+    EXPECT_EQ((*items)[1].text, "a\n");
+    EXPECT_EQ((*items)[2].raw, R"({"x":[]})");
+    EXPECT_EQ((*items)[3].kind, JsonField::Kind::array);
+    EXPECT_EQ((*items)[4].kind, JsonField::Kind::boolean);
+    EXPECT_EQ((*items)[5].kind, JsonField::Kind::null);
+    EXPECT_TRUE(parse_json_array("[]", 0)->empty());
+}
+
+TEST(JsonArray, IsRefusedWhenItIsNotFit) {
+    for (const auto* text : {"", "1", "{}", "[", "[1", "[1,]", "[,1]", "[1] 2", "[1 2]", "[\xff]",
+                             R"([{"a":1,"a":2}])"}) {
+        EXPECT_FALSE(parse_json_array(text, 9).has_value()) << text;
+    }
+    EXPECT_EQ(parse_json_array("[1,2,3]", 2).error().why, "has more than 2 elements");
+}
+
 TEST(Json, IsWhatAnotherParserTakesForJson) {
     // Random damage to a rich document: both must agree on what is left.
     const std::string document =

@@ -126,6 +126,16 @@ TEST(Base64, FollowsRfc4648) {
     EXPECT_EQ(base64("\xff\xfe"), "//4=");
 }
 
+TEST(Base64, ComesBackAsItWas) {
+    for (const std::string bytes : {"", "f", "fo", "foo", "foobar", "\xff\xfe"}) {
+        EXPECT_EQ(decode_base64(base64(bytes)), bytes);
+    }
+    for (const auto* text : {"=", "Zg", "Zg=", "Zh==", "Zg===", "Zm9v=", "Zm 9v", "Zm9v\n",
+                             "-_==", "Z", "====", "Zg==Zg=="}) {
+        EXPECT_EQ(decode_base64(text), std::nullopt) << text;
+    }
+}
+
 TEST(Path, IsEncodedForALocation) {
     EXPECT_EQ(percent_encode_path("a/b c\xC3\xA9"), "a/b%20c%C3%A9");
 }

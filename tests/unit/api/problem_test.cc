@@ -85,7 +85,12 @@ TEST(Problem, IsMadeOfEachOutcomeThatIsARefusal) {
         {LimitReached{LimitReached::What::waiters}, "limit-reached"},
         {LimitReached{LimitReached::What::keys}, "storage-limit-reached"},
         {LimitReached{LimitReached::What::key_bytes}, "storage-limit-reached"},
-        {LimitReached{LimitReached::What::idempotency_keys}, "limit-reached"}};
+        {LimitReached{LimitReached::What::idempotency_keys}, "limit-reached"},
+        {LimitReached{LimitReached::What::keys_per_session}, "limit-reached"},
+        {StaleToken{9}, "stale-token"},
+        {StaleToken{0}, "stale-token"},
+        {TooMuch{TooMuch::What::keys_deleted}, "too-much-at-once"},
+        {TooMuch{TooMuch::What::bytes_got}, "too-much-at-once"}};
     for (const auto& [outcome, code] : expected) {
         EXPECT_EQ(body(to_problem(outcome))["code"], code) << outcome.index();
     }

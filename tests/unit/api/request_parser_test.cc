@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "base/prng.h"
+#include "tests/unit/api/contract.h"
 
 namespace gavel::api {
 namespace {
@@ -55,6 +56,25 @@ TEST(RequestParser, TakesARequestInPiecesOfAnySize) {
         EXPECT_TRUE(parsed.request.keep_alive);
         EXPECT_EQ(parsed.left, "GET /next");
     }
+}
+
+// Else a resource would look in vain for what a client sent.
+TEST(RequestParser, KeepsEachFieldThatTheContractNames) {
+    std::size_t count = 0;
+    for (const auto& route : routes()) {
+        const auto& operation = testing::Contract::operation(route);
+        for (const auto& given : operation.value("parameters", nlohmann::json::array())) {
+            const auto& parameter = testing::Contract::resolve(given);
+            if (parameter.at("in") != "header") continue;
+            const std::string name = parameter.at("name");
+            const auto parsed = parse("GET /a HTTP/1.1\r\nHost: h\r\n" + name + ": x\r\n\r\n");
+            const auto* value = parsed.request.header(lower(name));
+            ASSERT_NE(value, nullptr) << name;
+            EXPECT_EQ(*value, "x") << name;
+            ++count;
+        }
+    }
+    EXPECT_GT(count, 10U);
 }
 
 TEST(RequestParser, TakesAChunkedBodyAndForgetsItsTrailer) {

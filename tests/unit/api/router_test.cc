@@ -20,8 +20,8 @@ TEST(Router, KnowsWhatThereIs) {
     Desk desk;
     for (const auto* target :
          {"/", "/v1", "/v2/config/a", "/v1/configs", "/v1/sessions/", "/v1/sessions/s1/x",
-          "/v1/sessions//keepalive", "//v1/config/a", "/v1/members/1/promote/x", "/v1/transactions",
-          "/v1/history", "/livez/"}) {
+          "/v1/sessions//keepalive", "//v1/config/a", "/v1/members/1/promote/x",
+          "/v1/transactions/a", "/v1/history", "/livez/"}) {
         EXPECT_EQ(desk.get(target)->code(), "not-found") << target;
     }
 }
@@ -220,6 +220,31 @@ void see_keys_and_watches(Rounds& rounds) {
     rounds.see_keys(M::remove, "/v1/config/a");
 }
 
+void see_transactions(Rounds& rounds) {
+    using M = Method;
+    const Desk::Headers guarded{{"gavel-lock", "l;token=9"}};
+    const std::string target = "/v1/transactions";
+    const std::string put = R"({"then":[{"put":{"key":"a","value":"1"}}]})";
+    Desk desk({}, {.keys = 1});
+    rounds.see(desk, M::post, target, put);
+    rounds.see(desk, M::post, target, "{}");
+    rounds.see(desk, M::post, target, put, {{"content-encoding", "gzip"}});
+    rounds.see(desk, M::post, target, put, guarded);
+    rounds.see(desk, M::post, target, R"({"then":[{"put":{"key":"b","value":"1"}}]})");
+    rounds.see(desk, M::post, target,
+               R"({"then":[{"put":{"key":"a","value":"1","session":"s9"}}]})");
+    rounds.see(
+        desk, M::post, target,
+        R"({"then":[{"put":{"key":"a","value":")" + std::string((1 << 20) + 1, 'x') + R"("}}]})");
+    rounds.see_failures(desk, M::post, target, put);
+    rounds.see_keys(M::post, target, put);
+
+    rounds.see(desk, M::put, "/v1/config/a?session=s9", "1");
+    rounds.see(desk, M::put, "/v1/config/a", "1", guarded);
+    rounds.see(desk, M::remove, "/v1/config/a", "", guarded);
+    rounds.see(desk, M::remove, "/v1/config/a?recursive=true");
+}
+
 void see_operations(Rounds& rounds) {
     Desk desk;
     for (const auto* target : {"/v1/members", "/v1/status", "/livez", "/readyz", "/metrics",
@@ -281,6 +306,7 @@ TEST(OpenApi, HasEachStatusThatComesUpAndNoOther) {
 
     see_sessions_and_locks(rounds);
     see_keys_and_watches(rounds);
+    see_transactions(rounds);
     see_operations(rounds);
     see_members(rounds);
 
@@ -300,6 +326,7 @@ TEST(OpenApi, HasEachHeaderFieldThatIsLookedAtAndNoOther) {
     const std::pair<std::string, std::string> wrong[] = {{"Idempotency-Key", std::string(256, 'x')},
                                                          {"If-Match", "x"},
                                                          {"If-None-Match", "x"},
+                                                         {"Gavel-Lock", "x"},
                                                          {"Last-Event-ID", "x"}};
     for (const auto& route : routes()) {
         std::set<std::string> documented, looked_at;
@@ -317,6 +344,7 @@ TEST(OpenApi, HasEachHeaderFieldThatIsLookedAtAndNoOther) {
         if (route.method == Method::remove)
             target += path.starts_with("/v1/locks") ? "?token=1" : "";
         const std::string body = path.starts_with("/v1/locks") ? R"({"session":"s1"})"
+                                 : path == "/v1/transactions"  ? R"({"then":[{"get":{"key":"a"}}]})"
                                  : !members                    ? ""
                                  : route.method == Method::put
                                      ? R"({"voters":[1]})"

@@ -18,7 +18,20 @@ TEST(SessionResource, IsMadeWithDefaults) {
     EXPECT_EQ(call->field("Location"), "/v1/sessions/s1");
     EXPECT_EQ(call->json(), json::parse(R"({"id":"s1","name":"","ttl":"15s","lock_delay":"0s",
         "metadata":{},"created_at":"2023-11-14T22:13:20.123Z","expires_in":"15s","held":[],
-        "waiting":[]})"));
+        "waiting":[],"keys":0})"));
+}
+
+TEST(SessionResource, TellsHowManyKeysEndWithIt) {
+    Desk desk;
+    desk.post("/v1/sessions");
+    desk.put("/v1/config/a?session=s1", "1");
+    desk.put("/v1/config/b?session=s1", "1");
+
+    EXPECT_EQ(desk.get("/v1/sessions/s1")->json()["keys"], 2);
+    EXPECT_EQ(desk.get("/v1/sessions")->json()["sessions"][0]["keys"], 2);
+    desk.remove("/v1/sessions/s1");
+    EXPECT_EQ(desk.get("/v1/config/a")->code(), "key-not-found");
+    EXPECT_EQ(desk.get("/v1/config/b")->code(), "key-not-found");
 }
 
 TEST(SessionResource, IsMadeAsAskedFor) {

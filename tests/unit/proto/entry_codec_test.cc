@@ -90,17 +90,44 @@ TEST(EntryCodec, RefusesTextBeyondItsLimit) {
     EXPECT_TRUE(refused(PutKey{.key = "k", .author = label}));
     EXPECT_TRUE(refused(DeleteKey{.key = name}));
     EXPECT_TRUE(refused(DeleteKey{.key = "k", .author = label}));
+    EXPECT_TRUE(refused(DeleteKey{.key = "k", .guard = Guard{.lock = name}}));
+    EXPECT_TRUE(refused(DeletePrefix{.key = name}));
+    EXPECT_TRUE(refused(DeletePrefix{.key = "k", .author = label}));
+    const std::string value(value_bytes_max + 1, 'v');
+    EXPECT_TRUE(refused(Transact{.compares = {{.name = name}}}));
+    EXPECT_TRUE(refused(Transact{.compares = {{.name = "k", .value = value}}}));
+    EXPECT_TRUE(refused(Transact{.then = {PutOperation{.key = name}}}));
+    EXPECT_TRUE(refused(Transact{.then = {PutOperation{.key = "k", .value = value}}}));
+    EXPECT_TRUE(refused(Transact{.then = {PutOperation{.key = "k", .content_type = label}}}));
+    EXPECT_TRUE(refused(Transact{.otherwise = {DeleteOperation{.key = name}}}));
+    EXPECT_TRUE(refused(Transact{.otherwise = {GetOperation{name}}}));
+    EXPECT_TRUE(refused(Transact{.author = label}));
 
     Entry entry = entry_sample(EndSession{1});
     entry.idempotency->key = std::string(idempotency_key_bytes_max + 1, 'i');
     EXPECT_TRUE(decode_entry(encode(entry)).has_error());
 }
 
+TEST(EntryCodec, RefusesATransactionOfTooManyParts) {
+    Transact transact;
+    for (std::size_t i = 0; i < transaction_parts_max; ++i) {
+        if (i % 3 == 0) transact.compares.emplace_back();
+        if (i % 3 == 1) transact.then.emplace_back(GetOperation{"k"});
+        if (i % 3 == 2) transact.otherwise.emplace_back(GetOperation{"k"});
+    }
+    EXPECT_TRUE(decode_entry(encode(entry_sample(transact))).has_value());
+
+    transact.then.emplace_back(GetOperation{"k"});
+    EXPECT_TRUE(decode_entry(encode(entry_sample(transact))).has_error());
+}
+
 TEST(EntryCodec, TakesTextUpToItsLimit) {
-    const Entry entry = entry_sample(PutKey{.key = std::string(name_bytes_max, 'k'),
-                                            .value = std::string(value_bytes_max, 'v'),
-                                            .content_type = std::string(label_bytes_max, 'c'),
-                                            .author = std::string(label_bytes_max, 'a')});
+    const Entry entry =
+        entry_sample(PutKey{.key = std::string(name_bytes_max, 'k'),
+                            .value = std::string(value_bytes_max, 'v'),
+                            .content_type = std::string(label_bytes_max, 'c'),
+                            .author = std::string(label_bytes_max, 'a'),
+                            .guard = Guard{std::string(name_bytes_max, 'l'), ~0ULL}});
 
     const auto decoded = decode_entry(encode(entry));
 

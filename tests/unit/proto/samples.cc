@@ -51,6 +51,37 @@ MemberEvent member_event(MemberEvent::Change change) {
             .first_slot = 513};
 }
 
+std::optional<Guard> random_guard(Prng& prng) {
+    if (prng.chance(50)) return std::nullopt;
+    return Guard{random_text(prng, name_bytes_max), random_number(prng)};
+}
+
+std::vector<Operation> random_operations(Prng& prng) {
+    std::vector<Operation> operations;
+    while (prng.chance(70)) {
+        const std::string key = random_text(prng, name_bytes_max);
+        const Operation kinds[] = {
+            PutOperation{key, random_text(prng, 300), random_text(prng, label_bytes_max),
+                         random_number(prng)},
+            DeleteOperation{key, prng.chance(50)}, GetOperation{key}};
+        operations.push_back(kinds[prng.below(3)]);
+    }
+    return operations;
+}
+
+Transact random_transaction(Prng& prng) {
+    Transact transact{.then = random_operations(prng),
+                      .otherwise = random_operations(prng),
+                      .author = random_text(prng, label_bytes_max),
+                      .guard = random_guard(prng)};
+    while (prng.chance(70)) {
+        transact.compares.push_back({static_cast<Compare::Kind>(prng.below(7)),
+                                     random_text(prng, name_bytes_max), random_number(prng),
+                                     random_text(prng, 300)});
+    }
+    return transact;
+}
+
 }  // namespace
 
 std::vector<Command> command_samples() {
@@ -69,10 +100,14 @@ std::vector<Command> command_samples() {
                .value = "v",
                .content_type = "text/plain",
                .author = "me",
-               .precondition = {Precondition::Kind::matches, {1, 1ULL << 63}}},
+               .precondition = {Precondition::Kind::matches, {1, 1ULL << 63}},
+               .session = 9,
+               .guard = Guard{.lock = "a/b", .token = 12}},
         PutKey{.key = "k"},
-        DeleteKey{
-            .key = "k", .author = "me", .precondition = {Precondition::Kind::none_matches, {0}}},
+        DeleteKey{.key = "k",
+                  .author = "me",
+                  .precondition = {Precondition::Kind::none_matches, {0}},
+                  .guard = Guard{.lock = "a/b", .token = 12}},
         DeleteKey{.key = "k", .author = {}, .precondition = {Precondition::Kind::absent, {}}},
         DeleteKey{.key = "k", .author = {}, .precondition = {Precondition::Kind::present, {}}},
         ChangeMembers{
@@ -85,7 +120,24 @@ std::vector<Command> command_samples() {
                         SetRole{.member = 3, .role = Role::voter}, RemoveMember{.member = 1}}},
         ChangeMembers{},
         PinMembers{.pins = {{.member = 1, .incarnation = ~0ULL}, {.member = 2, .incarnation = 7}}},
-        PinMembers{}};
+        PinMembers{},
+        Transact{.compares = {{Compare::Kind::exists, "k", 0, {}},
+                              {Compare::Kind::absent, "k", 0, {}},
+                              {Compare::Kind::revision, "k", 7, {}},
+                              {Compare::Kind::version, "k", ~0ULL, {}},
+                              {Compare::Kind::value, "k", 0, "v"},
+                              {Compare::Kind::json, "k", 0, "{}"},
+                              {Compare::Kind::token, "a/b", 12, {}}},
+                 .then = {PutOperation{
+                              .key = "k", .value = "v", .content_type = "text/plain", .session = 9},
+                          PutOperation{.key = "l"}, DeleteOperation{"k", false},
+                          DeleteOperation{"k", true}, GetOperation{"k"}},
+                 .otherwise = {GetOperation{"l"}},
+                 .author = "me",
+                 .guard = Guard{.lock = "a/b", .token = 12}},
+        Transact{},
+        DeletePrefix{.key = "k", .author = "me", .guard = Guard{.lock = "a/b", .token = 12}},
+        DeletePrefix{.key = "k"}};
 }
 
 Entry entry_sample(Command command) {
@@ -180,12 +232,22 @@ std::vector<Outcome> outcome_samples() {
                                   RequestTooOld{},
                                   MembersChanged{.epoch = 2, .first_slot = 90, .added = {4, 5}},
                                   MembersChanged{},
-                                  EpochMismatch{.present = 9}};
+                                  EpochMismatch{.present = 9},
+                                  Transacted{},
+                                  Transacted{.succeeded = true,
+                                             .results = {{Transacted::Result::Kind::put, 2},
+                                                         {Transacted::Result::Kind::deleted, 0},
+                                                         {Transacted::Result::Kind::got, 17}}},
+                                  Transacted{.failed = 3},
+                                  StaleToken{.live = 4},
+                                  PrefixDeleted{.count = 5},
+                                  TooMuch{.what = TooMuch::What::keys_deleted},
+                                  TooMuch{.what = TooMuch::What::bytes_got}};
     for (int reason = 0; reason <= static_cast<int>(MembersRefused::Reason::ids_used_up);
          ++reason) {
         outcomes.emplace_back(MembersRefused{static_cast<MembersRefused::Reason>(reason), 3});
     }
-    for (int what = 0; what <= static_cast<int>(LimitReached::What::idempotency_keys); ++what) {
+    for (int what = 0; what <= static_cast<int>(LimitReached::What::keys_per_session); ++what) {
         outcomes.emplace_back(LimitReached{static_cast<LimitReached::What>(what)});
     }
     return outcomes;
@@ -199,7 +261,8 @@ std::vector<std::pair<Table, RowValue>> row_samples() {
                          .created = 1,
                          .modified = 2,
                          .version = 3,
-                         .modified_at = 4};
+                         .modified_at = 4,
+                         .session = 5};
     const Holder holder{.session = 1, .token = 2, .since = 3, .metadata = "{}"};
     std::vector<std::pair<Table, RowValue>> rows{
         {Table::sessions, std::make_shared<const Session>(Session{.id = 1,
@@ -301,9 +364,12 @@ Entry random_entry(Prng& prng) {
         EndLockDelay{random_text(prng, name_bytes_max), random_number(prng)},
         PutKey{random_text(prng, name_bytes_max), random_text(prng, 3'000),
                random_text(prng, label_bytes_max), random_text(prng, label_bytes_max),
-               random_precondition(prng)},
+               random_precondition(prng), random_number(prng), random_guard(prng)},
         DeleteKey{random_text(prng, name_bytes_max), random_text(prng, label_bytes_max),
-                  random_precondition(prng)}};
+                  random_precondition(prng), random_guard(prng)},
+        DeletePrefix{random_text(prng, name_bytes_max), random_text(prng, label_bytes_max),
+                     random_guard(prng)},
+        random_transaction(prng)};
     Entry entry{.request = {static_cast<MemberNumber>(prng.next()), random_number(prng),
                             random_number(prng)},
                 .stamp = static_cast<TimeMs>(prng.next()),

@@ -77,10 +77,65 @@ Command Chance::member_change(const Machine& machine) {
     return change;
 }
 
+Compare Chance::compare(const Machine& machine) {
+    const auto kind = static_cast<Compare::Kind>(prng_.below(7));
+    if (kind == Compare::Kind::token) {
+        const std::string lock = name("lock/", 5);
+        return {kind, lock, token(machine, lock), {}};
+    }
+    const std::string key = name("key/", 8);
+    const auto present = machine.key(key);
+    Compare compare{.kind = kind, .name = key};
+    if (present && prng_.chance(80)) {
+        compare.number = kind == Compare::Kind::revision ? present->modified : present->version;
+        compare.value = present->value;
+    }
+    return compare;
+}
+
+Operation Chance::operation(const Machine& machine) {
+    const std::string key = name("key/", 8);
+    switch (prng_.below(5)) {
+        case 0:
+            return DeleteOperation{prng_.chance(20) ? "key" : key, prng_.chance(40)};
+        case 1:
+        case 2:
+            return GetOperation{key};
+        default:
+            return PutOperation{.key = key,
+                                .value = Bytes(std::string(prng_.below(40), 't')),
+                                .session = prng_.chance(30) ? session(machine) : 0};
+    }
+}
+
+std::optional<Guard> Chance::guard(const Machine& machine) {
+    if (prng_.chance(70)) return std::nullopt;
+    const std::string lock = name("lock/", 5);
+    return Guard{lock, token(machine, lock)};
+}
+
+Command Chance::transaction(const Machine& machine) {
+    Transact transact{.author = "t", .guard = guard(machine)};
+    while (prng_.chance(50)) transact.compares.push_back(compare(machine));
+    while (prng_.chance(60)) transact.then.push_back(operation(machine));
+    while (prng_.chance(60)) transact.otherwise.push_back(operation(machine));
+    return transact;
+}
+
 Command Chance::command(const Machine& machine) {
     const SessionId who = session(machine);
     const std::string lock = name("lock/", 5), key = name("key/", 8);
-    switch (prng_.below(18)) {
+    switch (prng_.below(22)) {
+        case 18:
+        case 19:
+            return transaction(machine);
+        case 20:
+            return DeletePrefix{prng_.chance(50) ? "key" : key, "", guard(machine)};
+        case 21:
+            return PutKey{.key = key,
+                          .value = "e",
+                          .session = prng_.chance(70) ? who : 0,
+                          .guard = guard(machine)};
         case 16:
             return PinMembers{{{static_cast<MemberNumber>(1 + prng_.below(4)), prng_.below(9)}}};
         case 17:

@@ -18,6 +18,9 @@ inline constexpr Limits tight{.sessions = 5,
                               .free_locks = 2,
                               .keys = 6,
                               .key_bytes = 120,
+                              .keys_per_session = 2,
+                              .deleted_at_once = 3,
+                              .got_at_once = 60,
                               .history_changes = 8,
                               .history_bytes = 1'500,
                               .request_window = 6,
@@ -41,6 +44,10 @@ private:
     Token token(const Machine& machine, const std::string& lock);
     Revision attempt(const Machine& machine, const std::string& lock, SessionId session);
     Precondition precondition(const Machine& machine, const std::string& key);
+    Compare compare(const Machine& machine);
+    Operation operation(const Machine& machine);
+    std::optional<Guard> guard(const Machine& machine);
+    Command transaction(const Machine& machine);
     Command command(const Machine& machine);
     Command member_change(const Machine& machine);
 

@@ -164,6 +164,33 @@ TEST(Key, IsListedByPrefixInPages) {
     EXPECT_THAT(keys("c", "", 9), IsEmpty());
 }
 
+TEST(Key, IsDeletedWithAllBelowIt) {
+    Driver driver;
+    for (const char* key : {"a", "a-b", "a/b", "a/b/c", "a0", "b"}) driver.put(key, "1");
+
+    const Applied applied = driver.run(DeletePrefix{.key = "a"});
+
+    EXPECT_EQ(applied.outcome, Outcome(PrefixDeleted{3}));
+    EXPECT_THAT(lines(applied.events),
+                ElementsAre("0 delete a", "1 delete a/b", "2! delete a/b/c"));
+    EXPECT_EQ(driver.machine().key_count(), 3U);
+    EXPECT_EQ(driver.outcome(DeletePrefix{.key = "a"}), Outcome(KeyNotFound{}));
+    EXPECT_EQ(driver.outcome(DeletePrefix{.key = "b/c"}), Outcome(KeyNotFound{}));
+}
+
+TEST(Key, IsNotDeletedWithMoreBelowItThanOneCommandMayDelete) {
+    Driver driver({.deleted_at_once = 3});
+    for (const char* key : {"a/1", "a/2", "a/3", "a/4"}) driver.put(key, "1");
+
+    const Applied refused = driver.run(DeletePrefix{.key = "a"});
+    driver.run(DeletePrefix{.key = "a/4"});
+    const Applied deleted = driver.run(DeletePrefix{.key = "a"});
+
+    EXPECT_EQ(refused.outcome, Outcome(TooMuch{TooMuch::What::keys_deleted}));
+    EXPECT_THAT(refused.changed, IsEmpty());
+    EXPECT_EQ(deleted.outcome, Outcome(PrefixDeleted{3}));
+}
+
 TEST(Key, StaysAsItWasForWhoeverLooksAtIt) {
     Driver driver;
     driver.put("a", "1");

@@ -25,6 +25,7 @@ void expect_same(const Machine& one, const Machine& other) {
     for (const auto& [id, session] : one.sessions()) {
         ASSERT_EQ(one.held_by(id), other.held_by(id));
         ASSERT_EQ(one.waited_for_by(id), other.waited_for_by(id));
+        ASSERT_EQ(one.key_count_of(id), other.key_count_of(id));
     }
 }
 
@@ -121,7 +122,7 @@ TEST_P(RandomCommands, KeepTheRulesOfLocks) {
     Chance chance(GetParam());
     Driver driver(tight);
     Referee referee;
-    for (int i = 0; i < 1'000; ++i) {
+    for (int i = 0; i < 2'000; ++i) {
         const Entry entry = chance.entry(driver.machine());
         const Machine before = driver.restored();
 

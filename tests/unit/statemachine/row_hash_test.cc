@@ -71,7 +71,8 @@ TEST(RowHash, DependsOnEachFieldOfAKey) {
          [&](KeyValue& v) { v.value = std::string(999, 'v') + "w"; },
          [](KeyValue& v) { v.content_type = "x"; }, [](KeyValue& v) { v.author = "x"; },
          [](KeyValue& v) { v.created = 1; }, [](KeyValue& v) { v.modified = 1; },
-         [](KeyValue& v) { v.version = 1; }, [](KeyValue& v) { v.modified_at = 1; }});
+         [](KeyValue& v) { v.version = 1; }, [](KeyValue& v) { v.modified_at = 1; },
+         [](KeyValue& v) { v.session = 1; }});
 }
 
 TEST(RowHash, DependsOnEachFieldOfAChange) {
@@ -159,7 +160,19 @@ TEST(RowHash, DependsOnEachFieldOfARequestAndItsOutcome) {
              outcome(EpochMismatch{1}),
              outcome(MembersRefused{}),
              outcome(MembersRefused{.member = 1}),
-             outcome(MembersRefused{MembersRefused::Reason::name_taken, 0})});
+             outcome(MembersRefused{MembersRefused::Reason::name_taken, 0}),
+             outcome(Transacted{}),
+             outcome(Transacted{true, 0, {}}),
+             outcome(Transacted{false, 1, {}}),
+             outcome(Transacted{false, 0, {{}}}),
+             outcome(Transacted{false, 0, {{Transacted::Result::Kind::deleted, 0}}}),
+             outcome(Transacted{false, 0, {{Transacted::Result::Kind::put, 1}}}),
+             outcome(StaleToken{0}),
+             outcome(StaleToken{1}),
+             outcome(PrefixDeleted{0}),
+             outcome(PrefixDeleted{1}),
+             outcome(TooMuch{TooMuch::What::keys_deleted}),
+             outcome(TooMuch{TooMuch::What::bytes_got})});
 }
 
 TEST(RowHash, DependsOnEachFieldOfAnIdempotencyRecord) {
@@ -217,7 +230,7 @@ TEST(RowHash, IsTheSameOnEveryMachine) {
                          .modified_at = 1'700'000'000'000};
 
     EXPECT_EQ(row_hash(key_row("app/a"), std::make_shared<const KeyValue>(value)),
-              14977571552035823739U);
+              4969663855110354154U);
 }
 
 TEST(RowKey, IsOrderedLikeWhatItNames) {
