@@ -63,6 +63,7 @@ void build(CLI::App& app, GlobalOptions& options, Action& action) {
     add_locks_commands(app, action);
     add_session_commands(app, action);
     add_config_commands(app, action);
+    add_transaction_command(app, action);
     add_watch_command(app, action);
     add_member_commands(app, action);
     add_cluster_commands(app, action);
@@ -177,7 +178,9 @@ int run_gavel(const std::vector<std::string>& arguments, const Surroundings& sur
                     .color = wants_color(options.color, surroundings),
                     .format = options.format,
                     .endpoints = *endpoints,
-                    .command = split.command};
+                    .command = split.command,
+                    .held_lock = surroundings.held_lock,
+                    .held_token = surroundings.held_token};
     const int code = action(context);
     // Output that never arrived (a full disk) is not a success.
     context.out.flush();

@@ -15,7 +15,9 @@ struct Surroundings {
     std::ostream& err;
     bool out_is_terminal = false;
     bool no_color = false;
-    std::string endpoints{};  // GAVEL_ENDPOINTS
+    std::string endpoints{};   // GAVEL_ENDPOINTS
+    std::string held_lock{};   // GAVEL_LOCK_NAME, of a command that `gavel lock` runs.
+    std::string held_token{};  // GAVEL_LOCK_TOKEN
 };
 
 // The whole tool: reads the arguments (without the program's name), runs what they ask for, and

@@ -18,6 +18,7 @@ void add_lock_command(CLI::App& app, Action& action);
 void add_locks_commands(CLI::App& app, Action& action);
 void add_session_commands(CLI::App& app, Action& action);
 void add_config_commands(CLI::App& app, Action& action);
+void add_transaction_command(CLI::App& app, Action& action);
 void add_watch_command(CLI::App& app, Action& action);
 void add_member_commands(CLI::App& app, Action& action);
 void add_cluster_commands(CLI::App& app, Action& action);

@@ -1,10 +1,4 @@
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
-#include <array>
-#include <cerrno>
-#include <cstring>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -13,6 +7,8 @@
 #include "cli/commands.h"
 #include "cli/complaint.h"
 #include "cli/exit_code.h"
+#include "cli/guard.h"
+#include "cli/input.h"
 #include "cli/options.h"
 #include "cli/render.h"
 #include "cli/text.h"
@@ -22,7 +18,6 @@ namespace gavel::cli {
 namespace {
 
 constexpr std::size_t value_columns = 40;
-constexpr std::size_t value_bytes_max = 16 << 20;  // Far more than any cluster takes.
 
 struct GetOptions {
     std::string key{};
@@ -61,8 +56,10 @@ struct PutOptions {
     std::optional<std::string> value{};
     std::string file{};
     std::string content_type{};
+    std::string session{};
     std::optional<std::uint64_t> if_revision{};
     bool if_absent = false;
+    GuardOptions guard{};
 };
 
 void add_conditions(Call& call, const std::optional<std::uint64_t>& if_revision, bool if_absent) {
@@ -72,37 +69,11 @@ void add_conditions(Call& call, const std::optional<std::uint64_t>& if_revision,
     if (if_absent) call.headers.emplace_back("If-None-Match", "*");
 }
 
-// Everything there is to read; none when it cannot be read, which is not the same as empty.
-std::optional<std::string> read_all(int descriptor) {
-    std::string all;
-    for (std::array<char, 65'536> piece{};;) {
-        const auto count = ::read(descriptor, piece.data(), piece.size());
-        if (count == 0) return all;
-        if (count < 0 && errno == EINTR) continue;
-        if (count < 0) return std::nullopt;
-        all.append(piece.data(), static_cast<std::size_t>(count));
-        if (all.size() > value_bytes_max) {
-            errno = EFBIG;
-            return std::nullopt;
-        }
-    }
-}
-
 // The value from the command line, a file, or standard input; none, and the complaint, when it
 // cannot be read.
 std::optional<std::string> read_value(const PutOptions& options, Complaint& complaint) {
     if (options.value && *options.value != "-") return options.value;
-    const bool from_input = options.file.empty();
-    const int descriptor =
-        from_input ? STDIN_FILENO : ::open(options.file.c_str(), O_RDONLY | O_CLOEXEC);
-    const auto value = descriptor < 0 ? std::nullopt : read_all(descriptor);
-    const int error = errno;
-    if (!from_input && descriptor >= 0) ::close(descriptor);
-    if (!value) {
-        complaint.text = "cannot read " + (from_input ? "standard input" : options.file) + ": " +
-                         ::strerror(error);
-    }
-    return value;
+    return read_input(options.file, complaint);
 }
 
 // JSON and text are shown as such in lists; what is not UTF-8 is neither, nor is what has a NUL.
@@ -146,7 +117,9 @@ int put(const Context& context, const PutOptions& options) {
               .content_type = options.content_type.empty() ? default_content_type(*value)
                                                            : options.content_type,
               .needs_key = true};
+    if (!options.session.empty()) call.target += "?session=" + encode_query(options.session);
     add_conditions(call, options.if_revision, options.if_absent);
+    if (const auto refused = add_guard(call, options.guard, context)) return *refused;
     const auto answer = call_json(client, call);
     if (!answer) return context.fail(answer.error());
     return print_change(context, *answer,
@@ -156,17 +129,26 @@ int put(const Context& context, const PutOptions& options) {
 
 struct RemoveOptions {
     std::string key{};
+    bool recursive = false;
     std::optional<std::uint64_t> if_revision{};
+    GuardOptions guard{};
 };
 
 int remove(const Context& context, const RemoveOptions& options) {
     Client client(context.endpoints);
     Call call{.method = "DELETE", .target = key_target(options.key), .needs_key = true};
+    if (options.recursive) call.target += "?recursive=true";
     add_conditions(call, options.if_revision, false);
+    if (const auto refused = add_guard(call, options.guard, context)) return *refused;
     const auto answer = call_json(client, call);
     if (!answer) return context.fail(answer.error());
+    std::string what = options.key;
+    if (options.recursive) {
+        const std::string count = text_of(*answer, "deleted");
+        what = count + (count == "1" ? " key of " : " keys of ") + options.key;
+    }
     return print_change(context, *answer,
-                        "removed " + options.key + ": revision " + text_of(*answer, "revision"));
+                        "removed " + what + ": revision " + text_of(*answer, "revision"));
 }
 
 int list(const Context& context, const std::string& prefix) {
@@ -216,6 +198,9 @@ void add_put(CLI::App& app, Action& action) {
                                 "Only if the key was last changed at this revision");
     command->add_flag("--if-absent", options->if_absent, "Only if there is no such key")
         ->excludes(revision);
+    command->add_option("--session", options->session,
+                        "Make the key ephemeral: it is deleted when this session ends");
+    add_guard_options(*command, options->guard);
     command->callback([&action, options] {
         action = [options](Context& context) { return put(context, *options); };
     });
@@ -225,8 +210,12 @@ void add_remove(CLI::App& app, Action& action) {
     auto options = std::make_shared<RemoveOptions>();
     auto* command = app.add_subcommand("rm", "Remove a key");
     command->add_option("KEY", options->key, "The key")->required();
+    auto* recursive =
+        command->add_flag("-r,--recursive", options->recursive, "And all keys below it, KEY/…");
     add_number(*command, "--if-revision", options->if_revision,
-               "Only if the key was last changed at this revision");
+               "Only if the key was last changed at this revision")
+        ->excludes(recursive);
+    add_guard_options(*command, options->guard);
     command->callback([&action, options] {
         action = [options](Context& context) { return remove(context, *options); };
     });

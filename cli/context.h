@@ -20,6 +20,9 @@ struct Context {
     Format format = Format::table;
     std::vector<Endpoint> endpoints{};
     std::vector<std::string> command{};  // What followed "--" or "--exec".
+    // Of the `gavel lock` that this runs under; empty: of none.
+    std::string held_lock{};
+    std::string held_token{};
 
     // One line on stderr.
     void say(const std::string& message) const;

@@ -5,6 +5,7 @@ namespace gavel::cli {
 // What the process answers to its caller. The numbers from 122 up stay clear of what commands use
 // themselves, as env(1) and timeout(1) do it.
 inline constexpr int exit_success = 0;
+inline constexpr int exit_else = 1;  // A transaction's condition did not hold.
 inline constexpr int exit_usage = 2;
 inline constexpr int exit_lock_lost = 122;
 inline constexpr int exit_busy = 123;

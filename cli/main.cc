@@ -9,13 +9,17 @@
 
 int main(int count, char** arguments) {
     using gavel::cli::Surroundings;
-    const char* endpoints = ::getenv("GAVEL_ENDPOINTS");
-    const char* no_color = ::getenv("NO_COLOR");
+    const auto of = [](const char* name) {
+        const char* value = ::getenv(name);
+        return std::string(value == nullptr ? "" : value);
+    };
     const Surroundings surroundings{.out = std::cout,
                                     .err = std::cerr,
                                     .out_is_terminal = ::isatty(STDOUT_FILENO) == 1,
-                                    .no_color = no_color != nullptr && *no_color != '\0',
-                                    .endpoints = endpoints == nullptr ? "" : endpoints};
+                                    .no_color = !of("NO_COLOR").empty(),
+                                    .endpoints = of("GAVEL_ENDPOINTS"),
+                                    .held_lock = of("GAVEL_LOCK_NAME"),
+                                    .held_token = of("GAVEL_LOCK_TOKEN")};
     try {
         return gavel::cli::run_gavel({arguments + 1, arguments + count}, surroundings);
     } catch (const std::exception& error) {

@@ -18,6 +18,7 @@ struct Entry {
 
 constexpr std::array exit_codes{
     Entry{"0", "Done."},
+    Entry{"1", "Of txn: a condition did not hold, so else was done."},
     Entry{"2", "Usage: an unknown command, a bad option."},
     Entry{"122", "The lock was lost while the command ran."},
     Entry{"123", "The lock is held by another (--no-wait)."},
@@ -35,6 +36,8 @@ constexpr std::array environment{
     Entry{"GAVEL_ENDPOINTS",
           "Where members listen, with commas between, unless --endpoint is given. Without either: "
           "http://127.0.0.1:7400."},
+    Entry{"GAVEL_LOCK_NAME, GAVEL_LOCK_TOKEN",
+          "The lock that --guard is about; gavel lock sets them for the command that it runs."},
     Entry{"NO_COLOR", "If set and not empty, no colours (unless --color always)."},
     Entry{"VISUAL, EDITOR", "What gavel edit starts; VISUAL is asked first, else vi."},
     Entry{"TMPDIR", "Where gavel edit keeps the value while it is edited."},
@@ -55,6 +58,10 @@ constexpr std::array notes{
         "A stream that breaks is resumed at the next endpoint; nothing is shown twice and nothing "
         "left out. With --exec a command is run for each change instead of printing it, with "
         "GAVEL_EVENT, GAVEL_KEY and GAVEL_REVISION in its environment, never two at once."},
+    Entry{"txn",
+          "If all conditions in \"if\" hold, what stands in \"then\" is done, else what stands in "
+          "\"else\": all of it at one revision, or nothing. The exit code is 0 when then was done "
+          "and 1 when else was."},
     Entry{"edit",
           "Fetches the value into a file that nobody else can read, starts the editor, and puts "
           "what it left only if the key has not been changed meanwhile. When that fails the file "

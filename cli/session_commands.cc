@@ -44,6 +44,7 @@ void print_session(const Context& context, const nlohmann::json& session) {
     }
     table.add({"held", joined(session, "held")});
     table.add({"waiting", joined(session, "waiting")});
+    table.add({"keys", text_of(session, "keys")});
     table.add({"metadata", text_of(session, "metadata")});
     table.print(context.out, context.color);
 }

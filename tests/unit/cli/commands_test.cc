@@ -37,6 +37,12 @@ TEST(Gavel, AnswersBadUsageWithOneLineAndExitCode2) {
                                                {"get", "a", "b"},
                                                {"put", "a", "b", "--if-revision", "x"},
                                                {"put", "a", "b", "--if-revision", "-1"},
+                                               {"put", "a", "b", "--lock", "l"},
+                                               {"put", "a", "b", "--token", "1"},
+                                               {"put", "a", "b", "--guard"},
+                                               {"rm", "-r", "a", "--if-revision", "1"},
+                                               {"txn"},
+                                               {"txn", "/dev/null", "--guard"},
                                                {"put", "a", "b", "--content-type", "a/b\r\nX: y"},
                                                {"get", "a", "--min-revision", "9007199254740992"},
                                                {"locks", "release", "a", "--token", "-1"},
@@ -178,6 +184,96 @@ TEST(Put, TakesTheBytesOfAFileOrSaysWhyItCannot) {
     EXPECT_THAT(run({"put", "a", "--file", "/dev/zero"}, {server.endpoint()}).err,
                 HasSubstr("File too large"));
     EXPECT_EQ(server.requests().size(), 1U);
+}
+
+TEST(Put, MakesAKeyEphemeral) {
+    auto server = answering("{\"revision\":17,\"version\":1}");
+
+    run({"put", "nodes/a b", "x", "--session", "s12"}, {server.endpoint()});
+
+    EXPECT_EQ(server.requests()[0].target, "/v1/config/nodes/a%20b?session=s12");
+}
+
+TEST(Guard, IsTheLockThatIsNamed) {
+    auto server = answering("{\"revision\":17,\"version\":1}");
+
+    run({"put", "a", "x", "--lock", "deploy/a;b", "--token", "17"}, {server.endpoint()});
+    run({"rm", "a", "--lock", "deploy", "--token", "0"}, {server.endpoint()});
+
+    EXPECT_EQ(server.requests()[0].headers.at("gavel-lock"), "deploy/a%3Bb;token=17");
+    EXPECT_EQ(server.requests()[1].headers.at("gavel-lock"), "deploy;token=0");
+}
+
+TEST(Guard, IsTheLockThatTheToolRunsUnder) {
+    auto server = answering("{\"revision\":17,\"version\":1}");
+    const auto held = [&](std::vector<std::string> arguments, const std::string& token) {
+        return run(std::move(arguments), {server.endpoint()}, false, false, "deploy/web", token);
+    };
+
+    EXPECT_EQ(held({"put", "a", "x", "--guard"}, "17").code, exit_success);
+    EXPECT_EQ(held({"put", "a", "x"}, "17").code, exit_success);
+    EXPECT_EQ(held({"rm", "a", "-r", "--guard"}, "17").code, exit_success);
+    for (const auto* token : {"", "x", "1;a=b", "-1"}) {
+        const auto ran = held({"put", "a", "x", "--guard"}, token);
+        EXPECT_EQ(ran.code, exit_usage) << token;
+        EXPECT_THAT(ran.err, HasSubstr("GAVEL_LOCK_TOKEN"));
+    }
+
+    const auto requests = server.requests();
+    ASSERT_EQ(requests.size(), 3U);
+    EXPECT_EQ(requests[0].headers.at("gavel-lock"), "deploy/web;token=17");
+    EXPECT_FALSE(requests[1].headers.contains("gavel-lock"));
+    EXPECT_EQ(requests[2].headers.at("gavel-lock"), "deploy/web;token=17");
+}
+
+TEST(Rm, RemovesAllBelowAKey) {
+    auto server = answering("{\"key\":\"a\",\"revision\":18,\"deleted\":3}");
+
+    EXPECT_EQ(run({"rm", "-r", "a"}, {server.endpoint()}).out,
+              "removed 3 keys of a: revision 18\n");
+    EXPECT_EQ(server.requests()[0].target, "/v1/config/a?recursive=true");
+}
+
+TEST(Txn, SendsTheFileAndShowsWhatWasDone) {
+    auto server = answering(R"({"succeeded":true,"revision":18,"results":[
+        {"put":{"key":"a","revision":18,"version":2}},{"delete":{"key":"b","deleted":1}},
+        {"get":{"key":"c","exists":true,"value":{"n":1}}},{"get":{"key":"d","exists":false}},
+        {"get":{"key":"e","exists":true,"revision":7}}]})");
+    const std::string file = testing::TempDir() + "gavel-txn-test";
+    std::ofstream(file) << R"({"then":[{"get":{"key":"c"}}]})";
+
+    const auto ran = run({"txn", file, "--lock", "l", "--token", "9"}, {server.endpoint()});
+
+    EXPECT_EQ(ran.code, exit_success);
+    EXPECT_EQ(ran.out,
+              "then at revision 18\n"
+              "OPERATION  KEY  RESULT\n"
+              "put        a    version 2\n"
+              "delete     b    1 deleted\n"
+              "get        c    {\"n\":1}\n"
+              "get        d    no such key\n"
+              "get        e    revision 7, replaced since\n");
+    const auto request = server.requests()[0];
+    EXPECT_EQ(request.method + " " + request.target, "POST /v1/transactions");
+    EXPECT_EQ(request.body, R"({"then":[{"get":{"key":"c"}}]})");
+    EXPECT_EQ(request.headers.at("content-type"), "application/json");
+    EXPECT_EQ(request.headers.at("gavel-lock"), "l;token=9");
+    EXPECT_EQ(request.headers.at("idempotency-key").size(), 32u);
+    EXPECT_EQ(run({"-o", "value", "txn", file}, {server.endpoint()}).out, "18\n");
+    EXPECT_THAT(run({"-o", "jsonl", "txn", file}, {server.endpoint()}).out,
+                StartsWith("{\"results\":[{\"put\":"));
+    std::remove(file.c_str());
+    EXPECT_THAT(run({"txn", file}, {server.endpoint()}).err, HasSubstr("cannot read " + file));
+}
+
+TEST(Txn, TellsByItsExitCodeThatElseWasDone) {
+    auto server = answering(R"({"succeeded":false,"revision":18,"failed":1,"results":[]})");
+
+    const auto ran = run({"txn", "/dev/null"}, {server.endpoint()});
+
+    EXPECT_EQ(ran.code, exit_else);
+    EXPECT_EQ(ran.out, "else at revision 18, for if[1] does not hold\n");
+    EXPECT_EQ(ran.err, "");
 }
 
 TEST(Rm, SaysTheRevisionOfTheDeletion) {

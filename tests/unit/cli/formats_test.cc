@@ -24,6 +24,7 @@ FakeServer cluster() {
     const std::string body = R"({"id":"s1","name":"n1","key":"a","value":"x","revision":7,
         "version":1,"session":"s1","token":7,"expires_in":"9s","released":true,"held":true,
         "holders":[{"session":"s1","token":7}],"queue":[],"member_id":1,"role":"leader",
+        "succeeded":true,"results":[{"put":{"key":"a","version":1}}],
         "leader_id":1,"epoch":1,"from_slot":1,"governs":true,"verdict":"safe","cluster_id":"c1",
         "items":[{"key":"a","value":"x","revision":7},{"key":"b","value":"y","revision":8}],
         "locks":[{"name":"a","holders":[]}],"sessions":[{"id":"s1"}],"pending":[],
@@ -58,7 +59,9 @@ std::vector<std::string> line_for(const CommandNode& command) {
     std::istringstream words(command.path);
     for (std::string word; words >> word;) line.push_back(word);
     for (const auto& argument : command.arguments) {
-        if (argument.required) line.push_back(argument.value.starts_with("MEMBER") ? "n1" : "a");
+        if (!argument.required) continue;
+        const bool member = argument.value.starts_with("MEMBER");
+        line.push_back(member ? "n1" : argument.value == "FILE" ? "/dev/null" : "a");
     }
     for (const auto& option : command.options) {
         if (option.required) line.insert(line.end(), {option.flags.back(), "a"});

@@ -17,7 +17,8 @@ struct Ran {
 
 // The tool, in this process, against these endpoints.
 inline Ran run(std::vector<std::string> arguments, const std::vector<Endpoint>& endpoints = {},
-               bool terminal = false, bool no_color = false) {
+               bool terminal = false, bool no_color = false, const std::string& held_lock = {},
+               const std::string& held_token = {}) {
     std::string list;
     for (const auto& endpoint : endpoints) list += (list.empty() ? "" : ",") + endpoint.url();
     std::ostringstream out;
@@ -26,7 +27,9 @@ inline Ran run(std::vector<std::string> arguments, const std::vector<Endpoint>& 
                                            .err = err,
                                            .out_is_terminal = terminal,
                                            .no_color = no_color,
-                                           .endpoints = list});
+                                           .endpoints = list,
+                                           .held_lock = held_lock,
+                                           .held_token = held_token});
     return {code, out.str(), err.str()};
 }
 
