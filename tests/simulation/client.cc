@@ -15,7 +15,10 @@ using statemachine::Precondition;
 using statemachine::SessionId;
 
 Client::Client(World& world, std::uint64_t number)
-    : world_(world), number_(number), prng_(world.settings().seed * 131 + number) {}
+    : world_(world),
+      number_(number),
+      prng_(world.settings().seed * 131 + number),
+      more_(world.settings().seed * 149 + number) {}
 
 void Client::start() { think(); }
 void Client::finish() { finishing_ = true; }
@@ -34,6 +37,7 @@ void Client::next() {
 void Client::act() {
     if (finishing_) return;
     busy_ = true;
+    if (more_.chance(25)) return act_on_store();
     if (prng_.chance(55)) return act_on_key();
     if (!session_) return open_session();
     if (prng_.chance(4)) return end_session();
@@ -111,7 +115,11 @@ void Client::put(const std::string& key) {
     const auto input = conditional(Register::put(value), key);
     const std::size_t call =
         world_.histories().keys.call(number_, world_.schedule().now(), input.of(key));
-    submit({.command = statemachine::PutKey{key, value, "text/plain", "", precondition(input)},
+    submit({.command = statemachine::PutKey{.key = key,
+                                            .value = value,
+                                            .content_type = "text/plain",
+                                            .precondition = precondition(input),
+                                            .guard = guard()},
             .done =
                 [this, key, call](const api::Executed& executed) {
                     if (std::holds_alternative<statemachine::KeyPut>(executed.outcome)) {
@@ -129,7 +137,9 @@ void Client::remove(const std::string& key) {
     const auto input = conditional(Register::remove(), key);
     const std::size_t call =
         world_.histories().keys.call(number_, world_.schedule().now(), input.of(key));
-    submit({.command = statemachine::DeleteKey{key, "", precondition(input)},
+    submit({.command =
+                statemachine::DeleteKey{
+                    .key = key, .precondition = precondition(input), .guard = guard()},
             .done = [this, call](const api::Executed& executed) { finish_key(call, executed); },
             .gave_up =
                 [this, call](bool may_be_done) {
@@ -149,6 +159,8 @@ void Client::finish_key(std::size_t call, const api::Executed& executed) {
         keys.answer(call, now, Register::absent());
     } else if (const auto* failed = std::get_if<PreconditionFailed>(&executed.outcome)) {
         keys.answer(call, now, Register::refused(failed->present));
+    } else if (std::holds_alternative<StaleToken>(executed.outcome)) {
+        keys.forget(call);
     } else {
         throw Failure("a key command has an outcome of its kind");
     }
@@ -243,11 +255,13 @@ void Client::lose_session(bool told) {
     }
     world_.histories().sessions.call(number_, session_->kept_until,
                                      {SessionModel::Input::Kind::end, object});
+    for (const auto& [lock, token] : session_->held) old_tokens_[lock] = token;
     session_.reset();
 }
 
 void Client::end_session() {
     const Time now = world_.schedule().now();
+    for (const auto& [lock, token] : session_->held) old_tokens_[lock] = token;
     const Session session = std::move(*session_);
     session_.reset();
     std::vector<std::size_t> calls;
@@ -365,7 +379,10 @@ void Client::release(const std::string& lock) {
     const std::uint64_t dice = prng_.below(3);
     if (dice == 0) token = 0;
     const bool by_session = token == 0 || dice == 1;
-    if (held != session_->held.end()) session_->held.erase(held);
+    if (held != session_->held.end()) {
+        old_tokens_[lock] = held->second;
+        session_->held.erase(held);
+    }
     session_->unsure.erase(lock);
 
     statemachine::ReleaseLock command{.name = lock};

@@ -50,6 +50,7 @@ private:
         std::set<std::string> touched{};  // Locks whose history it is part of.
         std::map<std::string, statemachine::Token> held{};
         std::set<std::string> unsure{};
+        std::set<std::string> keys{};  // Ephemeral ones that it put.
     };
     using Copied = std::function<void()>;
 
@@ -65,6 +66,18 @@ private:
     linearizability::Register::Input conditional(linearizability::Register::Input input,
                                                  const std::string& key);
     void finish_key(std::size_t call, const api::Executed& executed);
+
+    // Keys that transactions change together, writes under a lock, ephemeral keys
+    // (client_store.cc).
+    void act_on_store();
+    void transact();
+    void read_store();
+    void remove_store();
+    void put_ephemeral();
+    void look_for_ephemeral();
+    std::optional<statemachine::Guard> guard();
+    void finish_store(std::size_t call, const linearizability::Store::Input& input,
+                      const api::Executed& executed);
 
     // Sessions.
     void open_session();
@@ -108,6 +121,10 @@ private:
     std::uint64_t seen_revision_ = 0;
     std::map<std::string, std::uint64_t> key_revisions_;
     std::optional<Session> session_;
+    // Of what was added to a client's ways since seeds were first given names: by numbers of its
+    // own, so that they mean much of what they meant.
+    Prng more_;
+    std::map<std::string, statemachine::Token> old_tokens_;  // The latest that it lost.
 };
 
 }  // namespace gavel::simulation

@@ -24,6 +24,7 @@ void Histories::check(Reached& reached) const {
     simulation::check(keys, "key", reached);
     simulation::check(locks, "lock", reached);
     simulation::check(sessions, "session", reached);
+    simulation::check(stores, "store", reached);
 }
 
 }  // namespace gavel::simulation

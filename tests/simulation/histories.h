@@ -7,6 +7,7 @@
 
 #include "tests/simulation/linearizability.h"
 #include "tests/simulation/reached.h"
+#include "tests/simulation/store.h"
 #include "tests/simulation/trace.h"
 
 namespace gavel::simulation {
@@ -79,6 +80,7 @@ struct Histories {
     Log<linearizability::Register> keys{};
     Log<linearizability::Lock> locks{};
     Log<SessionModel> sessions{};
+    Log<linearizability::Store> stores{};
 
     // Throws Failure for an answer that no order of the operations explains.
     void check(Reached& reached) const;

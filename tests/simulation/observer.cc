@@ -226,7 +226,9 @@ void Observer::execute_chosen() {
                 if (change != nullptr) changes_.emplace(slot, text_of(**change));
             }
             tell(slot, *entry, applied);
+            check_guard(*entry, applied);
             check_events(applied);
+            check_ephemeral(*entry, applied);
             learn(applied.events);
         }
         if (known_at_.size() == slot) learn({});
@@ -241,7 +243,8 @@ void Observer::tell(Revision slot, const statemachine::Entry& entry,
                     const statemachine::Applied& applied) {
     constexpr std::array commands{"LeaderStart", "OpenSession", "EndSession",    "ExpireSession",
                                   "AcquireLock", "ReleaseLock", "LeaveQueue",    "EndLockDelay",
-                                  "PutKey",      "DeleteKey",   "ChangeMembers", "PinMembers"};
+                                  "PutKey",      "DeleteKey",   "ChangeMembers", "PinMembers",
+                                  "Transact",    "DeletePrefix"};
     trace_.line(schedule_.now(), "chosen", slot, commands.at(entry.command.index()), "of",
                 entry.request.member, entry.request.boot, entry.request.number, "outcome",
                 applied.outcome.index(), applied.repeated ? "repeated" : "first",
@@ -341,6 +344,56 @@ void Observer::check_events(const statemachine::Applied& applied) {
                 expired_.erase(lock->lock);
             }
         }
+    }
+}
+
+// What a write rests on is held at the very slot that executes it, as the changes of the locks
+// before it tell.
+void Observer::check_guard(const statemachine::Entry& entry, const statemachine::Applied& applied) {
+    using namespace statemachine;
+    const auto guard_of = [](const auto& command) -> std::optional<Guard> {
+        if constexpr (requires { command.guard; }) return command.guard;
+        return std::nullopt;
+    };
+    const auto guard = std::visit(guard_of, entry.command);
+    const bool executed = !std::holds_alternative<RequestTooOld>(applied.outcome) &&
+                          !std::holds_alternative<IdempotencyKeyReused>(applied.outcome) &&
+                          !std::holds_alternative<LimitReached>(applied.outcome);
+    if (!guard || applied.repeated || !executed) return;
+    const auto lock = locks_.find(guard->lock);
+    const bool live =
+        lock != locks_.end() && lock->second.holder != 0 && lock->second.token == guard->token;
+    const bool refused = std::holds_alternative<StaleToken>(applied.outcome);
+    expect(refused != live, "a write is refused when its token is stale, and only then");
+    expect(live || applied.events.empty(), "no write takes effect with a stale token");
+    reached_.count(refused ? "guarded write refused" : "guarded write done");
+}
+
+// Independent of the state machine's own index: whose each key is, by the puts.
+void Observer::check_ephemeral(const statemachine::Entry& entry,
+                               const statemachine::Applied& applied) {
+    using namespace statemachine;
+    for (const auto& event : applied.events) {
+        if (const auto* put = std::get_if<KeyPutEvent>(&event.body)) {
+            ephemeral_.erase(put->value->key);
+            if (put->value->session == 0) continue;
+            expect(machine_.session(put->value->session) != nullptr,
+                   "an ephemeral key is of a session that lives");
+            ephemeral_[put->value->key] = put->value->session;
+        } else if (const auto* deleted = std::get_if<KeyDeletedEvent>(&event.body)) {
+            if (ephemeral_.erase(deleted->key) == 0) continue;
+            if (std::holds_alternative<ExpireSession>(entry.command)) {
+                reached_.count("ephemeral key deleted with an expired session");
+            } else if (std::holds_alternative<EndSession>(entry.command)) {
+                reached_.count("ephemeral key deleted with an ended session");
+            }
+        }
+    }
+    const bool ends = std::holds_alternative<ExpireSession>(entry.command) ||
+                      std::holds_alternative<EndSession>(entry.command);
+    if (!ends) return;
+    for (const auto& [key, session] : ephemeral_) {
+        expect(machine_.session(session) != nullptr, "no ephemeral key outlives its session");
     }
 }
 

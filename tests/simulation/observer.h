@@ -121,6 +121,8 @@ private:
     void tell(statemachine::Revision slot, const statemachine::Entry& entry,
               const statemachine::Applied& applied);
     void check_events(const statemachine::Applied& applied);
+    void check_guard(const statemachine::Entry& entry, const statemachine::Applied& applied);
+    void check_ephemeral(const statemachine::Entry& entry, const statemachine::Applied& applied);
     void learn(const std::vector<statemachine::Event>& events);
     void check_state() const;
     void check_message(paxos::MemberId from, const paxos::Message& message);
@@ -164,7 +166,8 @@ private:
         statemachine::Token token{};
     };
     std::map<std::string, Grant> locks_;
-    std::map<std::string, statemachine::Token> expired_;  // Locks last released by an expiry.
+    std::map<std::string, statemachine::Token> expired_;        // Locks last released by an expiry.
+    std::map<std::string, statemachine::SessionId> ephemeral_;  // Keys, and whose they are.
 };
 
 }  // namespace gavel::simulation
