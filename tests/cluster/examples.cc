@@ -108,7 +108,7 @@ bool starts_word(std::string_view text, std::size_t position) {
 // Counts, and what never differs, are themselves however large they are.
 bool is_itself(std::string_view before) {
     static const std::regex form(
-        R"re(("(version|position|alpha|member_id|epoch|based_on|quorum|live)":|)re"
+        R"re(("(version|position|deleted|alpha|member_id|epoch|based_on|quorum|live)":|)re"
         R"re("voters":\[[0-9,]*|version |HTTP/1\.1 )$)re");
     return std::regex_search(before.begin(), before.end(), form);
 }
