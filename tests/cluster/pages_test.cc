@@ -95,6 +95,7 @@ void put_five_times(Cluster& cluster) {
 
 // What a page's text says that has happened, or happens on the way.
 void prepare(const Section& section, Reader& reader) {
+    if (section.page == "docs/recipes.md") put_five_times(reader.cluster());
     if (section.page == "docs/tutorial.md") {
         reader.before("gavel put app/motd 'Good morning'", put_five_times);
     }

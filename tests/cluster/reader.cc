@@ -182,14 +182,14 @@ void Reader::run(const Example& example) {
         << contents(output + ".out");
 }
 
-// Streams and waiting requests of all members, and the locks that somebody has.
+// Streams and waiting requests of all members, and those who have locks.
 int Reader::going_on() const {
     int count = 0;
     for (std::size_t member = 0; member < cluster_.size(); ++member) {
         const auto locks = cluster_.client(member).call("GET", "/v1/locks").json();
         if (!locks.is_object()) continue;  // One that the page has killed.
         for (const auto& lock : locks.value("locks", nlohmann::json::array())) {
-            count += lock.value("held", false) ? 1 : 0;
+            count += lock.value("holder_count", lock.value("held", false) ? 1 : 0);
         }
         break;
     }

@@ -114,8 +114,7 @@ export class Requests {
         if (parameter.in === 'path') {
             request.path[parameter.name] = value;
         } else if (parameter.in === 'header') {
-            // Node writes one byte for each character.
-            request.headers[parameter.name] = Buffer.from(String(value).trim()).toString('latin1');
+            request.headers[parameter.name] = String(value).trim();
         } else {
             for (const each of Array.isArray(value) ? value : [value]) request.query.push([parameter.name, String(each)]);
         }

@@ -72,19 +72,6 @@ const rules = {
         body.then.push({get: {key: 'app/a'}});  // Something there has to be.
         setBody(request, body);
     },
-    getKey(request) {
-        if (has(request, 'revision')) drop(request, 'wait');
-    },
-    listKeys(request) {
-        if (has(request, 'cursor')) drop(request, 'revision');
-    },
-    getHistory(request) {
-        if (!has(request, 'from')) drop(request, 'to');
-        else for (const each of ['limit', 'cursor']) drop(request, each);
-    },
-    rollBack(request) {
-        if (bodyOf(request).reason !== undefined) delete request.headers['Gavel-Reason'];
-    },
     handLeadershipOver(request, values, chance) {
         drop(request, 'force');
         if (++transfers > 10) request.body = Buffer.from('{"member_id":60000}');
