@@ -19,8 +19,9 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 using std::chrono::steady_clock;
 
-constexpr std::size_t input_bytes_idle = 1'024;   // Of a connection that waits for a request.
-constexpr std::size_t input_bytes_body = 16'384;  // While a body comes in.
+constexpr std::size_t input_bytes_idle = 1'024;    // Of a connection that waits for a request.
+constexpr std::size_t input_bytes_streaming = 15;  // That the client has gone is all to be read.
+constexpr std::size_t input_bytes_body = 16'384;   // While a body comes in.
 constexpr std::size_t output_bytes_kept = 4'096;
 constexpr std::size_t pieces_at_once = 32;  // Of a stream, in one write.
 constexpr std::size_t linger_bytes_max = 4 << 20;
@@ -125,6 +126,7 @@ public:
         streaming_->bytes += text->size();
         streaming_->queue.push_back(std::move(text));
         flush();
+        let_go_of_request();
         if (filled_ == 0) read();
     }
 
@@ -179,6 +181,19 @@ private:
     void give_back_room() {
         if (output_.capacity() > output_bytes_kept) output_ = {};
         if (!reading_ && input_.size() > input_bytes_idle) input_ = {};
+    }
+
+    // Streams are many and long, and nothing more is asked on this connection.
+    void let_go_of_request() {
+        request.target = {};
+        request.headers = {};
+        request.body = {};
+        parameters = {};
+        output_ = {};
+        if (reading_ || filled_ != 0) return;
+        input_ = {};
+        input_.resize(input_bytes_streaming);
+        input_.shrink_to_fit();
     }
 
     void read() {

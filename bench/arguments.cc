@@ -86,6 +86,11 @@ void add_how_much(CLI::App& app, Options& options, Typed& typed) {
         ->capture_default_str();
     app.add_option("--seed", options.seed, "of the order of keys")->capture_default_str();
     app.add_flag("!--no-prepare", options.prepare, "put and get: the keys are there already");
+    app.add_option("--ahead", options.ahead,
+                   "watch: how many puts may be on their way to watchers; 1: the next is put when\n"
+                   "all have seen the last one")
+        ->check(CLI::Range(1, 10'000))
+        ->capture_default_str();
     app.add_option("--kill-pid", options.kill_pid, "failover: killed with -9")
         ->check(CLI::PositiveNumber);
     app.add_flag("--kill-stops", options.kill_stops,

@@ -25,6 +25,7 @@ struct Options {
     std::uint64_t seed{1};
     bool prepare{true};  // Put every key once before put and get are measured.
     bool json{};
+    std::uint64_t ahead{8};  // watch: puts that some watcher has not seen yet, before the next.
     int kill_pid{};  // failover: who is killed (or stopped: a hung machine), when; 0: nobody.
     bool kill_stops{};
     std::chrono::milliseconds kill_after{1000};

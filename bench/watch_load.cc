@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <boost/asio/steady_timer.hpp>
 #include <stdexcept>
 
 #include "bench/load.h"
@@ -9,10 +10,7 @@ namespace {
 
 constexpr std::size_t opening_at_once = 64;
 constexpr std::uint64_t keys_written = 1000;
-// Puts that may be on their way to watchers: enough to keep the servers busy, few enough that
-// nobody's output piles up.
-constexpr std::uint64_t puts_ahead_max = 8;
-constexpr auto setup_max = std::chrono::seconds(30);
+constexpr auto setup_max = std::chrono::seconds(120);
 constexpr auto drain_max = std::chrono::seconds(10);
 
 // Equal for equal sequences only, as far as 64 bits can tell.
@@ -74,18 +72,33 @@ private:
 
     void give_up(Answer answer) { ++result_.errors[answer.status]; }
 
+    // At a rate it counts from when it was due, and whoever falls behind is not waited for.
     void write() {
         if (Clock::now() >= end_) return stop_when_all_is_seen();
-        put_at_.push_back(Clock::now());
+        put_at_.push_back(options_.rate != 0 ? due_at(puts_) : Clock::now());
+        seen_.push_back(0);
         writer_->put(put_at_.size() % keys_written, false, [this](Answer answer) {
             if (!answer.ok) return give_up(answer);
             written_ = folded(written_, answer.mark);
             ++puts_;
+            if (options_.rate != 0) return write_when_due();
             write_when_seen();
         });
     }
 
-    bool has_room() const { return delivered_ + puts_ahead_max * watchers_.size() >= due(); }
+    Clock::time_point due_at(std::uint64_t put) const {
+        return begin_ - options_.warmup +
+               std::chrono::nanoseconds(1'000'000'000 * put / options_.rate);
+    }
+    void write_when_due() {
+        timer_.expires_at(due_at(puts_));
+        timer_.async_wait([this](const boost::system::error_code& error) {
+            if (!error) write();
+        });
+    }
+
+    // So few are ahead that nobody's output piles up.
+    bool has_room() const { return delivered_ + (options_.ahead - 1) * watchers_.size() >= due(); }
     std::uint64_t due() const { return puts_ * watchers_.size(); }
 
     void write_when_seen() {
@@ -96,8 +109,10 @@ private:
     void on_event(Watcher& watcher, std::uint64_t mark) {
         const auto now = Clock::now();
         if (watcher.events < put_at_.size() && now >= begin_ && now <= end_) {
+            const auto took = (now - put_at_[watcher.events]).count();
             ++result_.operations;
-            result_.latency.record((now - put_at_[watcher.events]).count());
+            result_.latency.record(took);
+            if (++seen_[watcher.events] == watchers_.size()) last_.record(took);
         }
         ++watcher.events;
         watcher.sequence = folded(watcher.sequence, mark);
@@ -123,8 +138,11 @@ private:
         result_.scenario = "watch";
         result_.clients = watchers_.size();
         result_.seconds = std::chrono::duration<double>(options_.duration).count();
+        const auto ms = [](std::int64_t ns) { return static_cast<double>(ns) / 1e6; };
         result_.extras = {
             {"puts", static_cast<double>(puts_)},
+            {"last_p50_ms", ms(last_.percentile_ns(0.5))},
+            {"last_p99_ms", ms(last_.percentile_ns(0.99))},
             {"watchers_wrong", static_cast<double>(watchers_.size()) - static_cast<double>(right)}};
         return result_;
     }
@@ -137,6 +155,9 @@ private:
     std::size_t opening_{}, watching_{};
     Clock::time_point begin_{}, end_{};
     std::vector<Clock::time_point> put_at_;
+    std::vector<std::size_t> seen_;  // By how many, of each put.
+    Histogram last_;                 // Until the last one had seen it.
+    boost::asio::steady_timer timer_{io_};
     std::uint64_t puts_{}, delivered_{};
     std::uint64_t written_{};  // The sequence of marks, as the writer was told them.
     bool waits_{}, stopping_{};
