@@ -1,10 +1,15 @@
+#include <chrono>
+
+#include "api/durations.h"
 #include "api/json.h"
 #include "api/resources.h"
 
 namespace gavel::api {
 namespace {
 
-Response described(const Status& status) {
+Response described(const Call& call, const Status& status) {
+    using namespace std::chrono;
+    const auto now = duration_cast<milliseconds>(system_clock::now().time_since_epoch());
     JsonWriter json;
     json.open('{').number("member_id", status.member_id).text("name", status.name);
     json.text("role", status.role).number("leader_id", status.leader_id);
@@ -12,10 +17,16 @@ Response described(const Status& status) {
     json.number("chosen", status.chosen).number("durable_applied", status.durable_applied);
     json.number("epoch", status.epoch).number("alpha", status.alpha);
     json.text("cluster_id", status.cluster_id).text("version", status.version);
+    json.text("time", format_time(now.count()));
     json.number("boot", status.boot).flag("ready", status.ready);
     json.number("sessions", status.sessions).number("waiting", status.waiting);
     json.number("keys", status.keys).number("key_bytes", status.key_bytes);
-    json.number("log_bytes", status.log_bytes).number("state_bytes", status.state_bytes);
+    json.number("watches", call.services.watches.taken());
+    json.number("log_bytes", status.log_bytes).number("log_bytes_max", status.log_bytes_max);
+    json.number("state_bytes", status.state_bytes);
+    json.number("state_bytes_max", status.state_bytes_max);
+    json.number("commits", status.commits).number("proposals", status.proposals);
+    json.number("reads", status.reads);
     json.number("history_floor", status.history_floor).number("elections", status.elections);
     json.key("alarms").open('[');
     for (const auto& alarm : status.alarms) json.text(alarm);
@@ -55,7 +66,8 @@ void with_status(const CallPtr& call, std::function<Response(const Call&, const 
 }
 
 void get_status(const CallPtr& call) {
-    with_status(call, [](const Call&, const Status& status) { return described(status); });
+    with_status(call,
+                [](const Call& back, const Status& status) { return described(back, status); });
 }
 
 // Alive is who answers through its core thread; a probe of one that does not times out.

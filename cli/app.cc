@@ -68,6 +68,9 @@ void build(CLI::App& app, GlobalOptions& options, Action& action) {
     add_member_commands(app, action);
     add_cluster_commands(app, action);
     add_playground_command(app, action);
+    add_edit_command(app, action);
+    add_doctor_command(app, action);
+    add_top_command(app, action);
     add_completion_command(app, action);
     for (auto* command : app.get_subcommands({})) {
         command->fallthrough();

@@ -24,5 +24,8 @@ void add_member_commands(CLI::App& app, Action& action);
 void add_cluster_commands(CLI::App& app, Action& action);
 void add_playground_command(CLI::App& app, Action& action);
 void add_completion_command(CLI::App& app, Action& action);
+void add_edit_command(CLI::App& app, Action& action);
+void add_doctor_command(CLI::App& app, Action& action);
+void add_top_command(CLI::App& app, Action& action);
 
 }  // namespace gavel::cli

@@ -6,6 +6,7 @@
 #include "cli/api_call.h"
 #include "cli/commands.h"
 #include "cli/complaint.h"
+#include "cli/content_type.h"
 #include "cli/exit_code.h"
 #include "cli/guard.h"
 #include "cli/input.h"
@@ -74,22 +75,6 @@ void add_conditions(Call& call, const std::optional<std::uint64_t>& if_revision,
 std::optional<std::string> read_value(const PutOptions& options, Complaint& complaint) {
     if (options.value && *options.value != "-") return options.value;
     return read_input(options.file, complaint);
-}
-
-// JSON and text are shown as such in lists; what is not UTF-8 is neither, nor is what has a NUL.
-std::string default_content_type(const std::string& value) {
-    constexpr const char* bytes = "application/octet-stream";
-    if (value.find('\0') != std::string::npos) return bytes;
-    const auto first = value.find_first_not_of(" \t\r\n");
-    const bool maybe_json =
-        first != std::string::npos && (value[first] == '{' || value[first] == '[');
-    if (maybe_json && nlohmann::json::accept(value)) return "application/json";
-    try {
-        const auto quoted = nlohmann::json(value).dump();
-        return quoted.empty() ? "" : "text/plain; charset=utf-8";
-    } catch (const nlohmann::json::type_error&) {
-        return bytes;
-    }
 }
 
 int print_change(const Context& context, const nlohmann::json& answer, const std::string& what) {

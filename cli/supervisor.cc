@@ -143,6 +143,13 @@ int wait_for(Child& child, SignalQueue& signals, int& signalled) {
             child.signal(*signal);
         }
         if (const auto code = child.poll()) return *code;
+        // ^Z: stop as well, so that the shell has its terminal again.
+        if (child.take_stopped() && child.has_terminal()) {
+            child.take_terminal_back();
+            ::kill(::getpid(), SIGSTOP);
+            child.resume();
+            continue;
+        }
         pollfd source{.fd = signals.fd(), .events = POLLIN, .revents = 0};
         ::poll(&source, 1, -1);
     }

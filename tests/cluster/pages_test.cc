@@ -93,9 +93,19 @@ void put_five_times(Cluster& cluster) {
     for (int i = 0; i < 5; ++i) EXPECT_TRUE(client.call("PUT", "/v1/config/a", "x").ok());
 }
 
+void stop_the_third(Cluster& cluster) {
+    cluster.signal(2, SIGTERM);
+    EXPECT_EQ(cluster.wait(2, 20s), 0);
+}
+
 // What a page's text says that has happened, or happens on the way.
 void prepare(const Section& section, Reader& reader) {
     if (section.page == "docs/recipes.md") put_five_times(reader.cluster());
+    if (section.heading == "## `gavel top`") reader.let_the_first_lead();
+    if (section.heading == "## `gavel doctor`") {
+        reader.let_the_first_lead();
+        reader.before("gavel doctor", stop_the_third);
+    }
     if (section.page == "docs/tutorial.md") {
         reader.before("gavel put app/motd 'Good morning'", put_five_times);
     }
@@ -106,10 +116,7 @@ void prepare(const Section& section, Reader& reader) {
     if (section.heading == "## `gavel member ls`, `gavel status`, `gavel version`") {
         reader.let_the_first_lead();
         reader.before("gavel member ls", put_five_times);
-        reader.before("gavel status", [](Cluster& cluster) {
-            cluster.signal(2, SIGTERM);
-            EXPECT_EQ(cluster.wait(2, 20s), 0);
-        });
+        reader.before("gavel status", stop_the_third);
     }
 }
 

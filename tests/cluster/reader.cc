@@ -27,6 +27,7 @@ bool only_looks(const std::string& command) {
     if (command.starts_with("curl")) return command.find(" -X ") == std::string::npos;
     return std::regex_search(command, std::regex("^gavel (-o \\w+ )?(get|ls|locks (ls|show)|"
                                                  "session (ls|show)|member ls|status|"
+                                                 "doctor|top|"
                                                  "member .*--dry-run)"));
 }
 

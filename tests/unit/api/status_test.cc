@@ -11,6 +11,11 @@ using testing::Desk;
 TEST(StatusResource, TellsWhatTheMemberKnowsOfItself) {
     Desk desk;
     desk.gateway.edit_status().alarms = {"the disk is slow"};
+    desk.gateway.edit_status().log_bytes_max = 12;
+    desk.gateway.edit_status().state_bytes_max = 22;
+    desk.gateway.edit_status().commits = 31;
+    desk.gateway.edit_status().proposals = 32;
+    desk.gateway.edit_status().reads = 33;
     const auto status = desk.get("/v1/status")->json();
     for (const auto* field : {"member_id", "name", "role", "leader_id", "applied", "chosen",
                               "epoch", "alpha", "ballot", "cluster_id", "version"}) {
@@ -18,6 +23,13 @@ TEST(StatusResource, TellsWhatTheMemberKnowsOfItself) {
     }
     EXPECT_EQ(status["role"], "leader");
     EXPECT_EQ(status["alarms"], json::array({"the disk is slow"}));
+    EXPECT_EQ(status["log_bytes_max"], 12);
+    EXPECT_EQ(status["state_bytes_max"], 22);
+    EXPECT_EQ(status["commits"], 31);
+    EXPECT_EQ(status["proposals"], 32);
+    EXPECT_EQ(status["reads"], 33);
+    EXPECT_EQ(status["watches"], 0);
+    EXPECT_EQ(status["time"].get<std::string>().size(), std::size("2026-01-31T12:00:00.000Z") - 1);
 }
 
 TEST(MembersResource, TellsWhatIsKnownAndWhatIsNot) {

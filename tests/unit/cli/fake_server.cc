@@ -150,6 +150,7 @@ bool FakeServer::answer(int connection, const FakeRequest& request, const FakeRe
         message += "Content-Length: " + std::to_string(reply.body.size()) + "\r\n";
     }
     if (reply.stream) message += "Connection: close\r\n";
+    for (const auto& [name, value] : reply.headers) message += name + ": " + value + "\r\n";
     message += "\r\n";
     if (request.method != "HEAD" && reply.status != 204) message += reply.body;
     return ::send(connection, message.data(), message.size(), MSG_NOSIGNAL) ==

@@ -25,9 +25,10 @@ struct FakeReply {
     int status = 200;
     std::string body = "{}";
     std::string content_type = "application/json";
-    bool hang_up = false;  // Close the connection instead of answering.
-    bool silent = false;   // Never answer; the client gives up.
-    bool stream = false;   // No length: the body ends with the connection.
+    bool hang_up = false;                          // Close the connection instead of answering.
+    bool silent = false;                           // Never answer; the client gives up.
+    bool stream = false;                           // No length: the body ends with the connection.
+    std::map<std::string, std::string> headers{};  // More of them.
 };
 
 FakeReply problem(int status, const std::string& code, const std::string& more = {},
