@@ -42,6 +42,7 @@ struct Services {
     Metrics& metrics;
     Places& waits;    // Requests that wait for a lock or a change.
     Places& watches;  // Event streams.
+    Places& backups;  // Copies of the state under way.
     const ServerOptions& options;
 };
 

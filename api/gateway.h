@@ -135,6 +135,22 @@ struct Status {
     std::vector<MemberView> members{};  // Of any of these epochs, ordered by id.
 };
 
+// The state as of one slot, to be copied piece by piece (GET /v1/backup). It is closed when it is
+// let go of.
+class Backup {
+public:
+    virtual ~Backup() = default;
+    struct Piece {
+        std::shared_ptr<const std::string> bytes{};  // Null: it cannot be read.
+        bool last{};
+    };
+    virtual std::uint64_t applied() const = 0;
+    // What comes next, read on a thread of its own; `done` is a callback of the Gateway's. One at a
+    // time.
+    virtual void read(std::function<void(Piece)> done) = 0;
+};
+using BackupResult = std::variant<std::shared_ptr<Backup>, Failure>;
+
 // The door from HTTP to the member. Calls may come from any thread; every callback runs on the core
 // thread and must only hand its result over to where it is wanted. Each is called exactly once.
 class Gateway {
@@ -157,6 +173,9 @@ public:
     virtual void hand_over(HandOverWish wish, std::chrono::milliseconds timeout,
                            std::function<void(HandOverResult)> done) = 0;
     virtual void status(std::function<void(Status)> done) = 0;
+    // The state as it is on the disk, once that is at `least` or beyond.
+    virtual void backup(statemachine::Revision least, std::chrono::milliseconds timeout,
+                        std::function<void(BackupResult)> done) = 0;
 
     // From now on every change, in order, each revision whole, exactly once, is handed to `sink`
     // on the core thread, for as long as the returned object lives. A query that runs at applied

@@ -29,6 +29,7 @@ struct ServerOptions {
     std::size_t connections_max = 20'000;
     std::size_t waits_max = 16'384;          // Requests that wait for a lock or a change.
     std::size_t watches_max = 16'384;        // Event streams.
+    std::size_t backups_max = 2;             // Each holds pages of the state that are long changed.
     std::size_t stream_bytes_max = 1 << 20;  // Not yet taken by a watcher, before it is cut.
     // Changes on their way to one HTTP thread, before its watchers are cut. What the state keeps of
     // its history is as much: who is further behind could not resume either.
@@ -42,6 +43,7 @@ struct ServerOptions {
     std::chrono::milliseconds bookmark_interval{15'000};
     std::chrono::milliseconds request_timeout{10'000};  // On top of a wait.
     std::chrono::milliseconds wait_max{600'000};
+    std::chrono::milliseconds backup_time{3'600'000};
     std::chrono::milliseconds lease_patience{1'000};  // For the leader to tell what it alone knows.
 
     std::chrono::milliseconds ttl_default{15'000};

@@ -53,6 +53,9 @@ void remove_member(const CallPtr& call);
 // leader.cc
 void hand_leadership_over(const CallPtr& call);
 
+// backup.cc
+void get_backup(const CallPtr& call);
+
 // status.cc, metrics.cc, documents.cc
 void get_status(const CallPtr& call);
 void get_livez(const CallPtr& call);

@@ -75,6 +75,7 @@ constexpr std::array table{
     Route{
         post, "/v1/members/", Capture::segment, "/demote", "id", changes, {}, false, demote_member},
     Route{post, "/v1/leader", Capture::none, "", "", forced, {}, true, hand_leadership_over},
+    Route{get, "/v1/backup", Capture::none, "", "", reads, {}, false, get_backup},
     Route{get, "/v1/status", Capture::none, "", "", {}, {}, false, get_status},
     Route{get, "/livez", Capture::none, "", "", probes, {}, false, get_livez},
     Route{get, "/readyz", Capture::none, "", "", probes, {}, false, get_readyz},

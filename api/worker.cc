@@ -32,6 +32,7 @@ ServerShared::ServerShared(Gateway& member, ServerOptions given)
       metrics(routes().size()),
       waits(options.waits_max),
       watches(options.watches_max),
+      backups(options.backups_max),
       connections(options.connections_max) {}
 
 Worker::Worker(std::shared_ptr<ServerShared> shared, std::uint64_t id_seed)
@@ -68,8 +69,9 @@ void Worker::run() {
 }
 
 Services Worker::services() {
-    return {shared_->gateway, *this,           hub_, shared_->metrics, shared_->waits,
-            shared_->watches, shared_->options};
+    return {shared_->gateway, *this,           hub_,
+            shared_->metrics, shared_->waits,  shared_->watches,
+            shared_->backups, shared_->options};
 }
 
 bool Worker::put_in(Mail mail) {

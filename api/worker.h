@@ -42,6 +42,7 @@ struct ServerShared {
     Metrics metrics;
     Places waits;
     Places watches;
+    Places backups;
     Places connections;
 };
 

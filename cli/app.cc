@@ -69,6 +69,7 @@ void build(CLI::App& app, GlobalOptions& options, Action& action) {
     add_cluster_commands(app, action);
     add_playground_command(app, action);
     add_edit_command(app, action);
+    add_backup_command(app, action);
     add_doctor_command(app, action);
     add_top_command(app, action);
     add_completion_command(app, action);

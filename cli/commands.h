@@ -25,6 +25,7 @@ void add_cluster_commands(CLI::App& app, Action& action);
 void add_playground_command(CLI::App& app, Action& action);
 void add_completion_command(CLI::App& app, Action& action);
 void add_edit_command(CLI::App& app, Action& action);
+void add_backup_command(CLI::App& app, Action& action);
 void add_doctor_command(CLI::App& app, Action& action);
 void add_top_command(CLI::App& app, Action& action);
 

@@ -186,10 +186,22 @@ std::unique_ptr<SnapshotReader> Disk::snapshot() const {
 }
 
 void Disk::run_aside(std::function<void()> job, std::function<void()> done) {
-    aside_.start([this, job = std::move(job), done = std::move(done)]() mutable {
-        job();
-        post_(std::move(done));
+    asides_.push_back({std::move(job), std::move(done)});
+    start_aside();
+}
+
+void Disk::start_aside() {
+    if (aside_busy_ || asides_.empty()) return;
+    aside_busy_ = true;
+    aside_.start([this, next = std::move(asides_.front())]() mutable {
+        next.job();
+        post_([this, done = std::move(next.done)] {
+            aside_busy_ = false;
+            done();
+            start_aside();
+        });
     });
+    asides_.pop_front();
 }
 
 void Disk::install(const statemachine::Machine& snapshot, std::function<void(Fresh)> done) {

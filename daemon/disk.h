@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -59,7 +60,8 @@ public:
 
     // The state as it is on the disk now, for another member. Null: it cannot be had.
     std::unique_ptr<SnapshotReader> snapshot() const;
-    // Runs `job` on a thread of its own, then `done` on the core's. One at a time.
+    // Runs `job` on a thread of its own, then `done` on the core's: one job after the other.
+    // Whoever waits for the end of its last one before it has the next keeps the queue short.
     void run_aside(std::function<void()> job, std::function<void()> done);
 
     // The state is replaced by one that another member handed on, the log cut up to its slot and
@@ -89,6 +91,7 @@ private:
     void start_log();
     void start_keeping();
     void start_state();
+    void start_aside();
     void on_log_durable(Batch batch);
 
     persistence::LogStore log_;
@@ -107,6 +110,12 @@ private:
     std::uint64_t commits_ = 0;
     std::optional<StateBatch> held_state_;
     std::uint64_t held_until_ = 0;  // The batch that must be durable first.
+    struct Aside {
+        std::function<void()> job{};
+        std::function<void()> done{};
+    };
+    std::deque<Aside> asides_;
+    bool aside_busy_ = false;
     statemachine::Revision durable_applied_;
     paxos::Slot cut_target_{};
     // Last, so that they end before what their jobs touch.

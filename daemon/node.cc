@@ -47,6 +47,7 @@ void Node::Impl::tick() {
         disk_.cut(core_->cut_point(options_.log_retain, source_.fetched()));
     }
     source_.tick(monotonic_now());
+    serve_backups();
     note_others();
     if (options_.alive && Clock::now() - alive_at_ >= alive_interval) {
         alive_at_ = Clock::now();
@@ -257,6 +258,13 @@ void Node::hand_over(api::HandOverWish wish, std::chrono::milliseconds timeout,
                      std::function<void(api::HandOverResult)> done) {
     impl_->enter([this, wish, timeout, done = std::move(done)]() mutable {
         impl_->hand_over(wish, timeout, std::move(done));
+    });
+}
+
+void Node::backup(statemachine::Revision least, std::chrono::milliseconds timeout,
+                  std::function<void(api::BackupResult)> done) {
+    impl_->enter([this, least, timeout, done = std::move(done)]() mutable {
+        impl_->backup(least, timeout, std::move(done));
     });
 }
 

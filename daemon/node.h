@@ -67,6 +67,8 @@ public:
     void hand_over(api::HandOverWish wish, std::chrono::milliseconds timeout,
                    std::function<void(api::HandOverResult)> done) override;
     void status(std::function<void(api::Status)> done) override;
+    void backup(statemachine::Revision least, std::chrono::milliseconds timeout,
+                std::function<void(api::BackupResult)> done) override;
     std::shared_ptr<void> subscribe(std::function<void(Changes)> sink) override;
     std::uint64_t applied() const override;
     std::uint16_t leader() const override;

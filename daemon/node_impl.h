@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "daemon/acquaintances.h"
+#include "daemon/backup.h"
 #include "daemon/clients.h"
 #include "daemon/core.h"
 #include "daemon/disk.h"
@@ -50,6 +51,8 @@ public:
     void hand_over(api::HandOverWish wish, std::chrono::milliseconds timeout,
                    std::function<void(api::HandOverResult)> done);
     api::Status status() const;
+    void backup(statemachine::Revision least, std::chrono::milliseconds timeout,
+                std::function<void(api::BackupResult)> done);
     void subscribe(std::weak_ptr<Clients::Sink> sink) { clients_.subscribe(std::move(sink)); }
 
     // From any thread.
@@ -91,6 +94,16 @@ private:
     void follow_members();
     void note_others();
 
+    // Backups.
+    class OpenBackup;
+    struct WaitingBackup {
+        statemachine::Revision least{};  // The disk has to hold so much.
+        Clock::time_point deadline{};
+        std::function<void(api::BackupResult)> done{};
+    };
+    void serve_backups();
+    void close_backups();
+
     // Beginning and end.
     void make_core();
     void begin_anew_from(statemachine::Machine snapshot);
@@ -116,6 +129,8 @@ private:
     Clients clients_;
     Disk disk_;
     SnapshotSource source_;
+    std::vector<WaitingBackup> waiting_backups_{};
+    std::vector<std::weak_ptr<BackupWriter>> open_backups_{};
     Acquaintances others_;
     boost::asio::steady_timer timer_;
 

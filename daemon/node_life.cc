@@ -202,6 +202,7 @@ void Node::Impl::finish() {
         others_.note_writes([this](std::uint16_t member, const auto& known) {
             disk_.log().remember(member, known);
         });
+        close_backups();
         clients_.fail(api::Failure::Kind::shutting_down);
         io_.stop();
     });

@@ -13,6 +13,7 @@
 #include "daemon/reachability.h"
 #include "daemon/recover_report.h"
 #include "daemon/recovery.h"
+#include "daemon/restore.h"
 #include "persistence/failure.h"
 #include "persistence/new_member.h"
 #include "proto/codec.h"
@@ -59,6 +60,17 @@ void watch_no_more() {
 
 using Refusal = std::optional<std::string>;
 
+Refusal unfit_for_making(const RecoverOptions& options, const std::string& cluster) {
+    if (options.accept_loss != cluster) {
+        const std::string want = "--accept-loss " + cluster + ", once you have read what is lost";
+        if (!options.accept_loss) return "nothing was made: this needs " + want;
+        return "nothing was made: this is not cluster " + *options.accept_loss + "; it needs " +
+               want;
+    }
+    if (const auto error = persistence::unfit_for_state(*options.make_cluster)) return error->what;
+    return std::nullopt;
+}
+
 // What needs no look at the network.
 Refusal unfit(const RecoverOptions& options, std::span<const Witness> witnesses,
               const Recovery& recovery) {
@@ -73,21 +85,13 @@ Refusal unfit(const RecoverOptions& options, std::span<const Witness> witnesses,
         return "no recovery is needed: these directories are those of a majority; start each with "
                "its gaveld";
     }
-    const auto& cluster = witnesses[recovery.best].identity.cluster_id;
-    if (options.accept_loss != cluster) {
-        const std::string want = "--accept-loss " + cluster + ", once you have read what is lost";
-        if (!options.accept_loss) return "nothing was made: this needs " + want;
-        return "nothing was made: this is not cluster " + *options.accept_loss + "; it needs " +
-               want;
-    }
-    if (const auto error = persistence::unfit_for_state(*options.make_cluster)) return error->what;
-    return std::nullopt;
+    return unfit_for_making(options, witnesses[recovery.best].identity.cluster_id);
 }
 
 // Two clusters must not both believe that they are the one.
-Refusal still_alive(const Recovery& recovery) {
+Refusal still_alive(const std::vector<statemachine::Member>& members,
+                    const std::vector<std::string>& newcomers) {
     std::vector<Address> addresses;
-    const auto members = recovery.members();
     const auto add = [&](const std::string& text) {
         const auto address = parse_address(text);
         if (address && std::ranges::find(addresses, *address) == addresses.end()) {
@@ -95,7 +99,7 @@ Refusal still_alive(const Recovery& recovery) {
         }
     };
     for (const auto& member : members) add(member.peer_address);
-    for (const auto& address : recovery.newcomers) add(address);
+    for (const auto& address : newcomers) add(address);
     for (const Knock& knock : knock_at(addresses, knock_patience)) {
         if (!knock.answered) continue;
         const std::string at = to_string(knock.at);
@@ -108,37 +112,39 @@ Refusal still_alive(const Recovery& recovery) {
     return std::nullopt;
 }
 
-persistence::Identity new_identity(const RecoverOptions& options, const Recovery& recovery,
-                                   const persistence::Identity& best) {
-    const std::string name = options.name.value_or(best.name);
+persistence::Identity new_identity(const RecoverOptions& options, statemachine::MemberNumber number,
+                                   const std::string& old_name, std::uint64_t alpha) {
+    const std::string name = options.name.value_or(old_name);
     const std::string address = to_string(*options.peer_address);
     return {.cluster_id = hex(random_number()) + hex(random_number()),
             .name = name,
-            .member = recovery.next_member,
+            .member = number,
             .incarnation = random_number() | 1,
-            .alpha = best.alpha,
+            .alpha = alpha,
             .format_level = proto::format_level,
             .initial_cluster = name + '=' + address,
             .peer_address = address};
 }
 
 std::optional<persistence::StorageError> make(const RecoverOptions& options,
-                                              const Recovery& recovery, const Witness& best,
+                                              const statemachine::Machine& state,
+                                              statemachine::Revision base,
+                                              std::uint64_t least_map_bytes,
                                               const persistence::Identity& identity) {
-    const auto fresh = statemachine::refound(recovery.state, recovery.base,
+    const auto fresh = statemachine::refound(state, base,
                                              {.id = identity.member,
                                               .name = identity.name,
                                               .peer_address = identity.peer_address,
                                               .role = statemachine::Role::voter,
                                               .incarnation = identity.incarnation});
     const persistence::NewMember standard;
-    const std::uint64_t map_bytes =
-        std::max(standard.state_map_bytes, best.survivor->state_map_bytes());
+    const std::uint64_t map_bytes = std::max(standard.state_map_bytes, least_map_bytes);
     return persistence::make_member({*options.make_cluster, identity, map_bytes}, fresh.rows,
                                     fresh.globals);
 }
 
-int print(const RecoverOptions& options, const Report& report) {
+template <class Told>
+int print(const RecoverOptions& options, const Told& report) {
     const std::string text = options.json ? json_of(report) : text_of(report);
     std::fputs(text.c_str(), stdout);
     if (std::fflush(stdout) == 0) return 0;
@@ -162,10 +168,48 @@ int look_and_make(const RecoverOptions& options) {
 
     const Witness& best = witnesses[recovery->best];
     auto refusal = unfit(options, witnesses, *recovery);
-    if (!refusal && !options.force) refusal = still_alive(*recovery);
+    if (!refusal && !options.force) {
+        refusal = still_alive(recovery->members(), recovery->newcomers);
+    }
     if (!refusal) {
-        const auto identity = new_identity(options, *recovery, best.identity);
-        if (const auto error = make(options, *recovery, best, identity)) {
+        const auto identity =
+            new_identity(options, recovery->next_member, best.identity.name, best.identity.alpha);
+        if (const auto error = make(options, recovery->state, recovery->base,
+                                    best.survivor->state_map_bytes(), identity)) {
+            refusal = error->what;
+        } else {
+            report.made = identity;
+            report.made_in = *options.make_cluster;
+        }
+    }
+    const int printed = print(options, report);
+    return refusal ? refuse(*refusal) : printed;
+}
+
+// Everything is lost but a copy of the state.
+int restore(const RecoverOptions& options) {
+    const auto backup = read_backup(*options.backup);
+    if (!backup) return refuse(backup.error().what);
+    const auto& globals = backup->state.globals();
+    const auto base = first_revision_beyond({std::max(backup->state.applied(), options.above)});
+    if (!base) return refuse("no revisions are left for a new cluster");
+    RestoreReport report{.file = *options.backup, .backup = *backup, .base = *base};
+    if (!options.make_cluster) return print(options, report);
+
+    auto refusal = unfit_for_making(options, backup->header.cluster_id);
+    if (!refusal && !options.force) {
+        std::vector<statemachine::Member> members;
+        for (const auto& epoch : globals.epochs) {
+            members.insert(members.end(), epoch.members.begin(), epoch.members.end());
+        }
+        refusal = still_alive(members, {});
+    }
+    if (!refusal) {
+        // Members that joined after the backup had numbers above this; none of them comes back, for
+        // it is another cluster.
+        const auto identity =
+            new_identity(options, globals.next_member, backup->header.name, backup->header.alpha);
+        if (const auto error = make(options, backup->state, *base, 0, identity)) {
             refusal = error->what;
         } else {
             report.made = identity;
@@ -187,7 +231,7 @@ int run_recover(std::span<const std::string> arguments) {
         complain(options.error().what);
         return exit_usage;
     }
-    if (!options->print) return look_and_make(*options);
+    if (!options->print) return options->backup ? restore(*options) : look_and_make(*options);
     std::fputs(options->print->c_str(), stdout);
     return std::fflush(stdout) == 0 ? 0 : refuse("cannot write to standard output");
 }

@@ -15,6 +15,7 @@ namespace gavel::daemon {
 
 struct RecoverOptions {
     std::vector<std::filesystem::path> data_dirs{};
+    std::optional<std::filesystem::path> backup{};  // Instead of directories.
     bool json = false;
     std::optional<std::filesystem::path> make_cluster{};  // Where; none: only look.
     std::optional<Address> peer_address{};

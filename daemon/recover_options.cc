@@ -10,6 +10,7 @@ namespace {
 
 struct Texts {
     std::vector<std::string> data_dirs{};
+    std::string backup{};
     std::string output = "text";
     std::string make_cluster{};
     std::string peer_address{};
@@ -18,6 +19,14 @@ struct Texts {
 };
 
 std::optional<ConfigError> check(const RecoverOptions& options) {
+    if (options.data_dirs.empty() != options.backup.has_value()) {
+        return ConfigError{
+            "either --data-dir, once for each directory that is left, or --backup "
+            "(see gaveld recover --help)"};
+    }
+    if (options.backup && options.fill_gaps) {
+        return ConfigError{"--fill-gaps goes with --data-dir: a backup has no log"};
+    }
     if (options.data_dirs.size() > data_dirs_max) {
         return ConfigError{"--data-dir: at most " + std::to_string(data_dirs_max) + " of them"};
     }
@@ -55,8 +64,10 @@ Result<RecoverOptions, ConfigError> parse_recover_options(std::span<const std::s
     app.add_option("--data-dir", texts.data_dirs,
                    "a surviving data directory, of a gaveld that is stopped; once for each")
         ->type_name("DIR")
-        ->required()
         ->allow_extra_args(false);
+    app.add_option("--backup", texts.backup,
+                   "a file of gavel backup, instead of directories: when none is left")
+        ->type_name("FILE");
     app.add_option("-o,--output", texts.output, "text or json [text]")->type_name("FORMAT");
     app.add_option("--make-cluster", texts.make_cluster,
                    "make a new cluster of one member, in this directory, which must be empty")
@@ -91,6 +102,7 @@ Result<RecoverOptions, ConfigError> parse_recover_options(std::span<const std::s
     }
     options.json = texts.output == "json";
     options.data_dirs.assign(texts.data_dirs.begin(), texts.data_dirs.end());
+    if (app.count("--backup") > 0) options.backup = texts.backup;
     if (app.count("--make-cluster") > 0) options.make_cluster = texts.make_cluster;
     if (app.count("--name") > 0) options.name = texts.name;
     if (app.count("--accept-loss") > 0) options.accept_loss = texts.accept_loss;

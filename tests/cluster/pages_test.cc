@@ -42,6 +42,7 @@ const std::vector<Section> read_elsewhere{{"README.md", "## Two minutes"},
 const std::vector<std::pair<Section, std::string>> not_run{
     {{"docs/operating.md", "## Logs"}, "asks the journal of a service that systemd runs"},
     {{"docs/recovery.md", "## Step by step"}, "ClusterRecovery does these steps"},
+    {{"docs/recovery.md", "## When nothing is left but a backup"}, "ClusterBackup does"},
 };
 
 std::vector<std::string> pages() {

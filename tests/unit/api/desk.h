@@ -110,7 +110,7 @@ public:
     // Sends a request without taking the mail: the answer may still be on its way.
     std::shared_ptr<FakeCall> send(Method method, const std::string& target,
                                    const std::string& body = "", Headers headers = {}) {
-        const Services services{gateway, *this, hub, metrics, waits, watches, options};
+        const Services services{gateway, *this, hub, metrics, waits, watches, backups, options};
         auto call = std::make_shared<FakeCall>(services);
         call->request.method = method;
         call->request.target = target;
@@ -146,6 +146,7 @@ public:
     Metrics metrics{routes().size()};
     Places waits{options.waits_max};
     Places watches{options.watches_max};
+    Places backups{options.backups_max};
 
 private:
     std::deque<Task> mail_{};

@@ -129,6 +129,14 @@ public:
         done(std::move(status));
     }
 
+    void backup(statemachine::Revision least, std::chrono::milliseconds,
+                std::function<void(BackupResult)> done) override {
+        const std::lock_guard lock(mutex_);
+        backups_asked.push_back(least);
+        if (failure) return done(*failure);
+        done(std::make_shared<FakeBackup>(*this));
+    }
+
     std::shared_ptr<void> subscribe(std::function<void(Changes)> sink) override {
         const std::lock_guard lock(mutex_);
         const auto id = ++sinks_made_;
@@ -197,7 +205,30 @@ public:
     std::vector<HandOverWish> hand_overs{};
     statemachine::TimeMs now = 1'700'000'000'123;
 
+    // What a backup consists of; an empty piece cannot be read.
+    std::vector<std::string> backup_pieces{"one", "two", "three"};
+    std::vector<statemachine::Revision> backups_asked{};
+    int backups_open{};
+    int pieces_read{};
+
 private:
+    class FakeBackup final : public Backup {
+    public:
+        explicit FakeBackup(FakeGateway& gateway) : gateway_(gateway) { ++gateway_.backups_open; }
+        ~FakeBackup() override { --gateway_.backups_open; }
+        std::uint64_t applied() const override { return 17; }
+        void read(std::function<void(Piece)> done) override {
+            ++gateway_.pieces_read;
+            const std::string& text = gateway_.backup_pieces.at(next_++);
+            done({text.empty() ? nullptr : std::make_shared<const std::string>(text),
+                  next_ == gateway_.backup_pieces.size()});
+        }
+
+    private:
+        FakeGateway& gateway_;
+        std::size_t next_{};
+    };
+
     statemachine::Applied execute(const Entry& entry) {
         const auto slot = machine_.applied() + 1;
         auto applied = machine_.apply(slot, entry);

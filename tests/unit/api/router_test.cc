@@ -248,10 +248,11 @@ void see_transactions(Rounds& rounds) {
 void see_operations(Rounds& rounds) {
     Desk desk;
     for (const auto* target : {"/v1/members", "/v1/status", "/livez", "/readyz", "/metrics",
-                               "/openapi.yaml", "/openapi.json"}) {
+                               "/openapi.yaml", "/openapi.json", "/v1/backup"}) {
         rounds.see(desk, Method::get, target);
         rounds.see(desk, Method::get, std::string(target) + "?nonsense=1");
     }
+    rounds.see_failures(desk, Method::get, "/v1/backup");
     desk.gateway.edit_status().ready = false;
     rounds.see(desk, Method::get, "/readyz");
 }

@@ -51,7 +51,8 @@ const std::map<std::string, std::vector<std::string>>& needs() {
 // Those that print no data of the cluster: they run a command, go on until they are stopped, or
 // print what has a form of its own. Their own tests look at what they print.
 const std::vector<std::string>& others() {
-    static const std::vector<std::string> all{"lock", "watch", "playground", "completion", "edit"};
+    static const std::vector<std::string> all{"lock",       "watch", "playground",
+                                              "completion", "edit",  "backup"};
     return all;
 }
 

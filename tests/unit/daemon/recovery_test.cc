@@ -599,7 +599,7 @@ TEST(RecoverOptionsTest, AreRefusedInOneLine) {
         return parsed ? "no error" : parsed.error().what;
     };
     EXPECT_EQ(error_of({"--data-dir", "a", "--data-dir", "b"}), "no error");
-    EXPECT_THAT(error_of({}), HasSubstr("--data-dir is required"));
+    EXPECT_THAT(error_of({}), HasSubstr("either --data-dir"));
     EXPECT_THAT(error_of({"--data-dir", ""}), HasSubstr("no name"));
     EXPECT_THAT(error_of({"--data-dir", "a", "b"}), HasSubstr("b"));
     EXPECT_THAT(error_of({"--data-dir", "a", "-o", "xml"}), HasSubstr("text or json"));
