@@ -18,7 +18,7 @@ std::string escape(std::string_view text, bool literal) {
                                 (i > 0 && text[i - 1] == '-'))) {
             escaped += "\\-";
         } else if (text.compare(i, 3, "…") == 0) {
-            escaped += "...";
+            escaped += begins ? "\\&..." : "...";
             i += 2;
         } else {
             escaped += c;

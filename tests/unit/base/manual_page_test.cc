@@ -25,11 +25,13 @@ TEST(ManualPage, ShowsWhatIsARequestElsewhereAsItIs) {
 
     page.paragraph(".so /etc/passwd\n'x \\fB and --a-b…");
     page.item("--file \"F\"", "");
+    page.item("x", "… with dots");
     page.lines("a -b\n.c");
 
     EXPECT_EQ(page.text().substr(before),
               ".PP\n\\&.so /etc/passwd\n\\&'x \\efB and \\-\\-a-b...\n"
               ".TP\n.B \"\\-\\-file \\(dqF\\(dq\"\n\\&\n"
+              ".TP\n.B \"x\"\n\\&... with dots\n"
               ".PP\n.nf\n.RS 4\na \\-b\n\\&.c\n.RE\n.fi\n");
 }
 
