@@ -12,10 +12,17 @@ namespace {
 constexpr std::uint64_t page_default = 100;
 constexpr std::uint64_t page_max = 1'000;
 
-// The same key may come again only with the same request: method, target and body.
+// The same key may come again only with the same request: method, target, body, and those fields
+// of the head that say what is to be done and on which condition. A write that was done under one
+// fencing token must not be taken for one under another.
 std::uint64_t fingerprint(const Request& request, std::string_view body) {
     const auto method = static_cast<std::uint64_t>(request.method) + 1;
-    return hash64(body, hash64(request.target, method));
+    std::uint64_t hash = hash64(body, hash64(request.target, method));
+    for (const char* name : {"content-type", "gavel-lock", "if-match", "if-none-match"}) {
+        const auto* value = request.header(name);
+        if (value != nullptr) hash = hash64(*value, hash64(name, hash));
+    }
+    return hash;
 }
 
 bool is_visible_ascii(std::string_view text) {
