@@ -162,6 +162,11 @@ void Keys::load(Ptr<KeyValue> value, std::uint64_t hash) {
     join(*keys_.insert(keys_.end(), Entry{name, std::move(value), hash}));
 }
 
+bool Keys::finish_load() const {
+    return std::ranges::all_of(ephemeral_,
+                               [this](const auto& of) { return sessions_.contains(of.first); });
+}
+
 Ptr<KeyValue> Keys::find(std::string_view key) const {
     const auto at = keys_.find(key);
     return at == keys_.end() ? nullptr : at->value;

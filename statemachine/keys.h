@@ -43,6 +43,8 @@ public:
     void change(Step& step, const KeyChange& change);
 
     void load(Ptr<KeyValue> value, std::uint64_t hash);
+    // False: a key is of a session that is not there.
+    [[nodiscard]] bool finish_load() const;
 
     Ptr<KeyValue> find(std::string_view key) const;
     std::vector<Ptr<KeyValue>> list(std::string_view prefix, std::string_view after,

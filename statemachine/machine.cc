@@ -81,7 +81,8 @@ public:
     bool finish_load(const Globals& globals) {
         globals_ = globals;
         history_.set_floor(globals.history_floor);
-        return locks_.finish_load() && rows_.hash() == globals.rows_hash && members_.is_sound();
+        return locks_.finish_load() && keys_.finish_load() && rows_.hash() == globals.rows_hash &&
+               members_.is_sound();
     }
 
     Limits limits_;

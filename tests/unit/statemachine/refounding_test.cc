@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "statemachine/row_hash.h"
 #include "tests/unit/statemachine/driver.h"
 
 namespace gavel::statemachine {
@@ -53,6 +54,35 @@ TEST_F(RefoundingTest, KeepsSessionsLocksAndKeysAsTheyWere) {
     EXPECT_EQ(machine.lock("deploy")->holder->session, holder);
     EXPECT_EQ(machine.position("deploy", waiting), 1U);
     EXPECT_EQ(*machine.key("app/motd"), *driver.machine().key("app/motd"));
+}
+
+TEST_F(RefoundingTest, KeepsKeysForAsLongAsTheirSessionLives) {
+    const SessionId session = driver.open();
+    driver.run(PutKey{.key = "nodes/web-1", .value = "h1", .session = session});
+    Machine machine = refounded();
+    EXPECT_EQ(*machine.key("nodes/web-1"), *driver.machine().key("nodes/web-1"));
+
+    run(machine, EndSession{session});
+
+    EXPECT_EQ(machine.key("nodes/web-1"), nullptr);
+}
+
+// It would stay for ever.
+TEST_F(RefoundingTest, IsNoStateWhereAKeysSessionIsMissing) {
+    const SessionId session = driver.open();
+    driver.run(PutKey{.key = "nodes/web-1", .value = "h1", .session = session});
+    const Refounding fresh = refound(driver.machine(), base, founder());
+    Machine machine(Limits{}, driver.machine().globals().alpha, {});
+    Globals globals = fresh.globals;
+    for (const Row& row : fresh.rows) {
+        if (row.key.table == Table::sessions) {
+            globals.rows_hash -= row_hash(row.key, row.value);
+        } else {
+            machine.load(row);
+        }
+    }
+
+    EXPECT_FALSE(machine.finish_load(globals));
 }
 
 TEST_F(RefoundingTest, GivesOutTokensAboveItsFirstSlot) {
