@@ -47,7 +47,7 @@ public:
     void on_tick(steady_clock::time_point now) override {
         if (gone_ || !has_caught_up()) return;
         if (now - last_bookmark_ < call_->services.options.bookmark_interval) return;
-        last_bookmark_ = now;
+        note_bookmark(now);
         bookmark();
     }
 
@@ -72,6 +72,7 @@ protected:
     bool gone() const { return gone_; }
     HistoryId history_id() const { return call_->services.gateway.history_id(); }
 
+    void note_bookmark(steady_clock::time_point at) { last_bookmark_ = at; }
     void send(std::string text) { send(std::make_shared<const std::string>(std::move(text))); }
     void send(std::shared_ptr<const std::string> text) {
         if (!call_->write_stream(std::move(text))) cut();
@@ -172,8 +173,10 @@ private:
             [snapshot = snapshot_, from = at_](const Machine& state) {
                 return snapshot->read(state, from);
             },
-            [self](const CallPtr&, const Snapshot::Piece& piece, Revision applied) {
+            [self](const CallPtr& back, const Snapshot::Piece& piece, Revision applied) {
                 self->reading_ = false;
+                // Positions that come next are not before the one that closes it.
+                back->services.hub.advance(applied);
                 self->take(piece, applied);
             },
             // Without a position: whoever comes back begins anew.
@@ -192,6 +195,7 @@ private:
             JsonWriter json;
             json.open('{').number("revision", applied).flag("snapshot", true).close('}');
             text += stream_event("bookmark", json.take(), Position{applied, history_id()});
+            note_bookmark(steady_clock::now());
         }
         // A piece that shows nothing, of free locks only, goes unnoticed, and no drain follows it.
         if (text.empty()) return on_drained();

@@ -165,6 +165,22 @@ TEST(WatchSnapshot, IsReadPieceByPieceAsItIsTaken) {
     EXPECT_EQ(desk.gateway.reads.size(), after) << "it is over";
 }
 
+// Slots without an event, too, are behind whoever has seen them.
+TEST(WatchSnapshot, IsFollowedByNoEarlierPosition) {
+    Desk desk;
+    for (int i = 0; i < 10; ++i)
+        desk.gateway.put("k" + std::to_string(i), std::string(10'000, 'x'));
+    const auto call = desk.get("/v1/watch?prefix=&snapshot=true");
+    for (int i = 0; i < 5; ++i) desk.gateway.open_session();
+    take_all(desk, *call);
+    ASSERT_EQ(heard(call->stream).back().id, "15.c1a2b3c4");
+
+    desk.pass(std::chrono::milliseconds(20'000));
+
+    EXPECT_EQ(heard(call->stream).back().id, "15.c1a2b3c4");
+    EXPECT_EQ(heard(call->stream).size(), 12U) << "it was told where it stands once more";
+}
+
 TEST(WatchSnapshot, ShowsEveryNameOnceHoweverManyFiltersCoverIt) {
     Desk desk;
     for (const auto* key : {"a", "a/b", "a/b/c", "a0", "b", "c/d"}) desk.gateway.put(key, "v");
