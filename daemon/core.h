@@ -139,10 +139,8 @@ public:
     // Gets whoever leads to let that voter lead.
     void hand_over(std::uint64_t ticket, api::HandOverWish wish, std::uint64_t timeout_ms);
 
-    // Hands leadership to the best informed voter that is in touch and not far behind, if this
-    // member leads.
-    void hand_over();
-    // ... and refuses new commands from now on.
+    // Hands leadership to the best informed voter that is in touch, if this member leads, and
+    // refuses new commands from now on.
     void begin_shutdown();
 
     // No other input is waiting: everything the inputs since the last turn led to.
@@ -327,7 +325,7 @@ private:
     // Leading.
     std::deque<Bytes> queue_;
     std::size_t queue_bytes_ = 0;
-    std::optional<paxos::Tick> held_back_since_;  // Begun again with each attempt to hand over.
+    std::optional<paxos::Tick> held_back_since_;
     bool overloaded_ = false;
     paxos::Tick led_since_{};
     paxos::Tick left_leading_at_{};

@@ -332,11 +332,6 @@ void Core::begin_shutdown() {
     if (const auto best = successor(Fitness::any)) step(paxos::Transfer{*best});
 }
 
-void Core::hand_over() {
-    if (replica_.role() != paxos::Role::leader) return;
-    if (const auto best = successor(Fitness::near)) step(paxos::Transfer{*best});
-}
-
 // One that is not would depose this leader, and only then learn. It may be the one that asks.
 bool Core::is_near(paxos::MemberId member) const {
     const auto executed = replica_.executed_by(member);

@@ -337,7 +337,7 @@ TEST(Core, HandsLeadershipOverAndGoesOnServing) {
     const auto leader = cluster.leader();
     cluster.run_for(500);
 
-    cluster.core(leader).hand_over();
+    cluster.core(leader).hand_over(1, {}, 1'000);
     cluster.settle();
     cluster.run_for(50);
 
@@ -531,7 +531,7 @@ TEST(Core, HandsLeadershipOverToOneThatIsThere) {
     cluster.kill(gone);
     cluster.run_for(5'000);
 
-    cluster.core(leader).hand_over();
+    cluster.core(leader).hand_over(1, {}, 1'000);
     cluster.settle();
     cluster.run_for(50);
 
