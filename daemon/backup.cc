@@ -11,6 +11,7 @@
 #include <map>
 #include <utility>
 
+#include "daemon/bootstrap.h"
 #include "proto/codec.h"
 
 namespace gavel::daemon {
@@ -38,6 +39,13 @@ bool read_number(const std::map<std::string, std::string>& fields, const char* n
     return error == std::errc{} && end == text.data() + text.size();
 }
 
+// It is shown, and put into a command to be copied.
+bool is_cluster_id(std::string_view text) {
+    constexpr std::size_t digits_max = 64;
+    return !text.empty() && text.size() <= digits_max &&
+           text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 std::optional<BackupHeader> decode_header(std::string_view text) {
     std::map<std::string, std::string> fields;
     while (!text.empty()) {
@@ -53,7 +61,8 @@ std::optional<BackupHeader> decode_header(std::string_view text) {
                       read_number(fields, "alpha", header.alpha) &&
                       read_number(fields, "member_id", header.member) &&
                       read_number(fields, "revision", header.applied) &&
-                      !header.cluster_id.empty() && !header.name.empty() && header.alpha > 0;
+                      is_cluster_id(header.cluster_id) && is_member_name(header.name) &&
+                      header.alpha > 0;
     return good ? std::optional(std::move(header)) : std::nullopt;
 }
 

@@ -43,6 +43,12 @@ void Node::Impl::backup(statemachine::Revision least, std::chrono::milliseconds 
 
 // The state follows the log within two seconds.
 void Node::Impl::serve_backups() {
+    if (!open_backups_.empty() && state_is_crowded()) {
+        log::warning(
+            "backups are cut short: the state's map is filling while they hold pages of it",
+            {{"map_bytes", disk_.state().map_bytes()}});
+        end_backups();
+    }
     for (auto& waiting : std::exchange(waiting_backups_, {})) {
         if (!core_ || leaving_) {
             waiting.done(api::Failure{unavailable()});
@@ -69,6 +75,25 @@ void Node::Impl::serve_backups() {
             waiting_backups_.push_back(std::move(waiting));
         }
     }
+}
+
+// What a snapshot holds is not used again while it is open, and a full map ends the process: a
+// backup can be had another time.
+bool Node::Impl::state_is_crowded() const {
+    return disk_.state().bytes_reached() > disk_.state().map_bytes() / 4 * 3;
+}
+
+// A piece may be under way: whoever waits for it, it is not the core.
+void Node::Impl::end_backups() {
+    std::vector<std::shared_ptr<BackupWriter>> writers;
+    for (const auto& weak : std::exchange(open_backups_, {})) {
+        if (auto writer = weak.lock()) writers.push_back(std::move(writer));
+    }
+    disk_.run_aside(
+        [writers = std::move(writers)] {
+            for (const auto& writer : writers) writer->close();
+        },
+        [] {});
 }
 
 // Their snapshots are of a store that is about to close.

@@ -103,6 +103,8 @@ private:
     };
     void serve_backups();
     void close_backups();
+    void end_backups();
+    bool state_is_crowded() const;
 
     // Beginning and end.
     void make_core();

@@ -110,6 +110,7 @@ void Node::Impl::begin_anew_from(statemachine::Machine snapshot) {
     refused_ += core_->snapshot_sink().reached().refused;
     clients_.fail(api::Failure::Kind::no_leader);
     source_.close();
+    end_backups();  // The new state needs the room that they hold.
     core_.reset();
     machine_ = std::move(snapshot);
     leader_.store(0, std::memory_order_relaxed);

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "daemon/bootstrap.h"
@@ -193,6 +194,10 @@ int restore(const RecoverOptions& options) {
     const auto& globals = backup->state.globals();
     const auto base = first_revision_beyond({std::max(backup->state.applied(), options.above)});
     if (!base) return refuse("no revisions are left for a new cluster");
+    // The new state names one number beyond.
+    if (globals.next_member >= std::numeric_limits<statemachine::MemberNumber>::max()) {
+        return refuse("no member numbers are left for a new cluster");
+    }
     RestoreReport report{.file = *options.backup, .backup = *backup, .base = *base};
     if (!options.make_cluster) return print(options, report);
 

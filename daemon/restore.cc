@@ -40,13 +40,15 @@ std::string made_text(const RestoreReport& report) {
                        made.name + "), alone in cluster " + made.cluster_id +
                        ".\nEvery revision and token that it gives out is above " +
                        std::to_string(report.base) + ".\n\nWhat to do next\n";
+    // The backup knows nothing of sessions that were made after it.
     const auto ttl = longest_ttl(report.backup.state);
-    if (ttl > 0) {
-        text += "    - Wait until " + api::format_duration(std::chrono::milliseconds(ttl)) +
-                " have passed since the old cluster answered last. That is the longest TTL\n"
-                "      that is known: whoever was granted a lock after the backup counts on it "
-                "that long.\n";
-    }
+    text +=
+        "    - Wait until the longest TTL that anybody uses has passed since the old cluster "
+        "answered\n      last: whoever was granted a lock after the backup counts on it that "
+        "long. ";
+    text += ttl > 0 ? "The longest\n      in the backup is " +
+                          api::format_duration(std::chrono::milliseconds(ttl)) + ".\n"
+                    : "The\n      backup has no session in it.\n";
     return text + "    - Start it:\n      gaveld --data-dir " + folder + " --peer-listen " +
            made.peer_address + " --listen HOST:PORT\n" +
            "    - Let others join it, each with an empty directory (gaveld --join).\n"
@@ -87,7 +89,9 @@ std::string json_of(const RestoreReport& report) {
                  {"sessions", backup.state.sessions().size()},
                  {"keys", backup.state.key_count()}}},
                {"first_revision", report.base},
-               {"longest_ttl_ms", longest_ttl(backup.state)}};
+               {"longest_ttl_ms", nullptr}};
+    // Of no session nothing is known, and not that there was none.
+    if (const auto ttl = longest_ttl(backup.state); ttl > 0) whole["longest_ttl_ms"] = ttl;
     if (report.made) {
         whole["made"] = {{"directory", report.made_in.string()},
                          {"cluster_id", report.made->cluster_id},

@@ -325,6 +325,14 @@ Result<StateReader::Piece, StorageError> StateReader::read(const statemachine::R
     return piece;
 }
 
+std::uint64_t StateStore::bytes_reached() const {
+    try {
+        return impl_->environment.bytes_reached();
+    } catch (const DiskError& error) {
+        end_process(environment_name, error);
+    }
+}
+
 std::uint64_t StateStore::bytes_used() const {
     try {
         const Transaction transaction(impl_->environment, Transaction::Kind::read);

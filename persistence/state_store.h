@@ -82,6 +82,8 @@ public:
     statemachine::Revision replaced() const;
 
     std::uint64_t bytes_used() const;
+    // Of the file: what is used, what is free again, and what only an open snapshot still needs.
+    std::uint64_t bytes_reached() const;
 
 private:
     friend class StateReader;

@@ -1,8 +1,12 @@
 // Everything is lost but a backup.
 
 #include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <thread>
 
@@ -163,6 +167,51 @@ TEST_F(ClusterBackup, IsHadFromOneMemberWithoutALeader) {
     EXPECT_EQ(backup(2, {"--stale"}), 0) << err;
     EXPECT_EQ(recover({}), 0) << err;
     EXPECT_THAT(out, HasSubstr("1 key"));
+}
+
+// Pages that a backup holds are not used again: who takes it slowly must not fill the state's map,
+// which ends a member.
+TEST(ClusterBackupTakenSlowly, DoesNotFillTheMapOfTheState) {
+    constexpr int values = 16;
+    Cluster cluster(1, {"--state-map-size=128MiB"});
+    cluster.start_all();
+    auto client = cluster.client(cluster.leader());
+    const auto write_all = [&](char fill) {
+        for (int i = 0; i < values; ++i) {
+            const std::string target = "/v1/config/big/" + std::to_string(i);
+            ASSERT_TRUE(client.call("PUT", target, std::string(1 << 20, fill)).ok());
+        }
+    };
+    const auto durable = [&] {
+        return client.call("GET", "/v1/status").json().at("durable_applied");
+    };
+    write_all('a');
+    const auto written = client.call("GET", "/v1/status").json().at("applied");
+    ASSERT_TRUE(eventually([&] { return durable() >= written; }));
+
+    const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int small = 64 * 1024;
+    ::setsockopt(socket, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    sockaddr_in there{.sin_family = AF_INET,
+                      .sin_port = htons(static_cast<std::uint16_t>(cluster.port(0))),
+                      .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)},
+                      .sin_zero = {}};
+    ASSERT_EQ(::connect(socket, reinterpret_cast<const sockaddr*>(&there), sizeof there), 0);
+    const std::string request = "GET /v1/backup HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    ASSERT_EQ(::send(socket, request.data(), request.size(), 0), request.size());
+    std::array<char, 1'000> begun{};
+    ASSERT_GT(::recv(socket, begun.data(), begun.size(), 0), 0);
+
+    // Each round is a state of its own on the disk: ten times what the map has room for.
+    for (int round = 0; round < 80; ++round) {
+        write_all(static_cast<char>('b' + round % 20));
+        const auto now = client.call("GET", "/v1/status").json().at("applied");
+        ASSERT_TRUE(eventually([&] { return durable() >= now; })) << round;
+    }
+
+    EXPECT_EQ(client.call("GET", "/readyz").status, 200U);
+    EXPECT_THAT(cluster.log(0), HasSubstr("backups are cut short"));
+    ::close(socket);
 }
 
 }  // namespace

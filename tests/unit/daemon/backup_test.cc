@@ -142,6 +142,20 @@ TEST_F(BackupOfAMember, IsRefusedWhenItIsNotWhatItsHashSays) {
     EXPECT_THAT(trouble(write(elsewhere)), HasSubstr("hash"));
 }
 
+// What it says of itself is shown on terminals, and becomes the name of a member.
+TEST_F(BackupOfAMember, IsRefusedWhenItsHeadIsNotOneOfAMember) {
+    for (const char* name : {"", "a b", "n1=h:1,n2", "n\x1b]0;x"}) {
+        auto changed = header();
+        changed.name = name;
+        EXPECT_NE(trouble(write(changed)), "") << name;
+    }
+    for (const char* id : {"", "c1; reboot", "\x1b]0;x", "C1"}) {
+        auto changed = header();
+        changed.cluster_id = id;
+        EXPECT_NE(trouble(write(changed)), "") << id;
+    }
+}
+
 TEST_F(BackupOfAMember, GivesNothingMoreOnceItIsClosed) {
     BackupWriter writer(std::make_unique<Rows>(state_), header());
     EXPECT_TRUE(writer.next());
