@@ -168,9 +168,15 @@ Problem too_much(statemachine::TooMuch::What what) {
             ",\"limit\":\"" + std::string(limit) + "\",\"most\":" + std::to_string(most)};
     };
     if (what == statemachine::TooMuch::What::keys_deleted) {
-        return problem("there are more than " + std::to_string(limits.deleted_at_once) +
-                           " keys; delete what is below longer names first",
-                       "keys_deleted", limits.deleted_at_once);
+        return problem(
+            "there are more than " + std::to_string(limits.deleted_at_once) +
+                " keys; delete some of them first, what is below longer names or one by one",
+            "keys_deleted", limits.deleted_at_once);
+    }
+    if (what == statemachine::TooMuch::What::bytes_compared) {
+        return problem(
+            "the values to compare as JSON have more than 4 MiB; compare their revisions",
+            "bytes_compared", limits.compared_at_once);
     }
     return problem("the values to get have more than 4 MiB; get fewer at once", "bytes_got",
                    limits.got_at_once);

@@ -249,10 +249,15 @@ private:
                      : kind == "delete" ? read_delete(*given, key, operation)
                                         : read_get(*given, key, operation);
         if (fault) return fault;
-        // Of two writes of one key the first would be lost, which nobody means.
+        // Of two writes of one key the first would be lost, which nobody means. To put something
+        // below what was deleted replaces it.
         const auto* remove = std::get_if<statemachine::DeleteOperation>(&operation);
         const bool recursive = remove != nullptr && remove->recursive;
-        if (kind != "get" && !written.insert(recursive ? key + '/' : key).second) {
+        const std::string below = key + '/';
+        const auto first = written.lower_bound(below);
+        const bool loses = recursive && (written.contains(key) ||
+                                         (first != written.end() && first->starts_with(below)));
+        if (kind != "get" && (loses || !written.insert(recursive ? below : key).second)) {
             return given->unfit("key", "is written twice in this branch");
         }
         auto& command = request_.command;

@@ -191,7 +191,7 @@ StaleToken take_one(schema::StaleToken& from, Check&) { return {.live = from.liv
 PrefixDeleted take_one(schema::PrefixDeleted& from, Check&) { return {.count = from.count()}; }
 
 TooMuch take_one(schema::TooMuch& from, Check& check) {
-    return {.what = check.alternative(from.what(), TooMuch::What::bytes_got)};
+    return {.what = check.alternative(from.what(), TooMuch::What::bytes_compared)};
 }
 
 }  // namespace

@@ -18,7 +18,10 @@ struct Limits {
     std::size_t keys_per_session = 1'024;    // Ephemeral ones, which end with it.
     std::size_t deleted_at_once = 10'000;    // Keys, by one command.
     std::uint64_t got_at_once = 4ULL << 20;  // Bytes of values, by one transaction.
-    std::size_t history_changes = 16'384;    // Revisions kept for watches that resume.
+    // Bytes of values that one transaction looks through as JSON: of what is stored, for the blanks
+    // in it make no request larger.
+    std::uint64_t compared_at_once = 4ULL << 20;
+    std::size_t history_changes = 16'384;  // Revisions kept for watches that resume.
     std::uint64_t history_bytes = 16ULL << 20;
     std::size_t request_window = 4'096;  // Numbers remembered per member, W of docs/paxos.md.
     std::size_t voters = 7;

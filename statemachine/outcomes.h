@@ -160,7 +160,7 @@ struct PrefixDeleted {
 };
 // More than one command may do. Changes nothing.
 struct TooMuch {
-    enum class What : std::uint8_t { keys_deleted, bytes_got };
+    enum class What : std::uint8_t { keys_deleted, bytes_got, bytes_compared };
     What what{};
     bool operator==(const TooMuch&) const = default;
 };

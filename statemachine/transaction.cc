@@ -1,7 +1,6 @@
 #include "statemachine/transaction.h"
 
 #include <algorithm>
-#include <type_traits>
 #include <utility>
 
 #include "base/invariant.h"
@@ -71,6 +70,12 @@ bool writes(const Operation& operation, std::string_view key) {
 
 }  // namespace
 
+std::uint64_t Transaction::bytes_to_look_through(const Compare& compare) const {
+    if (compare.kind != Compare::Kind::json) return 0;
+    const auto value = keys_.find(compare.name);
+    return value ? value->value.size() : 0;
+}
+
 bool Transaction::holds(const Compare& compare) const {
     using Kind = Compare::Kind;
     if (compare.kind == Kind::token) return locks_.is_live(compare.name, compare.number);
@@ -98,8 +103,15 @@ bool Transaction::holds(const Compare& compare) const {
 }
 
 Outcome Transaction::execute(Step& step, const Transact& command) const {
-    const auto failed = std::ranges::find_if_not(
-        command.compares, [this](const Compare& compare) { return holds(compare); });
+    std::uint64_t bytes_compared = 0;
+    auto failed = command.compares.begin();
+    for (; failed != command.compares.end(); ++failed) {
+        bytes_compared += bytes_to_look_through(*failed);
+        if (bytes_compared > keys_.limits().compared_at_once) {
+            return TooMuch{TooMuch::What::bytes_compared};
+        }
+        if (!holds(*failed)) break;
+    }
     const bool succeeded = failed == command.compares.end();
     Transacted outcome{.succeeded = succeeded};
     if (!succeeded) {

@@ -22,6 +22,7 @@ public:
     std::vector<Ptr<KeyValue>> got_before(const Transact& command, const Transacted& outcome) const;
 
 private:
+    std::uint64_t bytes_to_look_through(const Compare& compare) const;
     bool holds(const Compare& compare) const;
     // Why the branch cannot be done; none: it was done, to `draft`.
     std::optional<Outcome> attempt(class Draft& draft, const std::vector<Operation>& branch,

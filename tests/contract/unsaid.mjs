@@ -65,8 +65,10 @@ const rules = {
             body[branch] = (body[branch] ?? []).filter(operation => {
                 if (operation.put) keepToItsType(operation.put, chance);
                 const key = (operation.put ?? operation.delete)?.key;
-                const what = operation.delete?.recursive ? `${key}/` : key;
-                return key === undefined || !written.has(what) && written.add(what);
+                const recursive = operation.delete?.recursive;
+                const what = recursive ? `${key}/` : key;
+                const loses = recursive && [...written].some(each => each === key || each.startsWith(what));
+                return key === undefined || !loses && !written.has(what) && written.add(what);
             });
         }
         body.then.push({get: {key: 'app/a'}});  // Something there has to be.

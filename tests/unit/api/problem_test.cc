@@ -90,7 +90,8 @@ TEST(Problem, IsMadeOfEachOutcomeThatIsARefusal) {
         {StaleToken{9}, "stale-token"},
         {StaleToken{0}, "stale-token"},
         {TooMuch{TooMuch::What::keys_deleted}, "too-much-at-once"},
-        {TooMuch{TooMuch::What::bytes_got}, "too-much-at-once"}};
+        {TooMuch{TooMuch::What::bytes_got}, "too-much-at-once"},
+        {TooMuch{TooMuch::What::bytes_compared}, "too-much-at-once"}};
     for (const auto& [outcome, code] : expected) {
         EXPECT_EQ(body(to_problem(outcome))["code"], code) << outcome.index();
     }

@@ -242,7 +242,8 @@ std::vector<Outcome> outcome_samples() {
                                   StaleToken{.live = 4},
                                   PrefixDeleted{.count = 5},
                                   TooMuch{.what = TooMuch::What::keys_deleted},
-                                  TooMuch{.what = TooMuch::What::bytes_got}};
+                                  TooMuch{.what = TooMuch::What::bytes_got},
+                                  TooMuch{.what = TooMuch::What::bytes_compared}};
     for (int reason = 0; reason <= static_cast<int>(MembersRefused::Reason::ids_used_up);
          ++reason) {
         outcomes.emplace_back(MembersRefused{static_cast<MembersRefused::Reason>(reason), 3});

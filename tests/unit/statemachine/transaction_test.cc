@@ -201,6 +201,23 @@ TEST(Transaction, DeletesWhatItPutBelowAName) {
     EXPECT_THAT(lines(applied.events), ElementsAre("0! put c"));
 }
 
+// A short request could else make every member walk through megabytes of blanks, over and over.
+TEST(Transaction, LooksThroughSoMuchJsonAndNoMore) {
+    Driver driver({.compared_at_once = 20});
+    driver.put("a", "1         ");
+    const auto compared = [&](std::size_t times) {
+        Transact command{.compares = {}, .then = {put("b", "1")}};
+        command.compares.assign(
+            times, {.kind = Compare::Kind::json, .name = "a", .number = 0, .value = "1"});
+        return driver.run(command);
+    };
+
+    EXPECT_TRUE(std::get<Transacted>(compared(2).outcome).succeeded);
+    const Applied refused = compared(3);
+    EXPECT_EQ(refused.outcome, Outcome(TooMuch{TooMuch::What::bytes_compared}));
+    EXPECT_THAT(refused.changed, IsEmpty());
+}
+
 TEST(Transaction, ChangesNothingWhenALimitIsReached) {
     Driver driver({.keys = 2,
                    .key_bytes = 10,
