@@ -29,8 +29,8 @@ constexpr std::string_view globals_key = "globals";
 constexpr std::string_view replaced_key = "replaced";
 
 // Tables of rows, in the order of their numbers, which begin with 1.
-constexpr std::array row_tables{"sessions", "locks",    "waiters",    "keys",
-                                "history",  "requests", "idempotency"};
+constexpr std::array row_tables{"sessions", "locks",    "waiters",     "keys",
+                                "history",  "requests", "idempotency", "versions"};
 
 std::size_t index_of(Table table) {
     const auto number = static_cast<std::size_t>(table);

@@ -84,6 +84,7 @@ void put(const PutKey& from, schema::Entry& to) {
     command.set_value(from.value.view().data(), from.value.size());
     command.set_content_type(from.content_type);
     command.set_author(from.author);
+    command.set_reason(from.reason);
     put_precondition(from.precondition, command);
     command.set_session(from.session);
     put_guard(from.guard, command);
@@ -93,6 +94,7 @@ void put(const DeleteKey& from, schema::Entry& to) {
     auto& command = *to.mutable_delete_key();
     command.set_key(from.key);
     command.set_author(from.author);
+    command.set_reason(from.reason);
     put_precondition(from.precondition, command);
     put_guard(from.guard, command);
 }
@@ -101,6 +103,7 @@ void put(const DeletePrefix& from, schema::Entry& to) {
     auto& command = *to.mutable_delete_prefix();
     command.set_key(from.key);
     command.set_author(from.author);
+    command.set_reason(from.reason);
     put_guard(from.guard, command);
 }
 
@@ -137,6 +140,7 @@ void put(const Transact& from, schema::Entry& to) {
         std::visit([&](const auto& one) { put(one, *command.add_otherwise()); }, operation);
     }
     command.set_author(from.author);
+    command.set_reason(from.reason);
     put_guard(from.guard, command);
 }
 
@@ -173,6 +177,15 @@ void put(const PinMembers& from, schema::Entry& to) {
         listed.set_member(pin.member);
         listed.set_incarnation(pin.incarnation);
     }
+}
+
+void put(const RollBack& from, schema::Entry& to) {
+    auto& command = *to.mutable_roll_back();
+    command.set_target(from.target);
+    command.set_is_prefix(from.is_prefix);
+    command.set_to(from.to);
+    command.set_author(from.author);
+    command.set_reason(from.reason);
 }
 
 LeaderStart take(schema::LeaderStart& from, Check& check) {
@@ -244,20 +257,23 @@ PutKey take(schema::PutKey& from, Check& check) {
             .author = check.text(from.mutable_author(), label_bytes_max),
             .precondition = take_precondition(from, check),
             .session = from.session(),
-            .guard = take_guard(from, check)};
+            .guard = take_guard(from, check),
+            .reason = check.text(from.mutable_reason(), label_bytes_max)};
 }
 
 DeleteKey take(schema::DeleteKey& from, Check& check) {
     return {.key = check.text(from.mutable_key(), name_bytes_max),
             .author = check.text(from.mutable_author(), label_bytes_max),
             .precondition = take_precondition(from, check),
-            .guard = take_guard(from, check)};
+            .guard = take_guard(from, check),
+            .reason = check.text(from.mutable_reason(), label_bytes_max)};
 }
 
 DeletePrefix take(schema::DeletePrefix& from, Check& check) {
     return {.key = check.text(from.mutable_key(), name_bytes_max),
             .author = check.text(from.mutable_author(), label_bytes_max),
-            .guard = take_guard(from, check)};
+            .guard = take_guard(from, check),
+            .reason = check.text(from.mutable_reason(), label_bytes_max)};
 }
 
 Compare take(schema::Compare& from, Check& check) {
@@ -302,7 +318,8 @@ Operation take(schema::Operation& from, Check& check) {
 
 Transact take(schema::Transact& from, Check& check) {
     Transact command{.author = check.text(from.mutable_author(), label_bytes_max),
-                     .guard = take_guard(from, check)};
+                     .guard = take_guard(from, check),
+                     .reason = check.text(from.mutable_reason(), label_bytes_max)};
     const auto parts = from.compares_size() + from.then_size() + from.otherwise_size();
     check.that(static_cast<std::size_t>(parts) <= transaction_parts_max);
     for (auto& compare : *from.mutable_compares()) {
@@ -370,6 +387,14 @@ PinMembers take(schema::PinMembers& from, Check& check) {
     return command;
 }
 
+RollBack take(schema::RollBack& from, Check& check) {
+    return {.target = check.text(from.mutable_target(), name_bytes_max),
+            .is_prefix = from.is_prefix(),
+            .to = from.to(),
+            .author = check.text(from.mutable_author(), label_bytes_max),
+            .reason = check.text(from.mutable_reason(), label_bytes_max)};
+}
+
 Command take_command(schema::Entry& from, Check& check) {
     const auto taken = [&check](auto* command) -> Command {
         return take(check.known(*command), check);
@@ -403,6 +428,8 @@ Command take_command(schema::Entry& from, Check& check) {
             return taken(from.mutable_transact());
         case schema::Entry::kDeletePrefix:
             return taken(from.mutable_delete_prefix());
+        case schema::Entry::kRollBack:
+            return taken(from.mutable_roll_back());
         case schema::Entry::COMMAND_NOT_SET:
             break;
     }

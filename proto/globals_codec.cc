@@ -55,6 +55,7 @@ Globals take(schema::Globals& from, Check& check) {
     }
     globals.history_floor = from.history_floor();
     globals.rows_hash = from.rows_hash();
+    globals.versions_floor = from.versions_floor();
     globals.next_member = check.member(from.next_member());
     for (auto& removed : *from.mutable_removed()) {
         globals.removed.push_back({.id = check.member(check.known(removed).id()),
@@ -76,6 +77,7 @@ std::string encode(const Globals& globals) {
     for (const auto& epoch : globals.epochs) put_into(epoch, *message->add_epochs());
     message->set_history_floor(globals.history_floor);
     message->set_rows_hash(globals.rows_hash);
+    message->set_versions_floor(globals.versions_floor);
     message->set_next_member(globals.next_member);
     for (const auto& removed : globals.removed) {
         auto& listed = *message->add_removed();

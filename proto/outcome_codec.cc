@@ -114,6 +114,19 @@ void put_one(const TooMuch& from, schema::Outcome& to) {
     to.mutable_too_much()->set_what(static_cast<schema::TooMuch::What>(from.what));
 }
 
+void put_one(const RolledBack& from, schema::Outcome& to) {
+    auto& outcome = *to.mutable_rolled_back();
+    outcome.set_restored(from.restored);
+    outcome.set_deleted(from.deleted);
+}
+
+void put_one(const RollBackRefused& from, schema::Outcome& to) {
+    auto& outcome = *to.mutable_roll_back_refused();
+    outcome.set_reason(static_cast<schema::RollBackRefused::Reason>(from.reason));
+    outcome.set_key(from.key);
+    outcome.set_oldest(from.oldest);
+}
+
 Done take_one(schema::Done&, Check&) { return {}; }
 
 SessionOpened take_one(schema::SessionOpened& from, Check&) { return {.session = from.session()}; }
@@ -194,6 +207,16 @@ TooMuch take_one(schema::TooMuch& from, Check& check) {
     return {.what = check.alternative(from.what(), TooMuch::What::bytes_compared)};
 }
 
+RolledBack take_one(schema::RolledBack& from, Check&) {
+    return {.restored = from.restored(), .deleted = from.deleted()};
+}
+
+RollBackRefused take_one(schema::RollBackRefused& from, Check& check) {
+    return {.reason = check.alternative(from.reason(), RollBackRefused::Reason::too_large),
+            .key = check.text(from.mutable_key(), name_bytes_max),
+            .oldest = from.oldest()};
+}
+
 }  // namespace
 
 void put(const Outcome& from, schema::Outcome& to) {
@@ -254,6 +277,10 @@ Outcome take(schema::Outcome& from, Check& check) {
             return taken(from.mutable_prefix_deleted());
         case Case::kTooMuch:
             return taken(from.mutable_too_much());
+        case Case::kRolledBack:
+            return taken(from.mutable_rolled_back());
+        case Case::kRollBackRefused:
+            return taken(from.mutable_roll_back_refused());
         case Case::OUTCOME_NOT_SET:
             break;
     }

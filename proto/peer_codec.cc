@@ -382,7 +382,7 @@ HandOverAsk take(schema::HandOverAsk& from, Check& check) {
 }
 
 statemachine::RowKey take(schema::RowKey& from, Check& check) {
-    constexpr auto last_table = static_cast<std::uint32_t>(statemachine::Table::idempotency);
+    constexpr auto last_table = static_cast<std::uint32_t>(statemachine::Table::versions);
     check.that(from.table() <= last_table);
     check.that(from.table() != 0 || from.key().empty());
     return {static_cast<statemachine::Table>(from.table()),

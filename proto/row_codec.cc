@@ -63,6 +63,27 @@ void put_into(const KeyValue& from, schema::KeyValue& to) {
     to.set_version(from.version);
     to.set_modified_at(from.modified_at);
     to.set_session(from.session);
+    to.set_reason(from.reason);
+    to.set_deleted_before(from.deleted_before);
+}
+
+void put_into(const KeyDeletion& from, schema::KeyDeletion& to) {
+    to.set_key(from.key);
+    to.set_revision(from.revision);
+    to.set_version(from.version);
+    to.set_at(from.at);
+    to.set_author(from.author);
+    to.set_reason(from.reason);
+}
+
+void put_into(const PastVersion& from, schema::PastVersion& to) {
+    if (const auto* put = std::get_if<Ptr<KeyValue>>(&from.change)) {
+        put_into(**put, *to.mutable_put());
+    } else {
+        put_into(*std::get<Ptr<KeyDeletion>>(from.change), *to.mutable_deletion());
+    }
+    to.set_over(from.over);
+    to.set_over_at(from.over_at);
 }
 
 void put_body(const KeyPutEvent& from, schema::Event& to) {
@@ -178,7 +199,31 @@ KeyValue take(schema::KeyValue& from, Check& check) {
             .modified = from.modified(),
             .version = from.version(),
             .modified_at = from.modified_at(),
-            .session = from.session()};
+            .session = from.session(),
+            .reason = check.text(from.mutable_reason(), label_bytes_max),
+            .deleted_before = from.deleted_before()};
+}
+
+KeyDeletion take(schema::KeyDeletion& from, Check& check) {
+    return {.key = check.text(from.mutable_key(), name_bytes_max),
+            .revision = from.revision(),
+            .version = from.version(),
+            .at = from.at(),
+            .author = check.text(from.mutable_author(), label_bytes_max),
+            .reason = check.text(from.mutable_reason(), label_bytes_max)};
+}
+
+PastVersion take(schema::PastVersion& from, Check& check) {
+    PastVersion version{.over = from.over(), .over_at = from.over_at()};
+    if (from.has_put()) {
+        version.change =
+            std::make_shared<const KeyValue>(take(check.known(*from.mutable_put()), check));
+    } else {
+        check.that(from.has_deletion());
+        version.change =
+            std::make_shared<const KeyDeletion>(take(check.known(*from.mutable_deletion()), check));
+    }
+    return version;
 }
 
 KeyDeletedEvent take(schema::KeyDeletedEvent& from, Check& check) {
@@ -306,6 +351,12 @@ std::string encode_present(const Ptr<IdempotencyRecord>& value) {
     return serialized(*message);
 }
 
+std::string encode_present(const Ptr<PastVersion>& value) {
+    Scratch<schema::PastVersion> message;
+    put_into(*value, *message);
+    return serialized(*message);
+}
+
 }  // namespace
 
 std::string encode(const RowValue& value) {
@@ -328,6 +379,8 @@ Result<RowValue> decode_row(Table table, std::string_view bytes) {
             return row<schema::RequestRecord>(bytes);
         case Table::idempotency:
             return row<schema::IdempotencyRecord>(bytes);
+        case Table::versions:
+            return row<schema::PastVersion>(bytes);
     }
     return malformed();
 }

@@ -104,6 +104,7 @@ struct PutKey {
     SessionId
         session{};  // The key is ephemeral: it is deleted when this session ends. 0: it is not.
     std::optional<Guard> guard{};
+    std::string reason{};
     bool operator==(const PutKey&) const = default;
 };
 
@@ -112,6 +113,7 @@ struct DeleteKey {
     std::string author{};
     Precondition precondition{};
     std::optional<Guard> guard{};
+    std::string reason{};
     bool operator==(const DeleteKey&) const = default;
 };
 
@@ -120,6 +122,7 @@ struct DeletePrefix {
     std::string key{};
     std::string author{};
     std::optional<Guard> guard{};
+    std::string reason{};
     bool operator==(const DeletePrefix&) const = default;
 };
 
@@ -168,7 +171,20 @@ struct Transact {
     std::vector<Operation> otherwise{};
     std::string author{};
     std::optional<Guard> guard{};
+    std::string reason{};
     bool operator==(const Transact&) const = default;
+};
+
+// Brings a key, or every key with a prefix, back to what it was at a revision, all of them or none:
+// what was changed since gets its old value as a new version, what was deleted is put again, what
+// was created since is deleted. What is as it was is not touched.
+struct RollBack {
+    std::string target{};
+    bool is_prefix{};
+    Revision to{};
+    std::string author{};
+    std::string reason{};
+    bool operator==(const RollBack&) const = default;
 };
 
 // A newcomer, which is a learner first and gets an id that was never used before. Its directory
@@ -216,7 +232,7 @@ struct PinMembers {
 
 using Command = std::variant<LeaderStart, OpenSession, EndSession, ExpireSession, AcquireLock,
                              ReleaseLock, LeaveQueue, EndLockDelay, PutKey, DeleteKey,
-                             ChangeMembers, PinMembers, Transact, DeletePrefix>;
+                             ChangeMembers, PinMembers, Transact, DeletePrefix, RollBack>;
 
 // A client's Idempotency-Key and what it was used for: the same key with another fingerprint is
 // refused.

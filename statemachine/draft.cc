@@ -22,19 +22,8 @@ KeyChange& Draft::change_of(std::string_view key) {
 
 std::uint64_t Draft::put(const PutOperation& operation) {
     KeyChange& change = change_of(operation.key);
-    const KeyValue* old = change.after.get();
-    const std::uint64_t version = old != nullptr ? old->version + 1 : 1;
-    change.after = std::make_shared<const KeyValue>(
-        KeyValue{.key = operation.key,
-                 .value = operation.value,
-                 .content_type = operation.content_type,
-                 .author = std::string(author_),
-                 .created = old != nullptr ? old->created : step_.revision,
-                 .modified = step_.revision,
-                 .version = version,
-                 .modified_at = step_.time,
-                 .session = operation.session});
-    return version;
+    change.after = successor(step_, change.after, operation);
+    return change.after->version;
 }
 
 std::uint64_t Draft::remove(std::string_view key) {

@@ -14,8 +14,7 @@ namespace gavel::statemachine {
 // the keys whole or not at all. Each key is changed once, however often the command touches it.
 class Draft {
 public:
-    Draft(const Keys& keys, const Step& step, std::string_view author)
-        : keys_(keys), step_(step), author_(author) {}
+    Draft(const Keys& keys, const Step& step) : keys_(keys), step_(step) {}
 
     // As what was done here so far leaves it.
     Ptr<KeyValue> find(std::string_view key) const;
@@ -35,7 +34,6 @@ private:
 
     const Keys& keys_;
     const Step& step_;
-    std::string_view author_;
     std::vector<KeyChange> changes_;
     std::map<std::string, std::size_t, std::less<>> places_;  // In changes_.
     std::uint64_t visited_{};

@@ -16,7 +16,7 @@ struct Footprint {
     std::uint64_t operator()(const KeyPutEvent& event) const {
         const KeyValue& value = *event.value;
         return value.key.size() + value.value.size() + value.content_type.size() +
-               value.author.size();
+               value.author.size() + value.reason.size();
     }
     std::uint64_t operator()(const KeyDeletedEvent& event) const { return event.key.size(); }
     std::uint64_t operator()(const LockEvent& event) const { return event.lock.size(); }

@@ -38,32 +38,37 @@ bool holds(const Precondition& precondition, Revision present) {
 
 }  // namespace
 
+Ptr<KeyValue> successor(const Step& step, const Ptr<KeyValue>& old, const PutOperation& put) {
+    return std::make_shared<const KeyValue>(
+        KeyValue{.key = put.key,
+                 .value = put.value,
+                 .content_type = put.content_type,
+                 .author = std::string(step.author),
+                 .created = old ? old->created : step.revision,
+                 .modified = step.revision,
+                 .version = old ? old->version + 1 : 1,
+                 .modified_at = step.time,
+                 .session = put.session,
+                 .reason = std::string(step.reason),
+                 .deleted_before = old ? old->deleted_before : 0});
+}
+
 Outcome Keys::put(Step& step, const PutKey& command) {
     const auto at = keys_.lower_bound(std::string_view(command.key));
     const bool exists = at != keys_.end() && at->name == command.key;
-    const KeyValue* old = exists ? at->value.get() : nullptr;
-
     if (command.session != 0 && !sessions_.contains(command.session)) {
         return SessionNotFound{command.session};
     }
-    const Revision present = exists ? old->modified : 0;
+    const Revision present = exists ? at->value->modified : 0;
     if (!holds(command.precondition, present)) return PreconditionFailed{present};
 
-    const std::uint64_t version = exists ? old->version + 1 : 1;
     const KeyChange change{
         exists ? at->value : nullptr,
-        std::make_shared<const KeyValue>(KeyValue{.key = command.key,
-                                                  .value = command.value,
-                                                  .content_type = command.content_type,
-                                                  .author = command.author,
-                                                  .created = exists ? old->created : step.revision,
-                                                  .modified = step.revision,
-                                                  .version = version,
-                                                  .modified_at = step.time,
-                                                  .session = command.session})};
+        successor(step, exists ? at->value : nullptr,
+                  {command.key, command.value, command.content_type, command.session})};
     if (const auto refused = refusal({&change, 1})) return *refused;
     this->change(step, at, change);
-    return KeyPut{.version = version, .created = !exists};
+    return KeyPut{.version = change.after->version, .created = !exists};
 }
 
 Outcome Keys::remove(Step& step, const DeleteKey& command) {
@@ -78,12 +83,27 @@ Outcome Keys::remove(Step& step, const DeleteKey& command) {
 }
 
 Outcome Keys::remove_prefix(Step& step, const DeletePrefix& command) {
-    Draft draft(*this, step, command.author);
+    Draft draft(*this, step);
     const std::uint64_t count = draft.remove_prefix(command.key);
     if (count == 0) return KeyNotFound{};
     if (draft.deletes_too_many()) return TooMuch{TooMuch::What::keys_deleted};
     for (const KeyChange& one : draft.changes()) change(step, one);
     return PrefixDeleted{count};
+}
+
+Outcome Keys::roll_back(Step& step, const RollBackPlan& plan) {
+    if (plan.refused) return *plan.refused;
+    std::vector<KeyChange> changes;
+    RolledBack outcome;
+    for (const auto& [present, past] : plan.changes) {
+        ++(past ? outcome.restored : outcome.deleted);
+        changes.push_back(
+            {present, past ? successor(step, present, {past->key, past->value, past->content_type})
+                           : nullptr});
+    }
+    if (const auto refused = refusal(changes)) return *refused;
+    for (const KeyChange& one : changes) change(step, one);
+    return outcome;
 }
 
 void Keys::end_session(Step& step, SessionId session) {
@@ -124,7 +144,8 @@ void Keys::change(Step& step, const KeyChange& change) {
 }
 
 void Keys::change(Step& step, Table::const_iterator at, const KeyChange& change) {
-    const auto& [before, after] = change;
+    const auto& before = change.before;
+    const auto after = versions_.note(step, before, change.after);
     bytes_ += static_cast<std::uint64_t>(footprint(after) - footprint(before));
     if (before) leave(*at);
     if (!after) {

@@ -12,6 +12,7 @@
 #include "statemachine/limits.h"
 #include "statemachine/sessions.h"
 #include "statemachine/step.h"
+#include "statemachine/versions.h"
 
 namespace gavel::statemachine {
 
@@ -24,15 +25,21 @@ struct KeyChange {
     bool changes_anything() const { return before || after; }
 };
 
+// The value that a put leaves. `old` is null where there is no such key.
+Ptr<KeyValue> successor(const Step& step, const Ptr<KeyValue>& old, const PutOperation& put);
+
 // The configuration: keys and their present values, in bytewise order; and which of them end with
 // which session. However a key is changed, it goes through refusal() and change().
 class Keys {
 public:
-    Keys(const Limits& limits, const Sessions& sessions) : limits_(limits), sessions_(sessions) {}
+    // What is taken away goes to `versions`.
+    Keys(const Limits& limits, const Sessions& sessions, Versions& versions)
+        : limits_(limits), sessions_(sessions), versions_(versions) {}
 
     Outcome put(Step& step, const PutKey& command);
     Outcome remove(Step& step, const DeleteKey& command);
     Outcome remove_prefix(Step& step, const DeletePrefix& command);
+    Outcome roll_back(Step& step, const RollBackPlan& plan);
     // The session is gone: so are its keys.
     void end_session(Step& step, SessionId session);
 
@@ -81,6 +88,7 @@ private:
 
     const Limits& limits_;
     const Sessions& sessions_;
+    Versions& versions_;
     Table keys_;
     std::uint64_t bytes_{};  // Of names and values together.
     std::map<SessionId, std::set<const Entry*, ByName>> ephemeral_;

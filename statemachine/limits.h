@@ -23,6 +23,12 @@ struct Limits {
     std::uint64_t compared_at_once = 4ULL << 20;
     std::size_t history_changes = 16'384;  // Revisions kept for watches that resume.
     std::uint64_t history_bytes = 16ULL << 20;
+    std::size_t versions_per_key = 100;          // Old values and deletions of one key.
+    std::uint64_t version_bytes = 128ULL << 20;  // Of all keys together.
+    std::int64_t version_ms = 30LL * 24 * 3600 * 1000;
+    std::size_t rolled_back_keys = 10'000;        // Changed by one RollBack.
+    std::size_t rolled_back_looked_at = 100'000;  // Keys with the prefix, gone ones included.
+    std::uint64_t rolled_back_bytes = 4ULL << 20;
     std::size_t request_window = 4'096;  // Numbers remembered per member, W of docs/paxos.md.
     std::size_t voters = 7;
     std::size_t members = 32;          // Voters and learners of one epoch.
@@ -34,7 +40,7 @@ struct Limits {
 
 // Bounds of single fields, checked where a command enters (api/) and relied on everywhere else.
 inline constexpr std::size_t name_bytes_max = 400;   // Names of locks and keys.
-inline constexpr std::size_t label_bytes_max = 256;  // Session names, authors, content types.
+inline constexpr std::size_t label_bytes_max = 256;  // Session names, authors, reasons, types.
 inline constexpr std::size_t metadata_bytes_max = 4'096;
 inline constexpr std::size_t value_bytes_max = 1 << 20;
 inline constexpr std::size_t idempotency_key_bytes_max = 255;

@@ -15,7 +15,9 @@
 #include "statemachine/rows.h"
 #include "statemachine/sessions.h"
 #include "statemachine/step.h"
+#include "statemachine/timeline.h"
 #include "statemachine/transaction.h"
+#include "statemachine/versions.h"
 
 namespace gavel::statemachine {
 
@@ -47,11 +49,13 @@ public:
 
         Step step{.revision = slot, .time = globals_.time, .rows = rows_};
         idempotency_.expire(step);
+        versions_.expire(step);
         if (!globals_.removed.empty()) {
             requests_.forget(step, [this](MemberNumber id) { return members_.is_gone(id); });
         }
         Answer answer = answer_once(step, entry);
         for (const SettledWait& wait : step.settled) idempotency_.settle(step, wait);
+        versions_.trim(step);
         members_.forget_the_past();  // With alpha 1 the set that was left governs the next slot.
 
         Applied applied{.request = entry.request,
@@ -62,6 +66,7 @@ public:
         applied.events = history_.add(step);
         applied.changed = rows_.take_changed();
         globals_.history_floor = history_.floor();
+        globals_.versions_floor = versions_.floor();
         globals_.rows_hash = rows_.hash();
         return applied;
     }
@@ -81,7 +86,8 @@ public:
     bool finish_load(const Globals& globals) {
         globals_ = globals;
         history_.set_floor(globals.history_floor);
-        return locks_.finish_load() && keys_.finish_load() && rows_.hash() == globals.rows_hash &&
+        return locks_.finish_load() && keys_.finish_load() &&
+               versions_.finish_load(globals.versions_floor) && rows_.hash() == globals.rows_hash &&
                members_.is_sound();
     }
 
@@ -93,7 +99,9 @@ public:
     Idempotency idempotency_{limits_};
     Sessions sessions_{limits_};
     Locks locks_{limits_, sessions_};
-    Keys keys_{limits_, sessions_};
+    Versions versions_{limits_};
+    Keys keys_{limits_, sessions_, versions_};
+    Timeline timeline_{limits_, keys_, versions_};
     Transaction transaction_{keys_, locks_, sessions_};
     History history_{limits_};
 
@@ -113,7 +121,8 @@ private:
 
     static bool is_refused_by_limit(const Outcome& outcome) {
         return std::holds_alternative<LimitReached>(outcome) ||
-               std::holds_alternative<TooMuch>(outcome);
+               std::holds_alternative<TooMuch>(outcome) ||
+               std::holds_alternative<RollBackRefused>(outcome);
     }
 
     // An Idempotency-Key likewise, but for refusals on account of a limit: they changed nothing,
@@ -139,6 +148,10 @@ private:
 
     Outcome execute(Step& step, const Entry& entry, std::string_view idempotency_key) {
         const auto run = [&](const auto& command) -> Outcome {
+            if constexpr (requires { command.author, command.reason; }) {
+                step.author = command.author;
+                step.reason = command.reason;
+            }
             if constexpr (std::is_same_v<decltype(command), const AcquireLock&>) {
                 return locks_.acquire(step, command, idempotency_key);
             } else {
@@ -197,6 +210,9 @@ private:
     Outcome on(Step& step, const Transact& command) {
         return guarded(command, [&] { return transaction_.execute(step, command); });
     }
+    Outcome on(Step& step, const RollBack& command) {
+        return keys_.roll_back(step, timeline_.plan(command, step.revision - 1));
+    }
 
     // Here and nowhere earlier: whoever had the lock when the command was sent may have lost it on
     // the way, and another may have written since.
@@ -236,6 +252,9 @@ private:
     void place(Ptr<IdempotencyRecord> value, std::uint64_t hash) {
         idempotency_.load(std::move(value), hash);
     }
+    void place(Ptr<PastVersion> value, std::uint64_t hash) {
+        versions_.load(std::move(value), hash);
+    }
 };
 
 Machine::Machine(Limits limits, std::uint64_t alpha, std::vector<Member> members)
@@ -262,7 +281,12 @@ void Machine::check_invariants() const {
               "there are no more sessions than allowed");
     impl_->members_.check_invariants();
     impl_->locks_.check_invariants();
+    invariant(impl_->versions_.floor() == impl_->globals_.versions_floor &&
+                  impl_->versions_.floor() <= applied(),
+              "the floor of the past is current, and in the past");
     impl_->keys_.check_invariants();
+    impl_->versions_.check_invariants();
+    impl_->timeline_.check_invariants();
     impl_->requests_.check_invariants();
     impl_->idempotency_.check_invariants();
     impl_->history_.check_invariants();
@@ -276,6 +300,7 @@ std::vector<Row> Machine::rows() const {
     impl_->history_.append_rows(rows);
     impl_->requests_.append_rows(rows);
     impl_->idempotency_.append_rows(rows);
+    impl_->versions_.append_rows(rows);
     std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.key < b.key; });
     return rows;
 }
@@ -322,6 +347,22 @@ std::vector<Ptr<KeyValue>> Machine::keys(std::string_view prefix, std::string_vi
 }
 std::size_t Machine::key_count() const { return impl_->keys_.size(); }
 std::uint64_t Machine::key_bytes() const { return impl_->keys_.bytes(); }
+
+KeyAt Machine::key_at(std::string_view key, Revision revision) const {
+    return impl_->timeline_.at(key, revision);
+}
+KeysAt Machine::keys_at(std::string_view prefix, std::string_view after, std::size_t limit,
+                        Revision revision) const {
+    return impl_->timeline_.list(prefix, after, limit, revision);
+}
+KeyChanges Machine::key_changes(std::string_view key, Revision before, std::size_t limit) const {
+    return impl_->timeline_.changes(key, before, limit);
+}
+RollBackPlan Machine::plan(const RollBack& command) const {
+    return impl_->timeline_.plan(command, applied());
+}
+std::size_t Machine::version_count() const { return impl_->versions_.size(); }
+std::uint64_t Machine::version_bytes() const { return impl_->versions_.bytes(); }
 
 std::vector<Ptr<Change>> Machine::history(Revision since, std::size_t limit) const {
     return impl_->history_.since(since, limit);

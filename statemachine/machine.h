@@ -13,6 +13,7 @@
 #include "statemachine/commands.h"
 #include "statemachine/limits.h"
 #include "statemachine/outcomes.h"
+#include "statemachine/past.h"
 #include "statemachine/state.h"
 
 namespace gavel::statemachine {
@@ -87,6 +88,17 @@ public:
                                     std::size_t limit) const;
     std::size_t key_count() const;
     std::uint64_t key_bytes() const;
+    // What keys were at a revision, which is not above applied(). A list looks at so many names and
+    // no more, and may end before `limit` is reached.
+    KeyAt key_at(std::string_view key, Revision revision) const;
+    KeysAt keys_at(std::string_view prefix, std::string_view after, std::size_t limit,
+                   Revision revision) const;
+    // Those below `before`.
+    KeyChanges key_changes(std::string_view key, Revision before, std::size_t limit) const;
+    // What the command would do if it were the next one.
+    RollBackPlan plan(const RollBack& command) const;
+    std::size_t version_count() const;
+    std::uint64_t version_bytes() const;
     // The changes above `since`, oldest first, at most `limit`. Complete only when
     // since >= globals().history_floor; else what is missing has been forgotten.
     std::vector<Ptr<Change>> history(Revision since, std::size_t limit) const;

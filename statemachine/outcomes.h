@@ -103,6 +103,26 @@ struct MembersRefused {
     bool operator==(const MembersRefused&) const = default;
 };
 
+// How many keys a RollBack changed: nothing when all was as it had been.
+struct RolledBack {
+    std::uint64_t restored{};  // Another value or content type than they had, or none.
+    std::uint64_t deleted{};   // Created since.
+    bool operator==(const RolledBack&) const = default;
+};
+// Changes nothing.
+struct RollBackRefused {
+    enum class Reason : std::uint8_t {
+        compacted,      // What `key` was then is not known any more.
+        future,         // The revision is yet to come.
+        too_many_keys,  // That would change, or that would have to be looked at.
+        too_large       // The values that would have to be put.
+    };
+    Reason reason{};
+    std::string key{};
+    Revision oldest{};  // Of compacted: the oldest revision at which `key` is known.
+    bool operator==(const RollBackRefused&) const = default;
+};
+
 // A bound of Limits would be passed. Changes nothing.
 struct LimitReached {
     enum class What : std::uint8_t {
@@ -165,10 +185,11 @@ struct TooMuch {
     bool operator==(const TooMuch&) const = default;
 };
 
-using Outcome = std::variant<Done, SessionOpened, SessionEnded, SessionNotFound, LockGranted,
-                             LockQueued, LockHeld, LockReleased, LeftQueue, NotHolder, KeyPut,
-                             KeyDeleted, KeyNotFound, PreconditionFailed, LimitReached,
-                             IdempotencyKeyReused, RequestTooOld, MembersChanged, EpochMismatch,
-                             MembersRefused, Transacted, StaleToken, PrefixDeleted, TooMuch>;
+using Outcome =
+    std::variant<Done, SessionOpened, SessionEnded, SessionNotFound, LockGranted, LockQueued,
+                 LockHeld, LockReleased, LeftQueue, NotHolder, KeyPut, KeyDeleted, KeyNotFound,
+                 PreconditionFailed, LimitReached, IdempotencyKeyReused, RequestTooOld,
+                 MembersChanged, EpochMismatch, MembersRefused, Transacted, StaleToken,
+                 PrefixDeleted, TooMuch, RolledBack, RollBackRefused>;
 
 }  // namespace gavel::statemachine

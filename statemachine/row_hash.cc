@@ -54,6 +54,17 @@ struct Fields {
         digest.text(value.author).number(value.created).number(value.modified);
         digest.number(value.version).number(unsigned_of(value.modified_at));
         digest.number(value.session);
+        digest.text(value.reason).number(value.deleted_before);
+    }
+
+    void add(const KeyDeletion& deletion) {
+        digest.text(deletion.key).number(deletion.revision).number(deletion.version);
+        digest.number(unsigned_of(deletion.at)).text(deletion.author).text(deletion.reason);
+    }
+
+    void add(const PastVersion& version) {
+        add(version.change);
+        digest.number(version.over).number(unsigned_of(version.over_at));
     }
 
     void add(const KeyPutEvent& event) { add(*event.value); }
@@ -122,6 +133,10 @@ struct Fields {
     void add(const MembersRefused& outcome) {
         digest.number(ordinal(outcome.reason)).number(outcome.member);
     }
+    void add(const RolledBack& outcome) { digest.number(outcome.restored).number(outcome.deleted); }
+    void add(const RollBackRefused& outcome) {
+        digest.number(ordinal(outcome.reason)).text(outcome.key).number(outcome.oldest);
+    }
 
     void add(const Transacted& outcome) {
         digest.number(outcome.succeeded ? 1 : 0).number(outcome.failed);
@@ -166,6 +181,7 @@ std::uint64_t state_hash(const Globals& globals) {
     digest.number(globals.applied).number(unsigned_of(globals.time));
     digest.number(globals.leader_start).number(unsigned_of(globals.founded_at));
     digest.number(globals.alpha).number(globals.history_floor);
+    digest.number(globals.versions_floor);
     digest.number(globals.rows_hash).number(globals.epochs.size());
     for (const Epoch& epoch : globals.epochs) {
         digest.number(epoch.number).number(epoch.first_slot).number(epoch.members.size());

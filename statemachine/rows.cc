@@ -36,6 +36,10 @@ RowKey key_row(std::string_view key) { return {Table::keys, std::string(key)}; }
 
 RowKey history_row(Revision revision) { return {Table::history, big_endian<8>(revision)}; }
 
+RowKey version_row(std::string_view key, Revision revision) {
+    return {Table::versions, std::string(key) + big_endian<8>(revision)};
+}
+
 RowKey request_row(const RequestId& request, std::uint64_t window) {
     return {Table::requests,
             big_endian<2>(request.member) + big_endian<8>(request.number % window)};

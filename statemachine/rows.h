@@ -13,6 +13,7 @@ RowKey lock_row(std::string_view name);
 RowKey waiter_row(const Waiter& waiter);
 RowKey key_row(std::string_view key);
 RowKey history_row(Revision revision);
+RowKey version_row(std::string_view key, Revision revision);
 RowKey request_row(const RequestId& request, std::uint64_t window);
 RowKey idempotency_row(std::string_view key);
 

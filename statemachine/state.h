@@ -72,7 +72,32 @@ struct KeyValue {
     std::uint64_t version{};  // 1 when created, one more with each put.
     TimeMs modified_at{};
     SessionId session{};  // Whose end deletes the key; 0: it stays.
+    std::string reason{};
+    // Of the deletion that its creation followed; 0: of none that was remembered.
+    Revision deleted_before{};
     bool operator==(const KeyValue&) const = default;
+};
+
+struct KeyDeletion {
+    std::string key{};
+    Revision revision{};
+    std::uint64_t version{};  // Of the value that it ended.
+    TimeMs at{};
+    std::string author{};
+    std::string reason{};
+    bool operator==(const KeyDeletion&) const = default;
+};
+
+// A put or a deletion: what the key was from then on.
+using KeyRecord = std::variant<Ptr<KeyValue>, Ptr<KeyDeletion>>;
+Revision revision_of(const KeyRecord& change);
+
+// A piece of a key's past: a value that was replaced or deleted, or a deletion.
+struct PastVersion {
+    KeyRecord change{};
+    // When it became the past; a deletion is so at once, though the key may be gone to this day.
+    Revision over{};
+    TimeMs over_at{};
 };
 
 // What watchers see. All events of one revision belong together; `index` orders them within it.
@@ -155,6 +180,8 @@ struct Globals {
     std::vector<RemovedMember> removed{};  // The latest Limits::removed_members, oldest first.
     Revision history_floor{};              // Every change above it is in the history.
     std::uint64_t rows_hash{};  // Sum over all rows of their hashes: equal on equal states.
+    // From here on, a key of which nothing tells that it was there was not there.
+    Revision versions_floor{};
     bool operator==(const Globals&) const = default;
 };
 
@@ -165,7 +192,8 @@ enum class Table : std::uint8_t {
     keys = 4,
     history = 5,
     requests = 6,
-    idempotency = 7
+    idempotency = 7,
+    versions = 8
 };
 
 // Names a row. Keys are at most 411 bytes and ordered bytewise:
@@ -173,6 +201,7 @@ enum class Table : std::uint8_t {
 //   locks, keys         the name
 //   waiters             8 bytes, big-endian place, and the lock's name
 //   requests            2 bytes member, 8 bytes number modulo the window, big-endian
+//   versions            the key's name, and 8 bytes, big-endian revision
 //   idempotency         8 bytes, big-endian hash64 of the key, and its first 255 bytes
 struct RowKey {
     Table table{};
@@ -181,8 +210,9 @@ struct RowKey {
 };
 
 // monostate: the row is gone.
-using RowValue = std::variant<std::monostate, Ptr<Session>, Ptr<Lock>, Ptr<Waiter>, Ptr<KeyValue>,
-                              Ptr<Change>, Ptr<RequestRecord>, Ptr<IdempotencyRecord>>;
+using RowValue =
+    std::variant<std::monostate, Ptr<Session>, Ptr<Lock>, Ptr<Waiter>, Ptr<KeyValue>, Ptr<Change>,
+                 Ptr<RequestRecord>, Ptr<IdempotencyRecord>, Ptr<PastVersion>>;
 
 struct Row {
     RowKey key{};

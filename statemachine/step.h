@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "statemachine/outcomes.h"
@@ -19,6 +20,9 @@ struct Step {
     Revision revision{};
     TimeMs time{};
     Rows& rows;
+    // Who asked for it and why, as the command says.
+    std::string_view author{};
+    std::string_view reason{};
     std::vector<EventBody> events{};
     std::vector<SettledWait> settled{};
     std::vector<Ptr<KeyValue>> got{};  // By the gets of a transaction.

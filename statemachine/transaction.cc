@@ -118,7 +118,7 @@ Outcome Transaction::execute(Step& step, const Transact& command) const {
         outcome.failed = static_cast<std::uint64_t>(failed - command.compares.begin());
     }
 
-    Draft draft(keys_, step, command.author);
+    Draft draft(keys_, step);
     const auto& branch = succeeded ? command.then : command.otherwise;
     if (auto refused = attempt(draft, branch, step, outcome)) {
         step.got.clear();

@@ -102,12 +102,14 @@ std::vector<Command> command_samples() {
                .author = "me",
                .precondition = {Precondition::Kind::matches, {1, 1ULL << 63}},
                .session = 9,
-               .guard = Guard{.lock = "a/b", .token = 12}},
+               .guard = Guard{.lock = "a/b", .token = 12},
+               .reason = "because"},
         PutKey{.key = "k"},
         DeleteKey{.key = "k",
                   .author = "me",
                   .precondition = {Precondition::Kind::none_matches, {0}},
-                  .guard = Guard{.lock = "a/b", .token = 12}},
+                  .guard = Guard{.lock = "a/b", .token = 12},
+                  .reason = "because"},
         DeleteKey{.key = "k", .author = {}, .precondition = {Precondition::Kind::absent, {}}},
         DeleteKey{.key = "k", .author = {}, .precondition = {Precondition::Kind::present, {}}},
         ChangeMembers{
@@ -134,10 +136,16 @@ std::vector<Command> command_samples() {
                           DeleteOperation{"k", true}, GetOperation{"k"}},
                  .otherwise = {GetOperation{"l"}},
                  .author = "me",
-                 .guard = Guard{.lock = "a/b", .token = 12}},
+                 .guard = Guard{.lock = "a/b", .token = 12},
+                 .reason = "because"},
         Transact{},
-        DeletePrefix{.key = "k", .author = "me", .guard = Guard{.lock = "a/b", .token = 12}},
-        DeletePrefix{.key = "k"}};
+        DeletePrefix{.key = "k",
+                     .author = "me",
+                     .guard = Guard{.lock = "a/b", .token = 12},
+                     .reason = "because"},
+        DeletePrefix{.key = "k"},
+        RollBack{.target = "app/", .is_prefix = true, .to = 5, .author = "me", .reason = "because"},
+        RollBack{}};
 }
 
 Entry entry_sample(Command command) {
@@ -243,7 +251,12 @@ std::vector<Outcome> outcome_samples() {
                                   PrefixDeleted{.count = 5},
                                   TooMuch{.what = TooMuch::What::keys_deleted},
                                   TooMuch{.what = TooMuch::What::bytes_got},
-                                  TooMuch{.what = TooMuch::What::bytes_compared}};
+                                   TooMuch{.what = TooMuch::What::bytes_compared},
+                                  RolledBack{.restored = 14, .deleted = 15}};
+    for (int reason = 0; reason <= static_cast<int>(RollBackRefused::Reason::too_large); ++reason) {
+        outcomes.emplace_back(
+            RollBackRefused{static_cast<RollBackRefused::Reason>(reason), "app/a", 16});
+    }
     for (int reason = 0; reason <= static_cast<int>(MembersRefused::Reason::ids_used_up);
          ++reason) {
         outcomes.emplace_back(MembersRefused{static_cast<MembersRefused::Reason>(reason), 3});
@@ -263,7 +276,11 @@ std::vector<std::pair<Table, RowValue>> row_samples() {
                          .modified = 2,
                          .version = 3,
                          .modified_at = 4,
-                         .session = 5};
+                         .session = 5,
+                         .reason = "because",
+                         .deleted_before = 5};
+    const KeyDeletion deletion{
+        .key = "k", .revision = 1, .version = 2, .at = 3, .author = "me", .reason = "because"};
     const Holder holder{.session = 1, .token = 2, .since = 3, .metadata = "{}"};
     std::vector<std::pair<Table, RowValue>> rows{
         {Table::sessions, std::make_shared<const Session>(Session{.id = 1,
@@ -282,6 +299,12 @@ std::vector<std::pair<Table, RowValue>> row_samples() {
                                                                .metadata = "{}",
                                                                .idempotency_key = "once"})},
         {Table::keys, std::make_shared<const KeyValue>(value)},
+        {Table::versions,
+         std::make_shared<const PastVersion>(PastVersion{
+             .change = std::make_shared<const KeyValue>(value), .over = 6, .over_at = 7})},
+        {Table::versions,
+         std::make_shared<const PastVersion>(PastVersion{
+             .change = std::make_shared<const KeyDeletion>(deletion), .over = 1, .over_at = 3})},
         {Table::history,
          std::make_shared<const Change>(
              Change{.revision = 1,
@@ -346,7 +369,8 @@ Globals globals_sample() {
             .next_member = 4,
             .removed = {{.id = 3, .name = "c", .first_slot = 8}},
             .history_floor = 5,
-            .rows_hash = 6};
+            .rows_hash = 6,
+            .versions_floor = 7};
 }
 
 Entry random_entry(Prng& prng) {

@@ -85,6 +85,17 @@ TEST(RowCodec, GivesBackEveryField) {
             }
             EXPECT_FALSE(after.events[6].last);
             EXPECT_TRUE(after.events[7].last);
+        } else if (const auto* version = std::get_if<Ptr<PastVersion>>(&value)) {
+            const auto& after = *std::get<Ptr<PastVersion>>(*decoded);
+            EXPECT_EQ(after.over, (*version)->over);
+            EXPECT_EQ(after.over_at, (*version)->over_at);
+            const auto* put = std::get_if<Ptr<KeyValue>>(&(*version)->change);
+            if (put != nullptr) {
+                EXPECT_EQ(*std::get<Ptr<KeyValue>>(after.change), **put);
+            } else {
+                EXPECT_EQ(*std::get<Ptr<KeyDeletion>>(after.change),
+                          *std::get<Ptr<KeyDeletion>>((*version)->change));
+            }
         } else if (const auto* request = std::get_if<Ptr<RequestRecord>>(&value)) {
             const auto& after = *std::get<Ptr<RequestRecord>>(*decoded);
             EXPECT_EQ(after.request, (*request)->request);
@@ -105,11 +116,12 @@ TEST(RowCodec, GivesBackEveryField) {
 
 TEST(RowCodec, RefusesAnUnknownTableAndARecordWithoutItsOutcome) {
     EXPECT_TRUE(decode_row(static_cast<Table>(0), "").has_error());
-    EXPECT_TRUE(decode_row(static_cast<Table>(8), "").has_error());
+    EXPECT_TRUE(decode_row(static_cast<Table>(9), "").has_error());
     EXPECT_TRUE(decode_row(Table::requests, "\x08\x01").has_error());
     EXPECT_TRUE(decode_row(Table::requests, std::string("\x08\x01\x2A\0", 4)).has_error());
     EXPECT_TRUE(decode_row(Table::idempotency, "").has_error());
     EXPECT_TRUE(decode_row(Table::history, std::string("\x1A\0", 2)).has_error());
+    EXPECT_TRUE(decode_row(Table::versions, "").has_error()) << "neither a value nor a deletion";
 }
 
 TEST(RowCodec, NeverHaltsOnDamagedBytes) {

@@ -125,13 +125,13 @@ Command Chance::transaction(const Machine& machine) {
 Command Chance::command(const Machine& machine) {
     const SessionId who = session(machine);
     const std::string lock = name("lock/", 5), key = name("key/", 8);
-    switch (prng_.below(22)) {
-        case 18:
-        case 19:
-            return transaction(machine);
+    switch (prng_.below(24)) {
         case 20:
-            return DeletePrefix{prng_.chance(50) ? "key" : key, "", guard(machine)};
         case 21:
+            return transaction(machine);
+        case 22:
+            return DeletePrefix{prng_.chance(50) ? "key" : key, "", guard(machine)};
+        case 23:
             return PutKey{.key = key,
                           .value = "e",
                           .session = prng_.chance(70) ? who : 0,
@@ -140,6 +140,16 @@ Command Chance::command(const Machine& machine) {
             return PinMembers{{{static_cast<MemberNumber>(1 + prng_.below(4)), prng_.below(9)}}};
         case 17:
             return member_change(machine);
+        case 18: {
+            const auto back = prng_.below(25);
+            RollBack command{.target = prng_.chance(50) ? key : "key/",
+                             .to = machine.applied() + 2 - std::min(machine.applied() + 2, back),
+                             .reason = name("r", 3)};
+            command.is_prefix = !prng_.chance(40);
+            return command;
+        }
+        case 19:
+            return PutKey{.key = key, .value = name("v", 3), .reason = name("r", 3)};
         case 0:
             return LeaderStart{static_cast<MemberNumber>(1 + prng_.below(3))};
         case 1:

@@ -68,7 +68,7 @@ TEST(Machine, IsFoundedWhenTheFirstLeaderStartsAndNotAgain) {
 TEST(Machine, HasAHashOfItsRowsThatForgetsWhatIsGone) {
     Driver driver;
     const std::uint64_t empty = driver.machine().globals().rows_hash;
-    driver = Driver({.history_changes = 0});
+    driver = Driver({.history_changes = 0, .version_bytes = 0});
     driver.put("a", "1");
     EXPECT_NE(driver.machine().globals().rows_hash, empty);
 

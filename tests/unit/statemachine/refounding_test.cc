@@ -109,6 +109,19 @@ TEST_F(RefoundingTest, ForgetsTheHistory) {
     EXPECT_THAT(machine.history(0, 10), IsEmpty());
 }
 
+// The past of the keys is what people come back for after a disaster.
+TEST_F(RefoundingTest, KeepsThePastOfTheKeys) {
+    const Revision first = driver.put("a", "1");
+    driver.put("a", "2");
+    driver.run(DeleteKey{.key = "a"});
+
+    Machine machine = refounded();
+
+    EXPECT_EQ(machine.key_at("a", first).value->value, "1");
+    run(machine, RollBack{.target = "a", .to = first});
+    EXPECT_EQ(machine.key("a")->value, "1");
+}
+
 TEST_F(RefoundingTest, HasOneMemberAndRemembersWhoWasOne) {
     const auto before = driver.machine().globals();
 

@@ -72,7 +72,28 @@ TEST(RowHash, DependsOnEachFieldOfAKey) {
          [](KeyValue& v) { v.content_type = "x"; }, [](KeyValue& v) { v.author = "x"; },
          [](KeyValue& v) { v.created = 1; }, [](KeyValue& v) { v.modified = 1; },
          [](KeyValue& v) { v.version = 1; }, [](KeyValue& v) { v.modified_at = 1; },
-         [](KeyValue& v) { v.session = 1; }});
+         [](KeyValue& v) { v.session = 1; }, [](KeyValue& v) { v.reason = "x"; },
+         [](KeyValue& v) { v.deleted_before = 1; }});
+}
+
+TEST(RowHash, DependsOnEachFieldOfAPastVersion) {
+    const auto deletion = [](const std::function<void(KeyDeletion&)>& vary) {
+        return [vary](PastVersion& v) {
+            KeyDeletion varied;
+            vary(varied);
+            v.change = std::make_shared<const KeyDeletion>(varied);
+        };
+    };
+    expect_told_apart<PastVersion>(
+        {.change = std::make_shared<const KeyValue>()},
+        {[](PastVersion& v) { v.over = 1; }, [](PastVersion& v) { v.over_at = 1; },
+         [](PastVersion& v) { v.change = std::make_shared<const KeyValue>(KeyValue{.key = "x"}); },
+         deletion([](KeyDeletion&) {}), deletion([](KeyDeletion& d) { d.key = "x"; }),
+         deletion([](KeyDeletion& d) { d.revision = 1; }),
+         deletion([](KeyDeletion& d) { d.version = 1; }),
+         deletion([](KeyDeletion& d) { d.at = 1; }),
+         deletion([](KeyDeletion& d) { d.author = "x"; }),
+         deletion([](KeyDeletion& d) { d.reason = "x"; })});
 }
 
 TEST(RowHash, DependsOnEachFieldOfAChange) {
@@ -172,7 +193,14 @@ TEST(RowHash, DependsOnEachFieldOfARequestAndItsOutcome) {
              outcome(PrefixDeleted{0}),
              outcome(PrefixDeleted{1}),
              outcome(TooMuch{TooMuch::What::keys_deleted}),
-             outcome(TooMuch{TooMuch::What::bytes_got})});
+             outcome(TooMuch{TooMuch::What::bytes_got}),
+             outcome(RolledBack{0, 0}),
+             outcome(RolledBack{1, 0}),
+             outcome(RolledBack{0, 1}),
+             outcome(RollBackRefused{}),
+             outcome(RollBackRefused{.key = "x"}),
+             outcome(RollBackRefused{.oldest = 1}),
+             outcome(RollBackRefused{.reason = RollBackRefused::Reason::future})});
 }
 
 TEST(RowHash, DependsOnEachFieldOfAnIdempotencyRecord) {
@@ -193,6 +221,7 @@ TEST(StateHash, DependsOnEverythingThatBelongsToNoRow) {
         [](Globals& g) { g.alpha = 1; },
         [](Globals& g) { g.history_floor = 1; },
         [](Globals& g) { g.rows_hash = 1; },
+        [](Globals& g) { g.versions_floor = 1; },
         [](Globals& g) { g.epochs.clear(); },
         [](Globals& g) { g.epochs[0].number = 1; },
         [](Globals& g) { g.epochs[0].first_slot = 1; },
@@ -230,7 +259,7 @@ TEST(RowHash, IsTheSameOnEveryMachine) {
                          .modified_at = 1'700'000'000'000};
 
     EXPECT_EQ(row_hash(key_row("app/a"), std::make_shared<const KeyValue>(value)),
-              4969663855110354154U);
+              6594086833246266590U);
 }
 
 TEST(RowKey, IsOrderedLikeWhatItNames) {
@@ -240,6 +269,8 @@ TEST(RowKey, IsOrderedLikeWhatItNames) {
     EXPECT_EQ(request_row({.member = 258, .boot = 9, .number = 4'097}, 4'096).key,
               std::string("\1\2\0\0\0\0\0\0\0\1", 10));
     EXPECT_EQ(waiter_row({.lock = "x", .place = 1}).key, std::string("\0\0\0\0\0\0\0\1x", 9));
+    EXPECT_EQ(version_row("x", 258).key, std::string("x\0\0\0\0\0\0\1\2", 9));
+    EXPECT_LT(version_row("x", 1ULL << 50), version_row("xy", 1));
     EXPECT_EQ(idempotency_row(std::string(300, 'k')).key.size(), 263U);
 }
 

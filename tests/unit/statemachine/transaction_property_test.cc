@@ -50,7 +50,8 @@ public:
                                   .modified = revision,
                                   .version = exists ? at->second.version + 1 : 1,
                                   .modified_at = time,
-                                  .session = put->session};
+                                  .session = put->session,
+                                  .deleted_before = exists ? at->second.deleted_before : 0};
                 outcome.results.push_back({Kind::put, copy[put->key].version});
             } else if (const auto* remove = std::get_if<DeleteOperation>(&operation)) {
                 const auto named = [&](const std::string& key) {
@@ -70,13 +71,24 @@ public:
         if (looked_at > small.deleted_at_once || got > small.got_at_once || !fits(copy)) {
             return std::nullopt;
         }
+        for (auto& [key, value] : copy) {
+            if (value.created != revision) continue;
+            value.deleted_before = keys_.contains(key) ? revision : deleted_[key];
+        }
+        for (const auto& [key, value] : keys_) {
+            if (!copy.contains(key)) deleted_[key] = revision;
+        }
         keys_ = std::move(copy);
         return outcome;
     }
 
-    void end(SessionId session) {
+    void end(SessionId session, Revision revision) {
         sessions.erase(session);
-        std::erase_if(keys_, [&](const auto& each) { return each.second.session == session; });
+        std::erase_if(keys_, [&](const auto& each) {
+            if (each.second.session != session) return false;
+            deleted_[each.first] = revision;
+            return true;
+        });
     }
 
 private:
@@ -116,6 +128,7 @@ private:
     }
 
     Keys keys_;
+    std::map<std::string, Revision> deleted_;
 };
 
 struct RandomTransactions : testing::TestWithParam<std::uint64_t> {
@@ -170,7 +183,7 @@ TEST_P(RandomTransactions, DoWhatASimpleModelDoes) {
             const SessionId session = *reference.sessions.begin();
             ended += driver.machine().key_count_of(session);
             driver.run(EndSession{session});
-            reference.end(session);
+            reference.end(session, driver.machine().applied());
             continue;
         }
         Transact command{.then = branch(reference.sessions),
