@@ -15,8 +15,8 @@ namespace {
 using statemachine::KeyValue;
 using statemachine::Machine;
 using statemachine::Ptr;
+using statemachine::Revision;
 
-constexpr std::size_t page_bytes_max = 4 << 20;  // Of values in one page, about.
 constexpr std::string_view default_content_type = "application/octet-stream";
 
 Result<statemachine::Precondition, Problem> precondition_of(const Call& call) {
@@ -51,6 +51,10 @@ Result<statemachine::PutKey, Problem> parse_put(Call& call) {
         if (!id || *id == 0) return bad_parameter("session", "is not a session id such as s123");
         command.session = *id;
     }
+    auto note = note_of(call);
+    if (!note) return note.error();
+    command.author = std::move(note->author);
+    command.reason = std::move(note->reason);
     command.key = call.name;
     command.value = Bytes(std::move(body));
     return command;
@@ -78,31 +82,6 @@ Response was_deleted(const Call& call, const Executed& executed) {
     return json_response(200, json.close('}').take());
 }
 
-struct KeyList {
-    std::vector<Ptr<KeyValue>> keys{};
-    statemachine::Revision revision{};
-};
-
-// How many keys make the page: at most `limit`, and no more once their values are many bytes.
-std::size_t page_size(const std::vector<Ptr<KeyValue>>& keys, std::size_t limit, bool keys_only) {
-    std::size_t count = 0;
-    std::size_t bytes = 0;
-    while (count < std::min(limit, keys.size()) && bytes < page_bytes_max) {
-        if (!keys_only) bytes += keys[count]->value.size();
-        ++count;
-    }
-    return count;
-}
-
-Response listed(const Call& call, const KeyList& list, std::size_t limit, bool keys_only) {
-    const auto count = page_size(list.keys, limit, keys_only);
-    JsonWriter json;
-    json.open('{').number("revision", list.revision).key("items").open('[');
-    for (std::size_t i = 0; i < count; ++i) write_item(json, *list.keys[i], !keys_only);
-    const bool more = list.keys.size() > count;
-    return end_page(json, call, more ? list.keys[count - 1]->key : "");
-}
-
 }  // namespace
 
 void write_item(JsonWriter& json, const KeyValue& value, bool with_value) {
@@ -116,7 +95,8 @@ void write_item_members(JsonWriter& json, const KeyValue& value, bool with_value
     if (with_value) write_value(json, value);
     json.text("content_type", value.content_type).number("create_revision", value.created);
     json.number("revision", value.modified).number("version", value.version);
-    json.text("author", value.author).text("modified_at", format_time(value.modified_at));
+    json.text("author", value.author).text("reason", value.reason);
+    json.text("modified_at", format_time(value.modified_at));
     if (value.session != 0) json.text("session", session_id(value.session));
 }
 
@@ -159,6 +139,7 @@ Response key_response(const Call& call, const Ptr<KeyValue>& value,
     response.add("Gavel-Version", std::to_string(value->version));
     if (!value->author.empty()) response.add("Gavel-Author", value->author);
     if (value->session != 0) response.add("Gavel-Session", session_id(value->session));
+    if (!value->reason.empty()) response.add("Gavel-Reason", value->reason);
     response.add("Cache-Control", "no-cache");
     if (conditions.if_none_match && conditions.if_none_match->matches_weakly(value->modified)) {
         response.status = 304;
@@ -179,6 +160,40 @@ Response key_response(const Call& call, const Ptr<KeyValue>& value,
     return response;
 }
 
+namespace {
+
+struct Asked {
+    statemachine::KeyAt at{};
+    Revision oldest{};
+    Revision applied{};
+};
+
+void get_past_key(const CallPtr& call, const ReadOptions& options, KeyConditions conditions,
+                  Revision revision) {
+    read(
+        call, options,
+        [call, revision](const Machine& state) {
+            return Asked{state.key_at(call->name, revision),
+                         state.key_changes(call->name, revision, 0).oldest, state.applied()};
+        },
+        [conditions = std::move(conditions), revision](const Call& back, const Asked& asked) {
+            if (revision > asked.applied) {
+                return problem_response(back, in_the_future(revision, asked.applied));
+            }
+            if (!asked.at.known) return problem_response(back, compacted(back.name, asked.oldest));
+            return key_response(back, asked.at.value, conditions);
+        });
+}
+
+}  // namespace
+
+Problem in_the_future(Revision asked, Revision newest) {
+    return {ProblemCode::future_revision,
+            "revision " + std::to_string(asked) + " is yet to come: the newest is " +
+                std::to_string(newest),
+            ",\"revision\":" + std::to_string(newest)};
+}
+
 void get_key(const CallPtr& call) {
     auto conditions = key_conditions(*call);
     if (!conditions) return respond(call, conditions.error());
@@ -186,6 +201,12 @@ void get_key(const CallPtr& call) {
     if (!options) return respond(call, options.error());
     const auto wait = call->parameters.duration("wait", call->services.options.wait_max);
     if (!wait) return respond(call, wait.error());
+    const auto revision = call->parameters.number("revision");
+    if (!revision) return respond(call, revision.error());
+    if (*revision) {
+        if (*wait) return respond(call, bad_parameter("wait", "is of no use with revision"));
+        return get_past_key(call, *options, *std::move(conditions), **revision);
+    }
     if (wait->value_or(std::chrono::milliseconds(0)).count() > 0 && conditions->if_none_match) {
         return wait_for_key(call, *options, **wait);
     }
@@ -207,13 +228,17 @@ void delete_key(const CallPtr& call) {
     if (!condition) return respond(call, condition.error());
     auto guard = guard_of(*call);
     if (!guard) return respond(call, guard.error());
+    auto note = note_of(*call);
+    if (!note) return respond(call, note.error());
     const auto recursive = call->parameters.flag("recursive");
     if (!recursive) return respond(call, recursive.error());
     if (!*recursive) {
         return execute(call,
                        statemachine::DeleteKey{.key = call->name,
+                                               .author = std::move(note->author),
                                                .precondition = *std::move(condition),
-                                               .guard = *std::move(guard)},
+                                               .guard = *std::move(guard),
+                                               .reason = std::move(note->reason)},
                        was_deleted);
     }
     // What a condition is about is one key.
@@ -221,25 +246,12 @@ void delete_key(const CallPtr& call) {
         return respond(call, {ProblemCode::bad_header,
                               "a recursive delete takes neither If-Match nor If-None-Match"});
     }
-    execute(call, statemachine::DeletePrefix{.key = call->name, .guard = *std::move(guard)},
+    execute(call,
+            statemachine::DeletePrefix{.key = call->name,
+                                       .author = std::move(note->author),
+                                       .guard = *std::move(guard),
+                                       .reason = std::move(note->reason)},
             was_deleted);
-}
-
-void list_keys(const CallPtr& call) {
-    const auto asked = page(*call);
-    if (!asked) return respond(call, asked.error());
-    const auto keys_only = call->parameters.flag("keys_only");
-    if (!keys_only) return respond(call, keys_only.error());
-    const auto prefix = prefix_of(*call);
-    if (!prefix) return respond(call, prefix.error());
-    read(
-        call,
-        [page = *asked, prefix = *prefix](const Machine& state) {
-            return KeyList{state.keys(prefix, page.after, page.limit + 1), state.applied()};
-        },
-        [limit = asked->limit, keys_only = *keys_only](const Call& back, const KeyList& list) {
-            return listed(back, list, limit, keys_only);
-        });
 }
 
 }  // namespace gavel::api

@@ -117,6 +117,9 @@ struct Status {
     std::uint64_t state_bytes{};
     std::uint64_t state_bytes_max{};
     std::uint64_t history_floor{};
+    std::uint64_t versions{};  // Old values of keys, and deletions.
+    std::uint64_t version_bytes{};
+    std::uint64_t versions_floor{};
     std::uint64_t messages_dropped{};  // To or from peers, for want of room.
     std::vector<std::pair<std::string_view, std::uint64_t>> messages_sent{};  // Of Paxos, by kind.
     std::uint64_t elections{};  // Ballots this member tried since it started.

@@ -20,6 +20,11 @@ Result<KeyConditions, Problem> key_conditions(const Call& call);
 Response key_response(const Call& call, const statemachine::Ptr<statemachine::KeyValue>& value,
                       const KeyConditions& conditions);
 
+// A GET as of a revision that is yet to come.
+Problem in_the_future(statemachine::Revision asked, statemachine::Revision newest);
+
+constexpr std::size_t page_bytes_max = 4 << 20;  // Of values in one page, about.
+
 // A key as lists show it: the members, or the object that has them.
 void write_item_members(JsonWriter& json, const statemachine::KeyValue& value, bool with_value);
 void write_item(JsonWriter& json, const statemachine::KeyValue& value, bool with_value);

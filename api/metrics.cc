@@ -70,6 +70,13 @@ void write_member(Samples& samples, const Status& status) {
     samples.one("gavel_state_bytes_max", "gauge", "Its largest size.", status.state_bytes_max);
     samples.one("gavel_history_floor", "gauge", "Changes above this revision are kept.",
                 status.history_floor);
+    samples.one("gavel_versions", "gauge", "Old values of keys, and deletions, that are kept.",
+                status.versions);
+    samples.one("gavel_version_bytes", "gauge", "Their size, as it is bounded.",
+                status.version_bytes);
+    samples.one("gavel_versions_floor", "gauge",
+                "Lists of keys as of a revision below it are not known any more.",
+                status.versions_floor);
     samples.one("gavel_alarms", "gauge", "Alarms raised.", status.alarms.size());
     samples.one("gavel_elections_total", "counter", "Ballots tried.", status.elections);
     samples.one("gavel_commits_total", "counter", "Durable transactions of the log.",

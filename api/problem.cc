@@ -40,6 +40,7 @@ constexpr std::array kinds{
                 false},
     ProblemKind{Code::not_caught_up, 409, "not-caught-up", "The member has not caught up", true},
     ProblemKind{Code::cannot_lead, 409, "cannot-lead", "The member cannot lead", false},
+    ProblemKind{Code::future_revision, 409, "future-revision", "The revision is yet to come", true},
     ProblemKind{Code::compacted, 410, "compacted", "That history is forgotten", false},
     ProblemKind{Code::other_cluster, 410, "other-cluster", "That history is another cluster's",
                 false},
@@ -53,6 +54,8 @@ constexpr std::array kinds{
     ProblemKind{Code::host_not_allowed, 421, "host-not-allowed", "Host not served here", false},
     ProblemKind{Code::idempotency_key_reused, 422, "idempotency-key-reused",
                 "The Idempotency-Key was used for another request", false},
+    ProblemKind{Code::rollback_too_large, 422, "rollback-too-large", "The rollback is too large",
+                false},
     ProblemKind{Code::limit_reached, 429, "limit-reached", "A limit is reached", true},
     ProblemKind{Code::storage_limit_reached, 507, "storage-limit-reached",
                 "The store of keys is full", false},
@@ -132,6 +135,22 @@ Problem refused(const statemachine::MembersRefused& outcome) {
             ",\"reason\":\"" + std::string(slug(outcome.reason)) + '"'};
 }
 
+Problem refused(const statemachine::RollBackRefused& outcome) {
+    using Reason = statemachine::RollBackRefused::Reason;
+    switch (outcome.reason) {
+        case Reason::compacted:
+            return compacted(outcome.key, outcome.oldest);
+        case Reason::future:
+            return {Code::future_revision, "to_revision is yet to come"};
+        case Reason::too_many_keys:
+            return {Code::rollback_too_large,
+                    "it would change more than 10000 keys, or look at more than 100000"};
+        case Reason::too_large:
+            break;
+    }
+    return {Code::rollback_too_large, "it would put back more than 4 MiB"};
+}
+
 Problem limit(statemachine::LimitReached::What what) {
     using What = statemachine::LimitReached::What;
     const auto problem = [](Code code, std::string_view limit, std::string_view of) {
@@ -185,6 +204,18 @@ Problem too_much(statemachine::TooMuch::What what) {
 }  // namespace
 
 std::span<const ProblemKind> problem_kinds() { return kinds; }
+
+Problem compacted(std::string_view key, statemachine::Revision oldest) {
+    JsonWriter json;
+    json.open('{').number("oldest_revision", oldest);
+    if (!key.empty()) json.text("key", key);
+    const auto members = json.take();
+    const std::string what =
+        key.empty() ? "what the keys were" : "what '" + std::string(key) + "' was";
+    return {Code::compacted,
+            what + " is known from revision " + std::to_string(oldest) + " on only",
+            ',' + members.substr(1)};
+}
 
 std::string_view slug(statemachine::MembersRefused::Reason reason) {
     using Reason = statemachine::MembersRefused::Reason;
@@ -304,6 +335,7 @@ Problem to_problem(const statemachine::Outcome& outcome) {
                                       ",\"epoch\":" + std::to_string(no.present)};
                    },
                    [](const MembersRefused& no) { return refused(no); },
+                   [](const RollBackRefused& no) { return refused(no); },
                    [](const RequestTooOld&) {
                        return Problem{Code::request_too_old, "nothing was done; send it again"};
                    },

@@ -37,6 +37,7 @@ enum class ProblemCode : std::uint8_t {
     unsafe_change,
     not_caught_up,
     cannot_lead,
+    future_revision,
     compacted,
     other_cluster,
     precondition_failed,
@@ -46,6 +47,7 @@ enum class ProblemCode : std::uint8_t {
     expectation_failed,
     host_not_allowed,
     idempotency_key_reused,
+    rollback_too_large,
     limit_reached,
     storage_limit_reached,
     no_leader,
@@ -85,6 +87,9 @@ Response to_response(const Problem& problem, std::string_view request_id);
 Problem to_problem(const Failure& failure, bool has_idempotency_key);
 // Of an outcome that is not what the request hoped for. Never called with a success.
 Problem to_problem(const statemachine::Outcome& outcome);
+
+// What a key was, or any (empty), is not known before that revision any more.
+Problem compacted(std::string_view key, statemachine::Revision oldest);
 
 // "name-taken" and the like; stable.
 std::string_view slug(statemachine::MembersRefused::Reason reason);

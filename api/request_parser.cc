@@ -6,6 +6,7 @@
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
 #include <optional>
+#include <span>
 
 namespace gavel::api {
 namespace {
@@ -15,10 +16,18 @@ namespace http = boost::beast::http;
 using beast::error_code;
 
 // Those that some part of Gavel looks at; the rest is parsed and forgotten.
-constexpr std::array<std::string_view, 12> kept_fields{
-    "host",          "content-type",    "content-encoding", "if-match",
-    "if-none-match", "idempotency-key", "expect",           "x-request-id",
-    "traceparent",   "last-event-id",   "origin",           "gavel-lock"};
+constexpr std::array<std::string_view, 14> kept_fields{
+    "host",          "content-type", "content-encoding", "if-match",     "if-none-match",
+    "expect",        "x-request-id", "traceparent",      "gavel-author", "gavel-reason",
+    "last-event-id", "origin",       "idempotency-key",  "gavel-lock"};
+
+// What one of them says another one takes back.
+constexpr std::array<std::string_view, 5> single_fields{
+    "content-type", "idempotency-key", "gavel-author", "gavel-reason", "gavel-lock"};
+
+bool among(std::span<const std::string_view> names, std::string_view name) {
+    return std::ranges::find(names, name) != names.end();
+}
 
 constexpr std::size_t body_reserve_max = 64 * 1024;
 
@@ -151,12 +160,11 @@ private:
             return;
         }
         std::string known = lower({name.data(), name.size()});
-        if (std::find(kept_fields.begin(), kept_fields.end(), known) == kept_fields.end()) return;
+        if (!among(kept_fields, known)) return;
         if (field == http::field::expect) expects_continue = true;
         for (auto& each : request.headers) {
             if (each.name != known) continue;
-            // What one of them says the other takes back; lists are another matter.
-            if (known == "content-type" || known == "idempotency-key") {
+            if (among(single_fields, known)) {
                 error = http::error::bad_field;
                 return;
             }

@@ -50,6 +50,18 @@ std::string& append_uri(std::string& link, std::string_view text) {
     return link;
 }
 
+Problem foreign_cursor() { return bad_parameter("cursor", "is none that was given out"); }
+
+Result<std::size_t, Problem> limit_of(const Call& call) {
+    const auto limit = call.parameters.number("limit");
+    if (!limit) return limit.error();
+    const auto count = limit->value_or(page_default);
+    if (count == 0 || count > page_max) {
+        return bad_parameter("limit", "is 1 to " + std::to_string(page_max));
+    }
+    return static_cast<std::size_t>(count);
+}
+
 }  // namespace
 
 Response problem_response(const Call& call, const Problem& problem) {
@@ -147,21 +159,51 @@ Result<ReadOptions, Problem> read_options(const Call& call) {
     return options;
 }
 
+Result<Note, Problem> note_of(const Call& call) {
+    Note note;
+    const auto read = [&](std::string_view field, std::string& into) -> std::optional<Problem> {
+        const auto* text = call.request.header(lower(field));
+        if (text == nullptr) return std::nullopt;
+        if (const auto unfit = check_label(*text)) {
+            return Problem{ProblemCode::bad_header, std::string(field) + ": " + unfit->why};
+        }
+        into = *text;
+        return std::nullopt;
+    };
+    if (auto problem = read("Gavel-Author", note.author)) return *std::move(problem);
+    if (auto problem = read("Gavel-Reason", note.reason)) return *std::move(problem);
+    return note;
+}
+
 Result<Page, Problem> page(const Call& call) {
-    const auto limit = call.parameters.number("limit");
+    const auto limit = limit_of(call);
     if (!limit) return limit.error();
-    Page page{limit->value_or(page_default), {}};
-    if (page.limit == 0 || page.limit > page_max) {
-        return bad_parameter("limit", "is 1 to " + std::to_string(page_max));
-    }
+    Page page{*limit, {}};
     if (const auto* cursor = call.parameters.find("cursor")) {
         auto after = decode_cursor(*cursor);
-        if (!after || check_prefix(*after)) {
-            return bad_parameter("cursor", "is none that was given out");
-        }
+        if (!after || check_prefix(*after)) return foreign_cursor();
         page.after = *std::move(after);
     }
     return page;
+}
+
+Result<PageAt, Problem> page_at(const Call& call) {
+    const auto limit = limit_of(call);
+    if (!limit) return limit.error();
+    PageAt page{.limit = *limit};
+    const auto* cursor = call.parameters.find("cursor");
+    if (cursor == nullptr) return page;
+    const auto place = decode_cursor(*cursor);
+    const auto blank = place ? std::min(place->find(' '), place->size()) : 0;
+    if (blank == 0 || blank == place->size()) return foreign_cursor();
+    page.revision = parse_number(std::string_view(*place).substr(0, blank));
+    page.after = place->substr(blank + 1);
+    if (!page.revision || check_prefix(page.after)) return foreign_cursor();
+    return page;
+}
+
+std::string place_at(statemachine::Revision revision, std::string_view after) {
+    return std::to_string(revision).append(" ").append(after);
 }
 
 Result<std::string, Problem> prefix_of(const Call& call) {

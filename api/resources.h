@@ -1,5 +1,9 @@
 #pragma once
 
+#include <optional>
+#include <string>
+#include <string_view>
+
 #include "api/call.h"
 #include "api/json.h"
 #include "api/problem.h"
@@ -27,10 +31,17 @@ void list_locks(const CallPtr& call);
 void get_key(const CallPtr& call);
 void put_key(const CallPtr& call);
 void delete_key(const CallPtr& call);
+
+// key_list.cc
 void list_keys(const CallPtr& call);
 
 // transactions.cc
 void transact(const CallPtr& call);
+// history.cc
+void get_history(const CallPtr& call);
+
+// rollback.cc
+void roll_back(const CallPtr& call);
 
 // watch.cc
 void watch(const CallPtr& call);
@@ -82,6 +93,14 @@ void execute(const CallPtr& call, statemachine::Command command, Render render);
 
 // `expires_in`, when it is known of this session.
 void write_expires_in(JsonWriter& json, const Leases& leases, statemachine::SessionId session);
+
+// Who changes something and why, as the header fields Gavel-Author and Gavel-Reason say: nobody
+// has checked it.
+struct Note {
+    std::string author{};
+    std::string reason{};
+};
+Result<Note, Problem> note_of(const Call& call);
 
 Problem bad_field(std::string_view name, std::string_view why);
 // The field "metadata" of a body: a JSON object, kept as it was written.
@@ -168,6 +187,14 @@ struct Page {
     std::string after{};
 };
 Result<Page, Problem> page(const Call& call);
+// The same for a list whose pages are all read as of one revision: its cursors begin with that.
+struct PageAt {
+    std::size_t limit{};
+    std::string after{};
+    std::optional<statemachine::Revision> revision{};  // None: a first page, as of now.
+};
+Result<PageAt, Problem> page_at(const Call& call);
+std::string place_at(statemachine::Revision revision, std::string_view after);
 // The prefix that names in the list are to have; empty when none is asked for.
 Result<std::string, Problem> prefix_of(const Call& call);
 // Ends the list and the document that it stands in. What follows `last` is on the next page; empty:

@@ -16,12 +16,15 @@ constexpr std::string_view reads[] = {"consistency", "min_revision"};
 constexpr std::string_view pages[] = {"consistency", "min_revision", "limit", "cursor"};
 constexpr std::string_view locks_list[] = {"consistency", "min_revision", "limit", "cursor",
                                            "prefix"};
-constexpr std::string_view keys_list[] = {"consistency", "min_revision", "limit",
-                                          "cursor",      "prefix",       "keys_only"};
+constexpr std::string_view keys_list[] = {"consistency", "min_revision", "limit",   "cursor",
+                                          "prefix",      "keys_only",    "revision"};
+constexpr std::string_view key_history[] = {"consistency", "min_revision", "limit", "cursor",
+                                            "key",         "from",         "to"};
+constexpr std::string_view trials[] = {"dry_run"};
 constexpr std::string_view acquire[] = {"wait"};
 constexpr std::string_view release[] = {"session", "token"};
 constexpr std::string_view explain[] = {"consistency", "min_revision", "token"};
-constexpr std::string_view key_read[] = {"consistency", "min_revision", "meta", "wait"};
+constexpr std::string_view key_read[] = {"consistency", "min_revision", "meta", "wait", "revision"};
 constexpr std::string_view key_put[] = {"session"};
 constexpr std::string_view key_remove[] = {"recursive"};
 constexpr std::string_view watches[] = {"prefix", "key",      "locks", "members",
@@ -57,6 +60,8 @@ constexpr std::array table{
     Route{remove, "/v1/sessions/", Capture::segment, "", "id", {}, {}, false, end_session},
     Route{get, "/v1/locks", Capture::none, "", "", locks_list, {}, false, list_locks},
     Route{get, "/v1/config", Capture::none, "", "", keys_list, {}, false, list_keys},
+    Route{get, "/v1/history", Capture::none, "", "", key_history, {}, false, get_history},
+    Route{post, "/v1/rollback", Capture::none, "", "", trials, {}, true, roll_back},
     Route{get, "/v1/watch", Capture::none, "", "", watches, watches_many, false, watch},
     Route{get, "/v1/members", Capture::none, "", "", {}, {}, false, list_members},
     Route{post, "/v1/members", Capture::none, "", "", changes, {}, true, add_member},

@@ -27,7 +27,9 @@ Response described(const Call& call, const Status& status) {
     json.number("state_bytes_max", status.state_bytes_max);
     json.number("commits", status.commits).number("proposals", status.proposals);
     json.number("reads", status.reads);
-    json.number("history_floor", status.history_floor).number("elections", status.elections);
+    json.number("history_floor", status.history_floor).number("versions", status.versions);
+    json.number("version_bytes", status.version_bytes);
+    json.number("versions_floor", status.versions_floor).number("elections", status.elections);
     json.key("alarms").open('[');
     for (const auto& alarm : status.alarms) json.text(alarm);
     return json_response(200, json.close(']').close('}').take());

@@ -78,6 +78,10 @@ void transact(const CallPtr& call) {
     auto guard = guard_of(*call);
     if (!guard) return respond(call, guard.error());
     request->command.guard = *std::move(guard);
+    auto note = note_of(*call);
+    if (!note) return respond(call, note.error());
+    request->command.author = std::move(note->author);
+    request->command.reason = std::move(note->reason);
     auto asked = std::make_shared<const Asked>(Asked{std::move(request->conditions),
                                                      std::move(request->then_keys),
                                                      std::move(request->else_keys)});

@@ -295,9 +295,11 @@ void Core::answer(std::uint64_t ticket, api::SubmitResult result) {
 // ---- State on its way to the disk, and what is told of this member ------------------------------
 
 void Core::mark_dirty(statemachine::Row row) {
-    // A change that the history drops before it was ever handed over needs no write at all.
+    // These rows are written once. One that is dropped before it was ever handed over needs no
+    // write at all.
     const bool gone = std::holds_alternative<std::monostate>(row.value);
-    if (gone && row.key.table == statemachine::Table::history) {
+    const auto table = row.key.table;
+    if (gone && (table == statemachine::Table::history || table == statemachine::Table::versions)) {
         const auto dirty = dirty_.find(row.key);
         if (dirty != dirty_.end() && !std::holds_alternative<std::monostate>(dirty->second)) {
             dirty_.erase(dirty);
@@ -421,6 +423,9 @@ api::Status Core::status() const {
                        .key_bytes = machine_.key_bytes(),
                        .waiting = wait_count_,
                        .history_floor = globals.history_floor,
+                       .versions = machine_.version_count(),
+                       .version_bytes = machine_.version_bytes(),
+                       .versions_floor = globals.versions_floor,
                        .elections = replica_.ballots_tried(),
                        .proposals = proposals_,
                        .reads = reads_served_,

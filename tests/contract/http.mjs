@@ -7,9 +7,12 @@ const glance = 150;
 
 export function call(endpoint, {method, target, headers, body, noHost}) {
     const {hostname, port} = new URL(endpoint);
+    const fields = {};
     return new Promise((resolve, reject) => {
+        // Node takes each character of a field for a byte.
+        for (const [name, value] of Object.entries(headers)) fields[name] = Buffer.from(String(value)).toString('latin1');
         // Node frames no body of a DELETE by itself.
-        const framed = body ? {...headers, 'Content-Length': body.length} : headers;
+        const framed = body ? {...fields, 'Content-Length': body.length} : fields;
         const sent = http.request({hostname, port, agent, method, path: target, headers: framed, setHost: !noHost, timeout: 30000});
         sent.on('error', reject);
         sent.on('timeout', () => sent.destroy(new Error('no answer within 30 s')));

@@ -52,6 +52,21 @@ const rules = {
         }
         if (chance.often(80) && !has(request, 'wait')) set(request, 'wait', '10ms');
     },
+    getKey(request) {
+        if (has(request, 'revision')) drop(request, 'wait');
+    },
+    listKeys(request) {
+        if (has(request, 'cursor')) drop(request, 'revision');
+    },
+    getHistory(request, values) {
+        if (has(request, 'to') && !has(request, 'from')) set(request, 'from', values.fit({$ref: '#/components/schemas/Revision'}));
+        if (!has(request, 'from')) return;
+        drop(request, 'limit');
+        drop(request, 'cursor');
+    },
+    rollBack(request) {
+        if ('reason' in JSON.parse(request.body)) delete request.headers['Gavel-Reason'];
+    },
     putKey: oneCondition,
     deleteKey(request, values, chance) {
         oneCondition(request, values, chance);

@@ -170,7 +170,7 @@ TEST(KeyResource, HasAJsonView) {
     desk.put("/v1/config/a", "{\n\"x\": 1}", as_json);
     EXPECT_EQ(desk.get("/v1/config/a?meta=true")->json(),
               json::parse(R"({"key":"a","value":{"x":1},"content_type":"application/json",
-                  "create_revision":1,"revision":1,"version":1,"author":"",
+                  "create_revision":1,"revision":1,"version":1,"author":"","reason":"",
                   "modified_at":"2023-11-14T22:13:20.123Z"})"));
 }
 
@@ -232,7 +232,7 @@ TEST(KeyResource, IsReadWithTheConsistencyAskedFor) {
     EXPECT_EQ(desk.gateway.reads[1].min_revision, 1U);
     EXPECT_EQ(desk.get("/v1/config/a?min_revision=99")->code(), "timed-out");
     EXPECT_EQ(desk.get("/v1/config/a?consistency=weak")->code(), "bad-parameter");
-    EXPECT_EQ(desk.get("/v1/config/a?revision=1")->code(), "unknown-parameter");
+    EXPECT_EQ(desk.get("/v1/config/a?version=1")->code(), "unknown-parameter");
 }
 
 TEST(KeyResource, IsPutOncePerIdempotencyKey) {

@@ -107,18 +107,26 @@ TEST(RequestParser, RefusesAmbiguousLengths) {
 }
 
 TEST(RequestParser, RefusesWhatIsNoRequest) {
-    for (const auto* text :
-         {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", "GET\r\n\r\n", "GET /a\r\n\r\n",
-          "GET /a b HTTP/1.1\r\n\r\n", "GET /a HTTP/1.1\r\nBad Name: x\r\n\r\n",
-          "GET /a HTTP/1.1\r\n: x\r\n\r\n", "GET /a HTTP/1.1\r\nHost : x\r\n\r\n",
-          "GET /a HTTP/1.1\r\nno-colon\r\n\r\n", "GET /a HTTP/1.1\r\nA: b\rc\r\n\r\n",
-          "GET /a\x01 HTTP/1.1\r\n\r\n", "GET http://other/a HTTP/1.1\r\n\r\n",
-          "CONNECT h:1 HTTP/1.1\r\n\r\n", "GET * HTTP/1.1\r\n\r\n",
-          "\r\n\r\nGET /a HTTP/1.1\r\n\r\n", "GET /a#b HTTP/1.1\r\n\r\n",
-          "GET /a HTTP/1.1\r\nContent-Type: a/b\r\ncontent-type: a/b\r\n\r\n",
-          "GET /a HTTP/1.1\r\nIdempotency-Key: a\r\nIdempotency-Key: a\r\n\r\n",
-          "PUT /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-          "PUT /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n"}) {
+    for (const auto* text : {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+                             "GET\r\n\r\n",
+                             "GET /a\r\n\r\n",
+                             "GET /a b HTTP/1.1\r\n\r\n",
+                             "GET /a HTTP/1.1\r\nBad Name: x\r\n\r\n",
+                             "GET /a HTTP/1.1\r\n: x\r\n\r\n",
+                             "GET /a HTTP/1.1\r\nHost : x\r\n\r\n",
+                             "GET /a HTTP/1.1\r\nno-colon\r\n\r\n",
+                             "GET /a HTTP/1.1\r\nA: b\rc\r\n\r\n",
+                             "GET /a\x01 HTTP/1.1\r\n\r\n",
+                             "GET http://other/a HTTP/1.1\r\n\r\n",
+                             "CONNECT h:1 HTTP/1.1\r\n\r\n",
+                             "GET * HTTP/1.1\r\n\r\n",
+                             "\r\n\r\nGET /a HTTP/1.1\r\n\r\n",
+                             "GET /a#b HTTP/1.1\r\n\r\n",
+                             "GET /a HTTP/1.1\r\nContent-Type: a/b\r\ncontent-type: a/b\r\n\r\n",
+                             "GET /a HTTP/1.1\r\nIdempotency-Key: a\r\nIdempotency-Key: a\r\n\r\n",
+                             "GET /a HTTP/1.1\r\nGavel-Author: a\r\nGavel-Author: a\r\n\r\n",
+                             "PUT /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+                             "PUT /a HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n"}) {
         EXPECT_EQ(refusal(text), ProblemCode::malformed_request) << text;
     }
 }

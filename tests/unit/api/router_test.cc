@@ -21,7 +21,7 @@ TEST(Router, KnowsWhatThereIs) {
     for (const auto* target :
          {"/", "/v1", "/v2/config/a", "/v1/configs", "/v1/sessions/", "/v1/sessions/s1/x",
           "/v1/sessions//keepalive", "//v1/config/a", "/v1/members/1/promote/x",
-          "/v1/transactions/a", "/v1/history", "/livez/"}) {
+          "/v1/transactions/a", "/v1/history/a", "/livez/"}) {
         EXPECT_EQ(desk.get(target)->code(), "not-found") << target;
     }
 }
@@ -245,6 +245,44 @@ void see_transactions(Rounds& rounds) {
     rounds.see(desk, M::remove, "/v1/config/a?recursive=true");
 }
 
+void see_history(Rounds& rounds) {
+    using M = Method;
+    Desk desk({}, {.keys = 2, .versions_per_key = 2, .rolled_back_keys = 1});
+    desk.put("/v1/config/a", "1");
+    for (int i = 0; i < 4; ++i) desk.put("/v1/config/b", "1");
+    rounds.see(desk, M::get, "/v1/config/b?revision=2");
+    rounds.see(desk, M::get, "/v1/config?revision=2");
+    rounds.see(desk, M::get, "/v1/history?key=b");
+    rounds.see(desk, M::get, "/v1/history?key=b&from=4&to=5");
+    rounds.see(desk, M::get, "/v1/history?key=b&from=2");
+    rounds.see(desk, M::get, "/v1/history?key=never");
+    rounds.see(desk, M::get, "/v1/history?key=b&from=99");
+    rounds.see(desk, M::get, "/v1/config/b?revision=99");
+    rounds.see(desk, M::get, "/v1/config?revision=99");
+    rounds.see(desk, M::post, "/v1/rollback", R"({"key":"b","to_revision":99})");
+    rounds.see_failures(desk, M::get, "/v1/history");
+    desk.gateway.failure = Failure{Failure::Kind::no_leader};
+    rounds.see(desk, M::get, "/v1/history?key=b");
+    desk.gateway.failure = Failure{Failure::Kind::timed_out};
+    rounds.see(desk, M::get, "/v1/history?key=b");
+    desk.gateway.failure.reset();
+
+    const std::string a = R"({"key":"a","to_revision":1})";
+    rounds.see(desk, M::post, "/v1/rollback", a);
+    rounds.see(desk, M::post, "/v1/rollback?dry_run", a);
+    rounds.see(desk, M::post, "/v1/rollback", a, {{"content-encoding", "gzip"}});
+    rounds.see(desk, M::post, "/v1/rollback", R"({"key":"b","to_revision":2})");
+    rounds.see(desk, M::post, "/v1/rollback?dry_run", R"({"prefix":"","to_revision":0})");
+    rounds.see_failures(desk, M::post, "/v1/rollback", a);
+    rounds.see_keys(M::post, "/v1/rollback", a);
+    // Nothing may come back where there is no room.
+    const auto gone = desk.put("/v1/config/b", "1")->json().at("revision").get<int>();
+    desk.remove("/v1/config/b");
+    desk.put("/v1/config/c", "1");
+    rounds.see(desk, M::post, "/v1/rollback",
+               R"({"key":"b","to_revision":)" + std::to_string(gone) + "}");
+}
+
 void see_operations(Rounds& rounds) {
     Desk desk;
     for (const auto* target : {"/v1/members", "/v1/status", "/livez", "/readyz", "/metrics",
@@ -308,6 +346,7 @@ TEST(OpenApi, HasEachStatusThatComesUpAndNoOther) {
     see_sessions_and_locks(rounds);
     see_keys_and_watches(rounds);
     see_transactions(rounds);
+    see_history(rounds);
     see_operations(rounds);
     see_members(rounds);
 
@@ -328,6 +367,8 @@ TEST(OpenApi, HasEachHeaderFieldThatIsLookedAtAndNoOther) {
                                                          {"If-Match", "x"},
                                                          {"If-None-Match", "x"},
                                                          {"Gavel-Lock", "x"},
+                                                         {"Gavel-Author", "\x01"},
+                                                         {"Gavel-Reason", "\xff"},
                                                          {"Last-Event-ID", "x"}};
     for (const auto& route : routes()) {
         std::set<std::string> documented, looked_at;
@@ -342,10 +383,12 @@ TEST(OpenApi, HasEachHeaderFieldThatIsLookedAtAndNoOther) {
         if (target != path) target += (members ? "1" : "s1") + std::string(route.tail);
         if (members && route.method != Method::get) target += "?force";
         if (path == "/v1/watch") target += "?prefix=";
+        if (path == "/v1/history") target += "?key=a";
         if (route.method == Method::remove)
             target += path.starts_with("/v1/locks") ? "?token=1" : "";
         const std::string body = path.starts_with("/v1/locks") ? R"({"session":"s1"})"
                                  : path == "/v1/transactions"  ? R"({"then":[{"get":{"key":"a"}}]})"
+                                 : path == "/v1/rollback"      ? R"({"key":"a","to_revision":0})"
                                  : !members                    ? ""
                                  : route.method == Method::put
                                      ? R"({"voters":[1]})"

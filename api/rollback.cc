@@ -1,0 +1,130 @@
+#include <algorithm>
+#include <optional>
+
+#include "api/names.h"
+#include "api/resources.h"
+
+namespace gavel::api {
+namespace {
+
+using statemachine::Machine;
+using statemachine::Revision;
+using statemachine::RollBack;
+using statemachine::RollBackPlan;
+using statemachine::RolledBack;
+
+constexpr std::size_t changes_listed_max = 1'000;
+
+// Where it is to go, and back to when.
+struct Wish {
+    std::optional<std::string> key{};
+    std::optional<std::string> prefix{};
+    std::optional<Revision> to{};
+    std::optional<std::string> reason{};
+};
+
+std::optional<Problem> read_field(const JsonField& field, Wish& wish) {
+    const bool is_text = field.kind == JsonField::Kind::text;
+    const auto unfit = [&](std::string_view why) { return bad_field(field.name, why); };
+    if (field.name == "to_revision") {
+        wish.to = parse_number(field.raw);
+        if (field.kind != JsonField::Kind::number || !wish.to) {
+            return unfit("is not a whole number below 2^53");
+        }
+    } else if (field.name == "key" || field.name == "prefix" || field.name == "reason") {
+        if (!is_text) return unfit("is not a string");
+        const auto why = field.name == "key"      ? check_name(field.text)
+                         : field.name == "prefix" ? check_prefix(field.text)
+                                                  : check_label(field.text);
+        if (why) return unfit(why->why);
+        (field.name == "key"      ? wish.key
+         : field.name == "prefix" ? wish.prefix
+                                  : wish.reason) = field.text;
+    } else {
+        return unfit("there is no such field; there are: key prefix to_revision reason");
+    }
+    return std::nullopt;
+}
+
+Result<RollBack, Problem> parse_roll_back(const Call& call) {
+    const auto fields = parse_json_object(call.request.body);
+    if (!fields) return Problem{ProblemCode::malformed_body, "the body " + fields.error().why};
+    Wish wish;
+    for (const auto& field : *fields) {
+        if (auto problem = read_field(field, wish)) return *std::move(problem);
+    }
+    if (wish.key.has_value() == wish.prefix.has_value()) {
+        return bad_field("key", "or prefix is needed, and not both");
+    }
+    if (!wish.to) return bad_field("to_revision", "is needed");
+    auto note = note_of(call);
+    if (!note) return note.error();
+    if (wish.reason && !note->reason.empty()) {
+        return bad_field("reason", "is given by Gavel-Reason too");
+    }
+    return RollBack{.target = wish.key ? *std::move(wish.key) : *std::move(wish.prefix),
+                    .is_prefix = !wish.key,
+                    .to = *wish.to,
+                    .author = std::move(note->author),
+                    .reason = wish.reason ? *std::move(wish.reason) : std::move(note->reason)};
+}
+
+void write_counts(JsonWriter& json, Revision to, const RolledBack& counts) {
+    json.number("to_revision", to).number("restored", counts.restored);
+    json.number("deleted", counts.deleted);
+}
+
+void plan(const CallPtr& call, RollBack command) {
+    const auto options = read_options(*call);
+    if (!options) return respond(call, options.error());
+    struct Planned {
+        RollBackPlan plan{};
+        Revision applied{};
+    };
+    const Revision to = command.to;
+    read(
+        call, *options,
+        [command = std::move(command)](const Machine& state) {
+            return Planned{state.plan(command), state.applied()};
+        },
+        [to](const Call& back, const Planned& planned) {
+            const auto& [changes, refused] = planned.plan;
+            if (refused) return problem_response(back, to_problem(*refused));
+            RolledBack counts;
+            for (const auto& each : changes) ++(each.past ? counts.restored : counts.deleted);
+            JsonWriter json;
+            json.open('{').flag("dry_run", true).number("revision", planned.applied);
+            write_counts(json, to, counts);
+            json.key("changes").open('[');
+            for (std::size_t i = 0; i < std::min(changes.size(), changes_listed_max); ++i) {
+                const auto& [present, past] = changes[i];
+                json.open('{').text("key", past ? past->key : present->key);
+                json.text("kind", past ? "put" : "delete").close('}');
+            }
+            return json_response(200, json.close(']').close('}').take());
+        });
+}
+
+}  // namespace
+
+void roll_back(const CallPtr& call) {
+    if (const auto problem = bad_idempotency_key(*call)) return respond(call, *problem);
+    auto command = parse_roll_back(*call);
+    if (!command) return respond(call, command.error());
+    const auto dry_run = call->parameters.flag("dry_run");
+    if (!dry_run) return respond(call, dry_run.error());
+    if (*dry_run) return plan(call, *std::move(command));
+    const Revision to = command->to;
+    execute(call, *std::move(command), [to](const CallPtr& back, const Executed& executed) {
+        const auto* counts = std::get_if<RolledBack>(&executed.outcome);
+        if (counts == nullptr) return respond(back, to_problem(executed.outcome));
+        JsonWriter json;
+        json.open('{').number("revision", executed.revision);
+        write_counts(json, to, *counts);
+        auto response = json_response(200, json.close('}').take());
+        response.applied = executed.applied;
+        back->respond(std::move(response));
+    });
+}
+
+}  // namespace gavel::api
