@@ -64,6 +64,7 @@ void build(CLI::App& app, GlobalOptions& options, Action& action) {
     add_session_commands(app, action);
     add_config_commands(app, action);
     add_transaction_command(app, action);
+    add_history_commands(app, action);
     add_watch_command(app, action);
     add_member_commands(app, action);
     add_cluster_commands(app, action);
@@ -184,7 +185,8 @@ int run_gavel(const std::vector<std::string>& arguments, const Surroundings& sur
                     .endpoints = *endpoints,
                     .command = split.command,
                     .held_lock = surroundings.held_lock,
-                    .held_token = surroundings.held_token};
+                    .held_token = surroundings.held_token,
+                    .author = surroundings.author};
     const int code = action(context);
     // Output that never arrived (a full disk) is not a success.
     context.out.flush();

@@ -18,6 +18,7 @@ struct Surroundings {
     std::string endpoints{};   // GAVEL_ENDPOINTS
     std::string held_lock{};   // GAVEL_LOCK_NAME, of a command that `gavel lock` runs.
     std::string held_token{};  // GAVEL_LOCK_TOKEN
+    std::string author{};      // GAVEL_AUTHOR, or USER@HOST.
 };
 
 // The whole tool: reads the arguments (without the program's name), runs what they ask for, and

@@ -19,6 +19,7 @@ void add_locks_commands(CLI::App& app, Action& action);
 void add_session_commands(CLI::App& app, Action& action);
 void add_config_commands(CLI::App& app, Action& action);
 void add_transaction_command(CLI::App& app, Action& action);
+void add_history_commands(CLI::App& app, Action& action);
 void add_watch_command(CLI::App& app, Action& action);
 void add_member_commands(CLI::App& app, Action& action);
 void add_cluster_commands(CLI::App& app, Action& action);

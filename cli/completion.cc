@@ -144,7 +144,8 @@ Kind source_of(const CommandNode& command, const Parameter& parameter) {
     if (value == "MEMBER" || value == "MEMBERS" || flag == "--member") return Kind::members;
     if (value == "LOCK" || flag == "--lock" || flag == "--locks") return Kind::locks;
     if (of_locks && flag.empty() && (value == "NAME" || value == "PREFIX")) return Kind::locks;
-    if (value == "KEY" || value == "PREFIX" || flag == "--key") return Kind::keys;
+    const bool keys = value == "KEY" || value == "PREFIX" || value == "KEY|PREFIX";
+    if (keys || flag == "--key") return Kind::keys;
     return Kind::nothing;
 }
 

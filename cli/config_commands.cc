@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "cli/api_call.h"
+#include "cli/author.h"
 #include "cli/commands.h"
 #include "cli/complaint.h"
 #include "cli/content_type.h"
@@ -24,6 +25,7 @@ struct GetOptions {
     std::string key{};
     bool stale = false;
     std::optional<std::uint64_t> min_revision{};
+    std::optional<std::uint64_t> revision{};
 };
 
 std::string key_target(const std::string& key) { return "/v1/config/" + encode_path(key); }
@@ -34,6 +36,7 @@ int get(const Context& context, const GetOptions& options) {
     std::string query = bytes ? "" : "&meta=true";
     if (options.stale) query += "&consistency=stale";
     if (options.min_revision) query += "&min_revision=" + std::to_string(*options.min_revision);
+    if (options.revision) query += "&revision=" + std::to_string(*options.revision);
     if (!query.empty()) query.front() = '?';
 
     const Call call{.target = key_target(options.key) + query};
@@ -61,6 +64,7 @@ struct PutOptions {
     std::optional<std::uint64_t> if_revision{};
     bool if_absent = false;
     GuardOptions guard{};
+    Note note{};
 };
 
 void add_conditions(Call& call, const std::optional<std::uint64_t>& if_revision, bool if_absent) {
@@ -105,6 +109,7 @@ int put(const Context& context, const PutOptions& options) {
     if (!options.session.empty()) call.target += "?session=" + encode_query(options.session);
     add_conditions(call, options.if_revision, options.if_absent);
     if (const auto refused = add_guard(call, options.guard, context)) return *refused;
+    add_note(call, context, options.note);
     const auto answer = call_json(client, call);
     if (!answer) return context.fail(answer.error());
     return print_change(context, *answer,
@@ -117,6 +122,7 @@ struct RemoveOptions {
     bool recursive = false;
     std::optional<std::uint64_t> if_revision{};
     GuardOptions guard{};
+    Note note{};
 };
 
 int remove(const Context& context, const RemoveOptions& options) {
@@ -125,6 +131,7 @@ int remove(const Context& context, const RemoveOptions& options) {
     if (options.recursive) call.target += "?recursive=true";
     add_conditions(call, options.if_revision, false);
     if (const auto refused = add_guard(call, options.guard, context)) return *refused;
+    add_note(call, context, options.note);
     const auto answer = call_json(client, call);
     if (!answer) return context.fail(answer.error());
     std::string what = options.key;
@@ -136,13 +143,14 @@ int remove(const Context& context, const RemoveOptions& options) {
                         "removed " + what + ": revision " + text_of(*answer, "revision"));
 }
 
-int list(const Context& context, const std::string& prefix) {
+int list(const Context& context, const std::string& prefix, std::optional<std::uint64_t> revision) {
     Client client(context.endpoints);
     // Values are left out where nobody would see them.
     const bool keys_only = context.format == Format::value;
-    const auto items = fetch_all(
-        client, "/v1/config?prefix=" + encode_query(prefix) + (keys_only ? "&keys_only=true" : ""),
-        "items");
+    std::string target = "/v1/config?prefix=" + encode_query(prefix);
+    if (keys_only) target += "&keys_only=true";
+    if (revision) target += "&revision=" + std::to_string(*revision);
+    const auto items = fetch_all(client, target, "items");
     if (!items) return context.fail(items.error());
     const Column value{"VALUE",
                        [](const nlohmann::json& item) { return value_cell(item, value_columns); }};
@@ -161,6 +169,7 @@ void add_get(CLI::App& app, Action& action) {
     command->add_flag("--stale", options->stale, "Answer from one member's state at once");
     add_number(*command, "--min-revision", options->min_revision,
                "Wait until the member has applied this revision");
+    add_number(*command, "--revision", options->revision, "What it was as of this revision");
     command->callback([&action, options] {
         action = [options](Context& context) { return get(context, *options); };
     });
@@ -186,6 +195,7 @@ void add_put(CLI::App& app, Action& action) {
     command->add_option("--session", options->session,
                         "Make the key ephemeral: it is deleted when this session ends");
     add_guard_options(*command, options->guard);
+    add_note_options(*command, options->note);
     command->callback([&action, options] {
         action = [options](Context& context) { return put(context, *options); };
     });
@@ -201,6 +211,7 @@ void add_remove(CLI::App& app, Action& action) {
                "Only if the key was last changed at this revision")
         ->excludes(recursive);
     add_guard_options(*command, options->guard);
+    add_note_options(*command, options->note);
     command->callback([&action, options] {
         action = [options](Context& context) { return remove(context, *options); };
     });
@@ -213,11 +224,18 @@ void add_config_commands(CLI::App& app, Action& action) {
     add_put(app, action);
     add_remove(app, action);
 
-    auto prefix = std::make_shared<std::string>();
+    struct ListOptions {
+        std::string prefix{};
+        std::optional<std::uint64_t> revision{};
+    };
+    auto options = std::make_shared<ListOptions>();
     auto* command = app.add_subcommand("ls", "List the keys that begin with a prefix");
-    command->add_option("PREFIX", *prefix, "Default: all keys");
-    command->callback([&action, prefix] {
-        action = [prefix](Context& context) { return list(context, *prefix); };
+    command->add_option("PREFIX", options->prefix, "Default: all keys");
+    add_number(*command, "--revision", options->revision, "What they were as of this revision");
+    command->callback([&action, options] {
+        action = [options](Context& context) {
+            return list(context, options->prefix, options->revision);
+        };
     });
 }
 

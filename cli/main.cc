@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "cli/app.h"
+#include "cli/author.h"
 #include "cli/exit_code.h"
 
 int main(int count, char** arguments) {
@@ -13,13 +14,16 @@ int main(int count, char** arguments) {
         const char* value = ::getenv(name);
         return std::string(value == nullptr ? "" : value);
     };
-    const Surroundings surroundings{.out = std::cout,
-                                    .err = std::cerr,
-                                    .out_is_terminal = ::isatty(STDOUT_FILENO) == 1,
-                                    .no_color = !of("NO_COLOR").empty(),
-                                    .endpoints = of("GAVEL_ENDPOINTS"),
-                                    .held_lock = of("GAVEL_LOCK_NAME"),
-                                    .held_token = of("GAVEL_LOCK_TOKEN")};
+    const std::string author = of("GAVEL_AUTHOR");
+    const Surroundings surroundings{
+        .out = std::cout,
+        .err = std::cerr,
+        .out_is_terminal = ::isatty(STDOUT_FILENO) == 1,
+        .no_color = !of("NO_COLOR").empty(),
+        .endpoints = of("GAVEL_ENDPOINTS"),
+        .held_lock = of("GAVEL_LOCK_NAME"),
+        .held_token = of("GAVEL_LOCK_TOKEN"),
+        .author = author.empty() ? gavel::cli::author_of_this_process() : author};
     try {
         return gavel::cli::run_gavel({arguments + 1, arguments + count}, surroundings);
     } catch (const std::exception& error) {

@@ -38,6 +38,9 @@ constexpr std::array environment{
           "http://127.0.0.1:7400."},
     Entry{"GAVEL_LOCK_NAME, GAVEL_LOCK_TOKEN",
           "The lock that --guard is about; gavel lock sets them for the command that it runs."},
+    Entry{"GAVEL_AUTHOR",
+          "Who changes what is changed, unless --author is given. Without either: the user's name "
+          "and the host's. The cluster believes it."},
     Entry{"NO_COLOR", "If set and not empty, no colours (unless --color always)."},
     Entry{"VISUAL, EDITOR", "What gavel edit starts; VISUAL is asked first, else vi."},
     Entry{"TMPDIR", "Where gavel edit keeps the value while it is edited."},

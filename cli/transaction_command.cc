@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/api_call.h"
+#include "cli/author.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/guard.h"
@@ -19,6 +20,7 @@ constexpr std::size_t value_columns = 60;
 struct TransactionOptions {
     std::string file{};
     GuardOptions guard{};
+    Note note{};
 };
 
 // What an operation did, for a person.
@@ -56,6 +58,7 @@ int transact(const Context& context, const TransactionOptions& options) {
     Client client(context.endpoints);
     Call call{.method = "POST", .target = "/v1/transactions", .body = *body, .needs_key = true};
     if (const auto refused = add_guard(call, options.guard, context)) return *refused;
+    add_note(call, context, options.note);
     const auto answer = call_json(client, call);
     if (!answer) return context.fail(answer.error());
 
@@ -81,6 +84,7 @@ void add_transaction_command(CLI::App& app, Action& action) {
                      "JSON as POST /v1/transactions takes it; '-' for standard input")
         ->required();
     add_guard_options(*command, options->guard);
+    add_note_options(*command, options->note);
     command->callback([&action, options] {
         action = [options](Context& context) { return transact(context, *options); };
     });

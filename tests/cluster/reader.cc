@@ -68,7 +68,7 @@ Reader::Reader(Members members) {
     script(bin() / "systemctl", "echo \"$@\" >>reloads");
     script(folder() / "deploy.sh", "test -n \"$GAVEL_LOCK_TOKEN\"");
     std::ofstream(folder() / "limits.json") << R"({"open":true})";
-    exports_ = "export GAVEL_ENDPOINTS=" +
+    exports_ = "export GAVEL_AUTHOR=ann@desk\nexport GAVEL_ENDPOINTS=" +
                with_ports(
                    "http://127.0.0.1:7400,"
                    "http://127.0.0.1:7401,"

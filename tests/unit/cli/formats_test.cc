@@ -28,6 +28,7 @@ FakeServer cluster() {
         "leader_id":1,"epoch":1,"from_slot":1,"governs":true,"verdict":"safe","cluster_id":"c1",
         "items":[{"key":"a","value":"x","revision":7},{"key":"b","value":"y","revision":8}],
         "locks":[{"name":"a","holders":[]}],"sessions":[{"id":"s1"}],"pending":[],
+        "changes":[{"kind":"put","revision":7}],"from":{"value":"x"},"to":{"value":"y"},
         "members":[{"member_id":1,"name":"n1","role":"voter"}],"ttl":"9s"})";
     return FakeServer([body](const FakeRequest& request) {
         if (request.method == "DELETE" && request.target.starts_with("/v1/sessions")) {
@@ -66,7 +67,7 @@ std::vector<std::string> line_for(const CommandNode& command) {
         line.push_back(member ? "n1" : argument.value == "FILE" ? "/dev/null" : "a");
     }
     for (const auto& option : command.options) {
-        if (option.required) line.insert(line.end(), {option.flags.back(), "a"});
+        if (option.required) line.insert(line.end(), {option.flags.back(), "7"});
     }
     if (const auto more = needs().find(command.path); more != needs().end()) {
         line.insert(line.end(), more->second.begin(), more->second.end());
