@@ -18,6 +18,7 @@ Client::Client(World& world, std::uint64_t number)
     : world_(world),
       number_(number),
       prng_(world.settings().seed * 131 + number),
+      past_prng_(world.settings().seed * 139 + number),
       more_(world.settings().seed * 149 + number) {}
 
 void Client::start() { think(); }
@@ -38,6 +39,7 @@ void Client::act() {
     if (finishing_) return;
     busy_ = true;
     if (more_.chance(25)) return act_on_store();
+    if (past_prng_.chance(world_.settings().looks_back_percent)) return act_on_the_past();
     if (prng_.chance(55)) return act_on_key();
     if (!session_) return open_session();
     if (prng_.chance(4)) return end_session();
@@ -164,6 +166,56 @@ void Client::finish_key(std::size_t call, const api::Executed& executed) {
     } else {
         throw Failure("a key command has an outcome of its kind");
     }
+}
+
+// ---- The past ----------------------------------------------------------------------------------
+
+void Client::act_on_the_past() {
+    const std::string key = "p" + std::to_string(past_prng_.below(4));
+    const std::uint64_t dice = past_prng_.below(10);
+    if (dice < 4) return look_back();
+    if (dice < 7) {
+        return change(statemachine::PutKey{
+            .key = key,
+            .value = std::to_string(number_) + "/" + std::to_string(past_prng_.below(5))});
+    }
+    if (dice < 8) return change(statemachine::DeleteKey{.key = key});
+    statemachine::RollBack back{.target = past_prng_.chance(50) ? "p" : key};
+    back.is_prefix = back.target == "p";
+    back.to = seen_revision_ - std::min(seen_revision_, past_prng_.below(80));
+    change(back);
+}
+
+// What it changes is compared by the observer.
+void Client::change(statemachine::Command command) {
+    submit({.command = std::move(command),
+            .done = [](const api::Executed&) {},
+            .gave_up = [](bool) {}});
+}
+
+void Client::look_back() {
+    const std::uint64_t back = past_prng_.below(past_prng_.chance(50) ? 20 : 400);
+    const bool lists = past_prng_.chance(30);
+    const std::string prefix = past_prng_.chance(50) ? "p" : "";
+    const std::string key = past_prng_.chance(60)
+                                ? "p" + std::to_string(past_prng_.below(4))
+                                : "k" + std::to_string(past_prng_.below(world_.settings().keys));
+    const std::size_t limit = 1 + past_prng_.below(5);
+    const bool stale = past_prng_.chance(world_.settings().stale_clients_percent);
+    read(
+        stale,
+        [this, back, lists, prefix, key, limit](const daemon::Core& core) -> Copied {
+            const auto& machine = core.machine();
+            const auto revision = machine.applied() - std::min(machine.applied(), back);
+            const auto& archive = world_.observer().archive();
+            if (lists) {
+                archive.check_list(machine, prefix, limit, revision);
+            } else {
+                archive.check_key(machine, key, revision);
+            }
+            return [] {};
+        },
+        4);
 }
 
 // ---- Sessions -----------------------------------------------------------------------------------

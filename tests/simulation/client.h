@@ -78,6 +78,11 @@ private:
     std::optional<statemachine::Guard> guard();
     void finish_store(std::size_t call, const linearizability::Store::Input& input,
                       const api::Executed& executed);
+    // The past. Of keys of its own where it changes any: what a roll back puts is none of the
+    // values that a register is told of.
+    void act_on_the_past();
+    void look_back();
+    void change(statemachine::Command command);
 
     // Sessions.
     void open_session();
@@ -113,6 +118,7 @@ private:
     World& world_;
     std::uint64_t number_;
     Prng prng_;
+    Prng past_prng_;
     std::uint64_t home_ = 0;  // The member it talks to.
     bool finishing_ = false;
     bool busy_ = false;

@@ -22,7 +22,8 @@ Observer::Observer(const Settings& settings, const Schedule& schedule, Reached& 
       reached_(reached),
       trace_(trace),
       sabotaged_(settings.sabotage != Sabotage::none),
-      machine_(fresh_machine(settings)) {
+      machine_(fresh_machine(settings)),
+      archive_(reached) {
     epochs_.learn(machine_.globals());
     hashes_.push_back(machine_.hash());
     for (const auto& filter : watch_filters()) known_.push_back(Known::of(machine_, filter));
@@ -230,6 +231,10 @@ void Observer::execute_chosen() {
             check_events(applied);
             check_ephemeral(*entry, applied);
             learn(applied.events);
+            archive_.note(applied);
+            if (const auto* back = std::get_if<statemachine::RollBack>(&entry->command)) {
+                archive_.check_roll_back(*back, applied);
+            }
         }
         if (known_at_.size() == slot) learn({});
         epochs_.learn(machine_.globals());
@@ -241,10 +246,10 @@ void Observer::execute_chosen() {
 
 void Observer::tell(Revision slot, const statemachine::Entry& entry,
                     const statemachine::Applied& applied) {
-    constexpr std::array commands{"LeaderStart", "OpenSession", "EndSession",    "ExpireSession",
-                                  "AcquireLock", "ReleaseLock", "LeaveQueue",    "EndLockDelay",
-                                  "PutKey",      "DeleteKey",   "ChangeMembers", "PinMembers",
-                                  "Transact",    "DeletePrefix"};
+    constexpr std::array commands{"LeaderStart", "OpenSession",  "EndSession",    "ExpireSession",
+                                  "AcquireLock", "ReleaseLock",  "LeaveQueue",    "EndLockDelay",
+                                  "PutKey",      "DeleteKey",    "ChangeMembers", "PinMembers",
+                                  "Transact",    "DeletePrefix", "RollBack"};
     trace_.line(schedule_.now(), "chosen", slot, commands.at(entry.command.index()), "of",
                 entry.request.member, entry.request.boot, entry.request.number, "outcome",
                 applied.outcome.index(), applied.repeated ? "repeated" : "first",

@@ -11,6 +11,7 @@
 #include "daemon/core.h"
 #include "proto/peer_message.h"
 #include "statemachine/machine.h"
+#include "tests/simulation/archive.h"
 #include "tests/simulation/epochs.h"
 #include "tests/simulation/known.h"
 #include "tests/simulation/reached.h"
@@ -83,6 +84,7 @@ public:
     bool all_seen_after(statemachine::Revision revision) const {
         return changes_.upper_bound(revision) == changes_.end();
     }
+    const Archive& archive() const { return archive_; }
     static std::string text_of(const statemachine::Change& change);
 
     // Every slot up to here is chosen by a durable quorum.
@@ -161,6 +163,7 @@ private:
     std::vector<Known> known_;                          // By filter.
     std::vector<std::vector<std::uint64_t>> known_at_;  // By slot, its hashes.
     std::map<paxos::MemberId, statemachine::Revision> installed_;
+    Archive archive_;
     struct Grant {
         statemachine::SessionId holder{};
         statemachine::Token token{};

@@ -115,6 +115,18 @@ void set_forgetting(Settings& settings) {
     settings.flaky_members = 0;
 }
 
+// The past of keys, much of which is soon forgotten. By numbers of its own, too.
+void set_past(Settings& settings) {
+    if (settings.seed % 3 != 2) return;
+    Prng prng(settings.seed ^ 0x7061'7374ULL);
+    settings.looks_back_percent = prng.between(10, 40);
+    auto& limits = settings.state_limits;
+    if (prng.chance(60)) limits.versions_per_key = prng.between(1, 12);
+    if (prng.chance(50)) limits.version_ms = static_cast<std::int64_t>(prng.between(500, 15'000));
+    if (prng.chance(30)) limits.version_bytes = prng.between(1'000, 20'000);
+    if (prng.chance(20)) limits.rolled_back_keys = 2;
+}
+
 // Early: the state may not have recorded yet who has which directory.
 void set_loss(Settings& settings, Prng& prng) {
     if (settings.flaky_members == 0 || !prng.chance(40)) return;
@@ -151,6 +163,7 @@ Settings Settings::of_seed(std::uint64_t seed) {
     set_clients(settings, prng);
     set_changes(settings, prng);
     set_forgetting(settings);
+    set_past(settings);
     settings.chaos = prng.between(10, 40) * second;
     set_loss(settings, prng);
     return settings;

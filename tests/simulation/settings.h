@@ -81,6 +81,7 @@ struct Settings {
     // Clients.
     std::uint64_t clients{};
     std::uint64_t watchers{};
+    std::uint64_t looks_back_percent{};  // Of what clients do: reads in the past, roll backs.
     std::uint64_t keys{};
     std::uint64_t locks{};
     Time think{};
