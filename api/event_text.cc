@@ -18,9 +18,11 @@ std::string_view to_string(LockEvent::Change change) {
         case LockEvent::Change::released:
             return "released";
         case LockEvent::Change::expired:
+            return "expired";
+        case LockEvent::Change::broken:
             break;
     }
-    return "expired";
+    return "broken";
 }
 
 std::string_view to_string(const MemberEvent& event) {
@@ -47,6 +49,7 @@ void write_body(JsonWriter& json, const KeyDeletedEvent& deleted) { json.text("k
 void write_body(JsonWriter& json, const LockEvent& lock) {
     json.text("lock", lock.lock).text("change", to_string(lock.change));
     json.text("session", session_id(lock.session)).number("token", lock.token);
+    json.text("mode", lock.mode == statemachine::LockMode::shared ? "shared" : "exclusive");
 }
 
 void write_body(JsonWriter& json, const MemberEvent& member) {

@@ -29,6 +29,13 @@ constexpr std::array kinds{
     ProblemKind{Code::method_not_allowed, 405, "method-not-allowed", "Method not allowed", false},
     ProblemKind{Code::request_timeout, 408, "request-timeout", "The request came too slowly", true},
     ProblemKind{Code::lock_held, 409, "lock-held", "The lock is held", true},
+    ProblemKind{Code::deadlock, 409, "deadlock", "The wait would never end", false},
+    ProblemKind{Code::mode_mismatch, 409, "mode-mismatch", "Held in the other mode", false},
+    ProblemKind{Code::limit_mismatch, 409, "limit-mismatch", "Shared under another limit", false},
+    ProblemKind{Code::already_waiting, 409, "already-waiting", "Waited for by another request",
+                false},
+    ProblemKind{Code::already_held, 409, "already-held", "Some of the locks are held already",
+                false},
     ProblemKind{Code::not_holder, 409, "not-holder", "Not the holder of the lock", false},
     ProblemKind{Code::stale_token, 409, "stale-token", "The token is not live", false},
     ProblemKind{Code::too_much_at_once, 409, "too-much-at-once", "More than one write may do",
@@ -85,18 +92,88 @@ struct Overloaded : Cases... {
 template <class... Cases>
 Overloaded(Cases...) -> Overloaded<Cases...>;  // Clang does not deduce it before version 17.
 
+// Further members of a problem: ,"name":value…
+std::string members_of(JsonWriter& object) {
+    std::string members = object.close('}').take();
+    members.front() = ',';
+    members.pop_back();
+    return members;
+}
+
 Problem held(const statemachine::LockHeld& outcome) {
-    JsonWriter holders;
-    holders.open('[');
+    const std::uint64_t count = outcome.holder != 0 ? outcome.others + 1 : 0;
+    JsonWriter json;
+    json.open('{').key("holders").open('[');
     if (outcome.holder != 0) {
-        holders.open('{').text("session", session_id(outcome.holder));
-        holders.number("token", outcome.token).close('}');
+        json.open('{').text("session", session_id(outcome.holder));
+        json.number("token", outcome.token).close('}');
     }
-    holders.close(']');
-    return {Code::lock_held,
-            outcome.holder != 0 ? "held by session " + session_id(outcome.holder)
-                                : "under the lock-delay of a lapsed session",
-            ",\"holders\":" + holders.take() + ",\"position\":" + std::to_string(outcome.position)};
+    json.close(']').number("holder_count", count).number("position", outcome.position);
+    if (!outcome.lock.empty()) json.text("lock", outcome.lock);
+
+    std::string detail = outcome.lock.empty() ? "" : outcome.lock + " is ";
+    if (outcome.holder != 0) {
+        detail += "held by session " + session_id(outcome.holder);
+        if (outcome.others > 0) detail += " and " + std::to_string(outcome.others) + " more";
+    } else if (outcome.token != 0) {
+        detail += "under the lock-delay of a lapsed session";
+    } else {
+        detail += "free again, or another one's turn";
+    }
+    return {Code::lock_held, std::move(detail), members_of(json)};
+}
+
+// "session s4, which waits for b behind s5, which waits for a behind s4".
+Problem deadlocked(const statemachine::Deadlock& outcome) {
+    JsonWriter json;
+    json.open('{').key("cycle").open('[');
+    std::string detail;
+    for (const auto& wait : outcome.cycle) {
+        json.open('{').text("session", session_id(wait.session)).text("lock", wait.lock);
+        json.close('}');
+        detail += (detail.empty() ? "session " : " behind ") + session_id(wait.session) +
+                  ", which waits for " + wait.lock;
+    }
+    json.close(']').number("cycle_length", outcome.length);
+    if (outcome.length > outcome.cycle.size()) detail += " and so on,";
+    if (!outcome.cycle.empty()) detail += " behind " + session_id(outcome.cycle[0].session);
+    return {Code::deadlock, std::move(detail), members_of(json)};
+}
+
+Problem refused(const statemachine::LockRefused& outcome) {
+    using Reason = statemachine::LockRefused::Reason;
+    JsonWriter json;
+    json.open('{').text("lock", outcome.lock);
+    const auto problem = [&](Code code, const std::string& why) {
+        return Problem{code, why, members_of(json)};
+    };
+    switch (outcome.reason) {
+        case Reason::mode:
+            return problem(Code::mode_mismatch, "the session has " + outcome.lock +
+                                                    " in the other mode: release it first");
+        case Reason::limit:
+            json.number("lock_limit", outcome.limit);
+            return problem(Code::limit_mismatch,
+                           outcome.limit == 0 ? outcome.lock + " is shared without a limit"
+                                              : outcome.lock + " is shared under the limit " +
+                                                    std::to_string(outcome.limit));
+        case Reason::waiting:
+            return problem(Code::already_waiting,
+                           "the session waits for " + outcome.lock +
+                               " by another request: leave that queue first");
+        case Reason::held:
+            break;
+    }
+    return problem(Code::already_held,
+                   "the session holds " + outcome.lock + " already, but not all by one grant");
+}
+
+std::string why_not(const statemachine::NotHolder& outcome) {
+    if (outcome.sharing > 0) {
+        return std::to_string(outcome.sharing) + " sessions have that token: name one as well";
+    }
+    if (outcome.holder == 0) return "nobody holds the lock";
+    return "session " + session_id(outcome.holder) + " holds the lock";
 }
 
 std::string why(const statemachine::MembersRefused& outcome) {
@@ -301,10 +378,7 @@ Problem to_problem(const statemachine::Outcome& outcome) {
                    [](const LockHeld& no) { return held(no); },
                    [](const LockQueued& no) { return held({.position = no.position}); },
                    [](const NotHolder& no) {
-                       return Problem{Code::not_holder,
-                                      no.holder == 0
-                                          ? "nobody holds the lock"
-                                          : "session " + session_id(no.holder) + " holds the lock"};
+                       return Problem{Code::not_holder, why_not(no)};
                    },
                    [](const KeyNotFound&) {
                        return Problem{Code::key_not_found, "there is no such key"};
@@ -336,6 +410,8 @@ Problem to_problem(const statemachine::Outcome& outcome) {
                    },
                    [](const MembersRefused& no) { return refused(no); },
                    [](const RollBackRefused& no) { return refused(no); },
+                   [](const Deadlock& no) { return deadlocked(no); },
+                   [](const LockRefused& no) { return refused(no); },
                    [](const RequestTooOld&) {
                        return Problem{Code::request_too_old, "nothing was done; send it again"};
                    },

@@ -21,8 +21,9 @@ void get_session(const CallPtr& call);
 void keep_session_alive(const CallPtr& call);
 void end_session(const CallPtr& call);
 
-// locks.cc
+// locks.cc, lock_changes.cc
 void acquire_lock(const CallPtr& call);
+void acquire_locks(const CallPtr& call);
 void release_lock(const CallPtr& call);
 void explain_lock(const CallPtr& call);
 void list_locks(const CallPtr& call);

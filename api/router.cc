@@ -21,8 +21,8 @@ constexpr std::string_view keys_list[] = {"consistency", "min_revision", "limit"
 constexpr std::string_view key_history[] = {"consistency", "min_revision", "limit", "cursor",
                                             "key",         "from",         "to"};
 constexpr std::string_view trials[] = {"dry_run"};
-constexpr std::string_view acquire[] = {"wait"};
-constexpr std::string_view release[] = {"session", "token"};
+constexpr std::string_view acquire[] = {"wait", "ttl"};
+constexpr std::string_view release[] = {"session", "token", "force", "reason", "author"};
 constexpr std::string_view explain[] = {"consistency", "min_revision", "token"};
 constexpr std::string_view key_read[] = {"consistency", "min_revision", "meta", "wait", "revision"};
 constexpr std::string_view key_put[] = {"session"};
@@ -59,6 +59,7 @@ constexpr std::array table{
     Route{get, "/v1/sessions/", Capture::segment, "", "id", reads, {}, false, get_session},
     Route{remove, "/v1/sessions/", Capture::segment, "", "id", {}, {}, false, end_session},
     Route{get, "/v1/locks", Capture::none, "", "", locks_list, {}, false, list_locks},
+    Route{post, "/v1/locks", Capture::none, "", "", {}, {}, true, acquire_locks},
     Route{get, "/v1/config", Capture::none, "", "", keys_list, {}, false, list_keys},
     Route{get, "/v1/history", Capture::none, "", "", key_history, {}, false, get_history},
     Route{post, "/v1/rollback", Capture::none, "", "", trials, {}, true, roll_back},

@@ -44,6 +44,7 @@ void write(JsonWriter& json, const SessionView& view, const Leases& leases) {
     json.text("ttl", format_duration(milliseconds(session.ttl)));
     json.text("lock_delay", format_duration(milliseconds(session.lock_delay)));
     json.raw("metadata", session.metadata.empty() ? "{}" : session.metadata);
+    if (session.ends_with_locks) json.flag("ends_with_locks", true);
     json.text("created_at", format_time(session.created_at));
     write_expires_in(json, leases, session.id);
     write_names(json, "held", view.held);
@@ -96,10 +97,14 @@ std::optional<Problem> read_field(const JsonField& field, const ServerOptions& o
         auto metadata = metadata_field(field);
         if (!metadata) return metadata.error();
         into.metadata = *std::move(metadata);
+    } else if (field.name == "ends_with_locks") {
+        if (field.kind != JsonField::Kind::boolean)
+            return bad_field(field.name, "is not a boolean");
+        into.ends_with_locks = field.raw == "true";
     } else {
         return bad_field(field.name,
                          "there is no such field; there are: name ttl lock_delay "
-                         "metadata");
+                         "metadata ends_with_locks");
     }
     return std::nullopt;
 }

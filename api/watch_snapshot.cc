@@ -126,15 +126,20 @@ void Snapshot::read_keys(const Machine& state, const Range& range, Budget& budge
 
 void Snapshot::read_locks(const Machine& state, const Range& range, Budget& budget, Piece& piece) {
     Place& next = piece.next;
-    for (const auto& lock : state.locks(range.text, next.after, budget.names)) {
-        budget.spend(lock->name.size());
-        if (lock->holder) {
+    // One by one: a lock may have many holders, and is shown whole.
+    const Machine::LockShown all_holders{.holders = SIZE_MAX, .waiters = 0};
+    for (;;) {
+        const auto found = state.locks(range.text, next.after, 1, all_holders);
+        if (found.empty()) break;
+        const auto& lock = found.front();
+        budget.spend(lock.name.size() * (1 + lock.holder_count));
+        for (const auto& holder : lock.holders) {
             // The token is the revision of the grant.
-            add(piece, lock->holder->token,
-                LockEvent{lock->name, LockEvent::Change::acquired, lock->holder->session,
-                          lock->holder->token});
+            add(piece, holder->token,
+                LockEvent{lock.name, LockEvent::Change::acquired, holder->session, holder->token,
+                          holder->mode});
         }
-        next.after = lock->name;
+        next.after = lock.name;
         if (budget.is_spent()) return;
     }
     next = {.part = next.part, .range = next.range + 1};

@@ -21,7 +21,7 @@ namespace gavel::api {
 // Never changes once it is made: it may be read from the core thread.
 class Snapshot {
 public:
-    // Of one piece. Behind its last name, the bytes may be one value more.
+    // Of one piece. Behind its last name, the bytes may be one value more, or one lock's holders.
     struct PieceLimits {
         std::size_t names = 256;
         std::size_t bytes = 64 * 1024;

@@ -54,7 +54,9 @@ public:
                               {.lock = options_.name,
                                .session = session_,
                                .deadline = deadline_,
-                               .no_wait = options_.no_wait},
+                               .no_wait = options_.no_wait,
+                               .shared = options_.shared,
+                               .limit = options_.limit},
                               [this](const std::string& held) { context_.say(held); });
             if (end.kind != LockWaitEnd::Kind::session_ended) return finish(end);
             context_.say("session " + session_ + " ended while waiting; queueing again");
@@ -65,7 +67,9 @@ public:
 private:
     std::optional<Failure> open_session() {
         const auto sent = BootClock::now();
-        const nlohmann::json body{{"name", session_name()}, {"ttl", format_ttl()}};
+        // An operator who breaks the lock ends the session, and by that the command.
+        const nlohmann::json body{
+            {"name", session_name()}, {"ttl", format_ttl()}, {"ends_with_locks", true}};
         Call call = create_session_call(body);
         if (deadline_) {
             const auto left = std::chrono::ceil<milliseconds>(*deadline_ - Clock::now());
@@ -205,6 +209,10 @@ void add_lock_command(CLI::App& app, Action& action) {
     add_duration(*command, "--ttl", flags->ttl,
                  "How long the lock outlives the last keep-alive (15s)", std::chrono::seconds{1},
                  std::chrono::hours{24});
+    command->add_flag("--shared", flags->options.shared,
+                      "Share the lock with others that ask for it so");
+    add_number(*command, "--limit", flags->options.limit,
+               "Share it among at most so many (a semaphore)", 1);
     auto* timeout = add_duration(*command, "--timeout", flags->options.timeout,
                                  "Wait no longer than this; exit 124");
     command->add_flag("--no-wait", flags->options.no_wait, "Do not wait at all; exit 123")

@@ -15,6 +15,8 @@ struct LockOptions {
     std::chrono::milliseconds ttl{15000};
     std::optional<std::chrono::milliseconds> timeout{};
     bool no_wait = false;
+    bool shared = false;
+    std::optional<std::uint64_t> limit{};  // How many may share it.
     OnLost on_lost = OnLost::term;
     std::vector<std::string> command{};
 };

@@ -31,6 +31,8 @@ std::string held_sentence(const LockWait& wait, const Failure& failure) {
         sentence += ", held by " + text_of(holder, "session");
         if (!name.empty()) sentence += " (" + name + ")";
     }
+    const std::uint64_t count = problem.value("holder_count", std::uint64_t{0});
+    if (count > 1) sentence += " and " + std::to_string(count - 1) + " more";
     return sentence;
 }
 
@@ -47,9 +49,12 @@ LockWaitEnd read_grant(const HttpResponse& answer) {
 }
 
 Call acquire_call(const LockWait& wait, milliseconds how_long) {
+    nlohmann::json body{{"session", wait.session}};
+    if (wait.shared) body["mode"] = "shared";
+    if (wait.limit) body["limit"] = *wait.limit;
     return {.method = "PUT",
             .target = "/v1/locks/" + encode_path(wait.lock) + "?wait=" + format_duration(how_long),
-            .body = nlohmann::json{{"session", wait.session}}.dump(),
+            .body = body.dump(),
             .attempt_limit = std::min(wait.poll, how_long + answer_time)};
 }
 

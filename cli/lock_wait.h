@@ -15,6 +15,8 @@ struct LockWait {
     std::string session{};
     std::optional<std::chrono::steady_clock::time_point> deadline{};  // None: for ever.
     bool no_wait = false;
+    bool shared = false;
+    std::optional<std::uint64_t> limit{};  // How many may share it.
     // How long one request is left open. A place in the queue belongs to the session, so a repeat
     // through another member keeps it, and a member that has fallen silent costs no more than this.
     std::chrono::milliseconds poll{30000};

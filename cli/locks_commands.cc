@@ -1,4 +1,6 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -9,6 +11,7 @@
 #include "cli/exit_code.h"
 #include "cli/options.h"
 #include "cli/render.h"
+#include "cli/text.h"
 
 namespace gavel::cli {
 
@@ -20,20 +23,39 @@ std::string session_label(const nlohmann::json& claim) {
     return text_of(claim, "session") + (name.empty() ? "" : " (" + name + ")");
 }
 
+constexpr std::size_t holders_in_a_row = 3;
+
+// The first of them, and how many more there are.
 std::string holder_labels(const nlohmann::json& lock) {
     std::string labels;
-    for (const auto& holder : lock.value("holders", nlohmann::json::array())) {
-        labels += (labels.empty() ? "" : ", ") + session_label(holder);
+    const auto holders = lock.value("holders", nlohmann::json::array());
+    const std::size_t shown = std::min(holders.size(), holders_in_a_row);
+    for (std::size_t i = 0; i < shown; ++i) {
+        labels += (labels.empty() ? "" : ", ") + session_label(holders[i]);
     }
+    const std::size_t count = lock.value("holder_count", holders.size());
+    if (count > shown) labels += ", " + std::to_string(count - shown) + " more";
     return labels;
 }
 
+// Each token once: those who were granted the lock together have the same.
 std::string holder_tokens(const nlohmann::json& lock) {
-    std::string tokens;
+    std::string tokens, last;
     for (const auto& holder : lock.value("holders", nlohmann::json::array())) {
-        tokens += (tokens.empty() ? "" : ", ") + text_of(holder, "token");
+        const std::string token = text_of(holder, "token");
+        if (token == last) continue;
+        tokens += (tokens.empty() ? "" : ", ") + token;
+        last = token;
     }
     return tokens;
+}
+
+// "exclusive", "shared", or of a semaphore "2 of 3".
+std::string lock_mode(const nlohmann::json& lock) {
+    const std::string limit = text_of(lock, "limit");
+    if (!limit.empty()) return text_of(lock, "holder_count") + " of " + limit;
+    const auto holders = lock.value("holders", nlohmann::json::array());
+    return holders.empty() ? std::string() : text_of(holders[0], "mode");
 }
 
 int list(const Context& context, const std::string& prefix) {
@@ -43,6 +65,7 @@ int list(const Context& context, const std::string& prefix) {
     print_list(context, *locks,
                {column("LOCK", "name"),
                 {"HOLDER", holder_labels},
+                {"MODE", lock_mode},
                 {"TOKEN", holder_tokens},
                 column("WAITING", "queue_length")},
                "name");
@@ -50,24 +73,30 @@ int list(const Context& context, const std::string& prefix) {
 }
 
 void print_explanation(const Context& context, const nlohmann::json& lock) {
-    Table table(
-        {"LOCK " + text_of(lock, "name"), "SESSION", "TOKEN", "SINCE", "HELD FOR", "EXPIRES IN"});
+    Table table({"LOCK " + text_of(lock, "name"), "SESSION", "MODE", "TOKEN", "SINCE", "HELD FOR",
+                 "EXPIRES IN"});
     for (const auto& holder : lock.value("holders", nlohmann::json::array())) {
-        table.add({"held by", session_label(holder), text_of(holder, "token"),
-                   text_of(holder, "since"), text_of(holder, "held_for"),
+        table.add({"held by", session_label(holder), text_of(holder, "mode"),
+                   text_of(holder, "token"), text_of(holder, "since"), text_of(holder, "held_for"),
                    text_of(holder, "expires_in")});
     }
     if (!lock.value("held", false)) table.add({"free"});
     for (const auto& waiter : lock.value("queue", nlohmann::json::array())) {
-        table.add({"waiting " + text_of(waiter, "position"), session_label(waiter), "",
-                   text_of(waiter, "since")});
+        table.add({"waiting " + text_of(waiter, "position"), session_label(waiter),
+                   text_of(waiter, "mode"), "", text_of(waiter, "since")});
     }
     const auto last = lock.find("last_release");
     if (last != lock.end() && last->is_object()) {
-        table.add({"last " + text_of(*last, "reason"), text_of(*last, "session"),
+        table.add({"last " + text_of(*last, "reason"), text_of(*last, "session"), "",
                    text_of(*last, "token"), text_of(*last, "at")});
     }
     table.print(context.out, context.color);
+    const std::string limit = text_of(lock, "limit");
+    if (!limit.empty()) context.out << lock_mode(lock) << " hold it\n";
+    if (last != lock.end() && text_of(*last, "reason") == "forced") {
+        context.out << "forced by " << printable(text_of(*last, "author")) << ": "
+                    << printable(text_of(*last, "comment")) << '\n';
+    }
 }
 
 int show(const Context& context, const std::string& name) {
@@ -91,6 +120,9 @@ struct ReleaseOptions {
     std::string name{};
     std::string session{};
     std::optional<std::uint64_t> token{};
+    bool force = false;
+    std::string reason{};
+    std::string author{};
 };
 
 int release(const Context& context, const ReleaseOptions& options) {
@@ -98,6 +130,8 @@ int release(const Context& context, const ReleaseOptions& options) {
     std::string query;
     if (!options.session.empty()) query += "&session=" + encode_query(options.session);
     if (options.token) query += "&token=" + std::to_string(*options.token);
+    if (options.force) query += "&force=true&reason=" + encode_query(options.reason);
+    if (!options.author.empty()) query += "&author=" + encode_query(options.author);
     query.front() = '?';
     const auto answer =
         call_json(client, {.method = "DELETE",
@@ -110,6 +144,8 @@ int release(const Context& context, const ReleaseOptions& options) {
         context.out << text_of(*answer, "revision") << '\n';
     } else if (answer->value("left_queue", false)) {
         context.out << "left the queue of " << options.name << '\n';
+    } else if (options.force) {
+        context.out << "broke " << options.name << '\n';
     } else {
         context.out << "released " << options.name << '\n';
     }
@@ -130,10 +166,31 @@ void add_release(CLI::App& group, Action& action) {
     });
 }
 
+// Who does it, unless somebody else is named.
+std::string login_name() {
+    const char* user = std::getenv("USER");
+    return user == nullptr ? std::string() : std::string(user);
+}
+
+void add_break(CLI::App& group, Action& action) {
+    auto options = std::make_shared<ReleaseOptions>();
+    options->force = true;
+    options->author = login_name();
+    auto* command = group.add_subcommand("break", "Take a lock from whoever holds it");
+    command->add_option("NAME", options->name, "The lock")->required();
+    command->add_option("--reason", options->reason, "Why; shown with the lock")->required();
+    command->add_option("--author", options->author, "Who does it (the login name)");
+    command->add_option("--session", options->session, "Only from this session");
+    add_number(*command, "--token", options->token, "Only from those with this fencing token");
+    command->callback([&action, options] {
+        action = [options](Context& context) { return release(context, *options); };
+    });
+}
+
 }  // namespace
 
 void add_locks_commands(CLI::App& app, Action& action) {
-    auto* group = app.add_subcommand("locks", "Look at locks, release one");
+    auto* group = app.add_subcommand("locks", "Look at locks, release or break one");
     group->require_subcommand(1);
 
     auto prefix = std::make_shared<std::string>();
@@ -151,6 +208,7 @@ void add_locks_commands(CLI::App& app, Action& action) {
         [&action, name] { action = [name](Context& context) { return show(context, *name); }; });
 
     add_release(*group, action);
+    add_break(*group, action);
 }
 
 }  // namespace gavel::cli

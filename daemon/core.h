@@ -192,6 +192,7 @@ private:
     struct Wait {
         std::uint64_t ticket{};
         paxos::Tick deadline{};
+        bool opened_session{};  // By the acquire itself: the client is told of it by the grant.
     };
     struct Read {
         std::uint64_t ticket{};
@@ -233,16 +234,28 @@ private:
         // Behind this member when it said so: by now both are further.
         std::uint64_t lag{};
     };
-    using Waiting = std::pair<statemachine::SessionId, std::string>;  // Session, lock.
+    // Session and lock; of several locks the first that was asked for, since they come together.
+    using Waiting = std::pair<statemachine::SessionId, std::string>;
+    // What is common to the commands that may wait for locks.
+    struct Acquire {
+        statemachine::SessionId session{};
+        const std::string* lock{};
+        statemachine::DurationMs wait{};
+    };
 
     void step(const paxos::Input& input);
     void spend(paxos::Effects effects);
     void take_messages(std::vector<paxos::Envelope>& from, std::vector<Outgoing>& into);
     void execute(const paxos::Chosen& chosen);
+    static std::optional<Acquire> acquire_of(const statemachine::Command& command);
     void settle(const statemachine::Entry& entry, const statemachine::Applied& applied);
+    void time_what_began(const statemachine::Entry& entry, const statemachine::Applied& applied);
+    void answer_own(const statemachine::Entry& entry, const statemachine::Applied& applied);
+    void end_waits(const statemachine::Entry& entry, const statemachine::Applied& applied);
     void answer(std::uint64_t ticket, api::SubmitResult result);
     void answer_wait(const Waiting& waiting, const statemachine::Outcome& outcome);
     void check_wait(const Waiting& waiting);
+    void check_waits(statemachine::SessionId session);
     void cancel_waits(statemachine::SessionId session);
     void mark_dirty(statemachine::Row row);
     void on_role(const paxos::RoleReport& role);

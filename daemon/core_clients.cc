@@ -35,7 +35,7 @@ void Core::submit(std::uint64_t ticket, api::Submission submission) {
     }
 
     statemachine::DurationMs wait = 0;
-    if (const auto* acquire = std::get_if<statemachine::AcquireLock>(&submission.command)) {
+    if (const auto acquire = acquire_of(submission.command)) {
         wait = acquire->wait;
         if (wait > 0 && wait_count_ >= config_.limits.waits) {
             return refuse(Failure::Kind::overloaded);

@@ -27,10 +27,16 @@ public:
 
     // A session was opened, or a keep-alive was confirmed. False: its expiry is proposed already.
     bool renew(statemachine::SessionId session, std::uint64_t ttl_ms, paxos::Tick now);
+    // A session was opened by an acquire that waits. Its client does not know it and cannot keep it
+    // alive before the grant, from which on it has its full time; until then it lives as long as it
+    // may wait.
+    void hold(statemachine::SessionId session, std::uint64_t ttl_ms, std::uint64_t wait_ms,
+              paxos::Tick now);
+    void on_grant(statemachine::SessionId session, paxos::Tick now);
     void forget(statemachine::SessionId session) { leases_.erase(session); }
     void add_wait(std::string lock, statemachine::SessionId session, statemachine::Revision attempt,
                   std::uint64_t wait_ms, paxos::Tick now);
-    void add_delay(std::string lock, statemachine::Token token, std::uint64_t delay_ms,
+    void add_delay(std::string lock, statemachine::Revision delayed_at, std::uint64_t delay_ms,
                    paxos::Tick now);
 
     // Time passed: what was renewed since the last tick counts from now.
@@ -48,6 +54,8 @@ public:
 private:
     struct Lease {
         paxos::Tick deadline{};
+        paxos::Tick timer{};  // When its timer fires; others of the session are void.
+        std::uint64_t ttl_once_granted_ms{};  // Of one that is held; else 0.
         bool expiring{};
     };
     struct Renewal {
@@ -58,6 +66,8 @@ private:
         statemachine::SessionId session{};
     };
     using Timer = std::variant<SessionTimer, statemachine::LeaveQueue, statemachine::EndLockDelay>;
+
+    void set_timer(statemachine::SessionId session, Lease& lease);
 
     std::map<statemachine::SessionId, Lease> leases_;
     std::vector<Renewal> renewals_;  // Since the last tick.

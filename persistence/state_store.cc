@@ -28,14 +28,23 @@ constexpr MDB_dbi tables_max = 16;
 constexpr std::string_view globals_key = "globals";
 constexpr std::string_view replaced_key = "replaced";
 
-// Tables of rows, in the order of their numbers, which begin with 1.
-constexpr std::array row_tables{"sessions", "locks",    "waiters",     "keys",
-                                "history",  "requests", "idempotency", "versions"};
+// Tables of rows, in the order of their numbers.
+struct RowTable {
+    Table table{};
+    const char* name{};
+};
+constexpr std::array row_tables{
+    RowTable{Table::sessions, "sessions"},       RowTable{Table::locks, "locks"},
+    RowTable{Table::waiters, "waiters"},         RowTable{Table::keys, "keys"},
+    RowTable{Table::history, "history"},         RowTable{Table::requests, "requests"},
+    RowTable{Table::idempotency, "idempotency"}, RowTable{Table::versions, "versions"},
+    RowTable{Table::holders, "holders"}};
 
 std::size_t index_of(Table table) {
-    const auto number = static_cast<std::size_t>(table);
-    invariant(number >= 1 && number <= row_tables.size(), "every row belongs to a known table");
-    return number - 1;
+    for (std::size_t i = 0; i < row_tables.size(); ++i) {
+        if (row_tables[i].table == table) return i;
+    }
+    invariant_broken("every row belongs to a known table", __FILE__, __LINE__);
 }
 
 struct Tables {
@@ -46,7 +55,7 @@ struct Tables {
 Tables open_tables(Transaction& transaction, unsigned flags) {
     Tables tables{.meta = transaction.table("meta", flags)};
     for (std::size_t i = 0; i < row_tables.size(); ++i) {
-        tables.rows[i] = transaction.table(row_tables[i], flags);
+        tables.rows[i] = transaction.table(row_tables[i].name, flags);
     }
     return tables;
 }
@@ -59,7 +68,7 @@ struct StateStore::Impl {
           tables(of),
           owner(std::move(whose)),
           meta_seal(owner_of(owner), "meta") {
-        for (const char* name : row_tables) row_seals.emplace_back(owner_of(owner), name);
+        for (const auto& each : row_tables) row_seals.emplace_back(owner_of(owner), each.name);
     }
 
     void write(Transaction& transaction, std::span<const Row> rows) const;
@@ -194,9 +203,8 @@ Result<std::optional<Globals>, StorageError> StateStore::load(
         const Transaction transaction(impl_->environment, Transaction::Kind::read);
         auto globals = impl_->read_globals(transaction);
         if (!globals || !*globals) return globals;
-        for (std::size_t i = 0; i < row_tables.size(); ++i) {
-            const auto error = impl_->read_rows(transaction, static_cast<Table>(i + 1), row);
-            if (error) return *error;
+        for (const auto& each : row_tables) {
+            if (const auto error = impl_->read_rows(transaction, each.table, row)) return *error;
         }
         return globals;
     } catch (const DiskError& error) {
@@ -230,7 +238,7 @@ std::optional<StorageError> StateStore::Impl::read_rows(const Transaction& trans
                              : Result<RowValue>(make_error_code(boost::system::errc::bad_message));
         if (!value) {
             return StorageError{"row " + std::to_string(position) + " of the state's table '" +
-                                row_tables[index] +
+                                row_tables[index].name +
                                 "' is damaged: remove this member and let it join anew, empty"};
         }
         row({{table, std::string(item->key)}, std::move(*value)});
@@ -301,18 +309,18 @@ Result<StateReader::Piece, StorageError> StateReader::read(const statemachine::R
     Piece piece;
     std::size_t held = 0;
     try {
-        const auto first = std::max<std::size_t>(1, static_cast<std::size_t>(after.table));
-        for (std::size_t number = first; number <= row_tables.size(); ++number) {
-            const auto table = static_cast<Table>(number);
-            lmdb::Cursor cursor(impl_->transaction, store.tables.rows.at(number - 1));
+        for (std::size_t i = 0; i < row_tables.size(); ++i) {
+            const Table table = row_tables[i].table;
+            if (table < after.table) continue;
+            lmdb::Cursor cursor(impl_->transaction, store.tables.rows[i]);
             auto item = table == after.table ? cursor.seek(after.key) : cursor.first();
             if (item && table == after.table && item->key == after.key) item = cursor.next();
             for (; item; item = cursor.next()) {
                 if (held >= bytes) return piece;
-                const auto payload = store.row_seals[number - 1].open(item->key, item->value);
+                const auto payload = store.row_seals[i].open(item->key, item->value);
                 if (!payload) {
                     return StorageError{std::string("a row of the state's table '") +
-                                        row_tables.at(number - 1) + "' is damaged"};
+                                        row_tables[i].name + "' is damaged"};
                 }
                 held += item->key.size() + payload->size();
                 piece.rows.push_back({{table, std::string(item->key)}, std::string(*payload)});

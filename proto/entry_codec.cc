@@ -1,4 +1,5 @@
 #include <cstring>
+#include <set>
 #include <utility>
 
 #include "base/invariant.h"
@@ -22,6 +23,7 @@ void put(const OpenSession& from, schema::Entry& to) {
     command.set_ttl_ms(from.ttl);
     command.set_lock_delay_ms(from.lock_delay);
     command.set_metadata(from.metadata);
+    command.set_ends_with_locks(from.ends_with_locks);
 }
 
 void put(const EndSession& from, schema::Entry& to) {
@@ -40,6 +42,22 @@ void put(const AcquireLock& from, schema::Entry& to) {
     command.set_session(from.session);
     command.set_metadata(from.metadata);
     command.set_wait_ms(from.wait);
+    command.set_mode(static_cast<schema::LockMode>(from.mode));
+    command.set_limit(from.limit);
+    command.set_ttl_ms(from.ttl);
+}
+
+void put(const AcquireLocks& from, schema::Entry& to) {
+    auto& command = *to.mutable_acquire_locks();
+    command.set_session(from.session);
+    for (const auto& wanted : from.locks) {
+        auto& listed = *command.add_locks();
+        listed.set_name(wanted.name);
+        listed.set_mode(static_cast<schema::LockMode>(wanted.mode));
+        listed.set_limit(wanted.limit);
+    }
+    command.set_metadata(from.metadata);
+    command.set_wait_ms(from.wait);
 }
 
 void put(const ReleaseLock& from, schema::Entry& to) {
@@ -47,6 +65,9 @@ void put(const ReleaseLock& from, schema::Entry& to) {
     command.set_name(from.name);
     if (from.session) command.set_session(*from.session);
     if (from.token) command.set_token(*from.token);
+    command.set_force(from.force);
+    command.set_reason(from.reason);
+    command.set_author(from.author);
 }
 
 void put(const LeaveQueue& from, schema::Entry& to) {
@@ -59,7 +80,7 @@ void put(const LeaveQueue& from, schema::Entry& to) {
 void put(const EndLockDelay& from, schema::Entry& to) {
     auto& command = *to.mutable_end_lock_delay();
     command.set_name(from.name);
-    command.set_token(from.token);
+    command.set_delayed_at(from.delayed_at);
 }
 
 template <class M>
@@ -196,7 +217,8 @@ OpenSession take(schema::OpenSession& from, Check& check) {
     return {.name = check.text(from.mutable_name(), label_bytes_max),
             .ttl = check.duration(from.ttl_ms()),
             .lock_delay = check.duration(from.lock_delay_ms()),
-            .metadata = check.text(from.mutable_metadata(), metadata_bytes_max)};
+            .metadata = check.text(from.mutable_metadata(), metadata_bytes_max),
+            .ends_with_locks = from.ends_with_locks()};
 }
 
 EndSession take(schema::EndSession& from, Check&) { return {.session = from.session()}; }
@@ -205,17 +227,50 @@ ExpireSession take(schema::ExpireSession& from, Check&) {
     return {.session = from.session(), .leader_start = from.leader_start()};
 }
 
+// Only what is shared has a limit.
+template <class M>
+LockMode take_mode(const M& from, Check& check) {
+    const auto mode = check.alternative(from.mode(), LockMode::shared);
+    check.that(mode == LockMode::shared || from.limit() == 0);
+    return mode;
+}
+
 AcquireLock take(schema::AcquireLock& from, Check& check) {
     return {.name = check.text(from.mutable_name(), name_bytes_max),
             .session = from.session(),
             .metadata = check.text(from.mutable_metadata(), metadata_bytes_max),
-            .wait = check.duration(from.wait_ms())};
+            .wait = check.duration(from.wait_ms()),
+            .mode = take_mode(from, check),
+            .limit = from.limit(),
+            .ttl = check.duration(from.ttl_ms())};
+}
+
+AcquireLocks take(schema::AcquireLocks& from, Check& check) {
+    AcquireLocks command{.session = from.session(),
+                         .locks = {},
+                         .metadata = check.text(from.mutable_metadata(), metadata_bytes_max),
+                         .wait = check.duration(from.wait_ms())};
+    const auto count = static_cast<std::size_t>(from.locks_size());
+    check.that(from.session() != 0 && count >= 1 && count <= locks_per_command_max);
+    std::set<std::string> names;
+    for (auto& listed : *from.mutable_locks()) {
+        AcquireLocks::Wanted wanted{
+            .name = check.text(check.known(listed).mutable_name(), name_bytes_max),
+            .mode = take_mode(listed, check),
+            .limit = listed.limit()};
+        check.that(names.insert(wanted.name).second);
+        command.locks.push_back(std::move(wanted));
+    }
+    return command;
 }
 
 ReleaseLock take(schema::ReleaseLock& from, Check& check) {
     ReleaseLock command{.name = check.text(from.mutable_name(), name_bytes_max)};
     if (from.has_session()) command.session = from.session();
     if (from.has_token()) command.token = from.token();
+    command.force = from.force();
+    command.reason = check.text(from.mutable_reason(), label_bytes_max);
+    command.author = check.text(from.mutable_author(), label_bytes_max);
     return command;
 }
 
@@ -226,7 +281,8 @@ LeaveQueue take(schema::LeaveQueue& from, Check& check) {
 }
 
 EndLockDelay take(schema::EndLockDelay& from, Check& check) {
-    return {.name = check.text(from.mutable_name(), name_bytes_max), .token = from.token()};
+    return {.name = check.text(from.mutable_name(), name_bytes_max),
+            .delayed_at = from.delayed_at()};
 }
 
 Precondition take(schema::Precondition& from, Check& check) {
@@ -424,6 +480,8 @@ Command take_command(schema::Entry& from, Check& check) {
             return taken(from.mutable_change_members());
         case schema::Entry::kPinMembers:
             return taken(from.mutable_pin_members());
+        case schema::Entry::kAcquireLocks:
+            return taken(from.mutable_acquire_locks());
         case schema::Entry::kTransact:
             return taken(from.mutable_transact());
         case schema::Entry::kDeletePrefix:

@@ -25,12 +25,14 @@ void put_one(const LockGranted& from, schema::Outcome& to) {
     outcome.set_token(from.token);
     outcome.set_since(from.since);
     outcome.set_fresh(from.fresh);
+    outcome.set_session(from.session);
 }
 
 void put_one(const LockQueued& from, schema::Outcome& to) {
     auto& outcome = *to.mutable_lock_queued();
     outcome.set_attempt(from.attempt);
     outcome.set_position(from.position);
+    outcome.set_session(from.session);
 }
 
 void put_one(const LockHeld& from, schema::Outcome& to) {
@@ -38,6 +40,8 @@ void put_one(const LockHeld& from, schema::Outcome& to) {
     outcome.set_holder(from.holder);
     outcome.set_token(from.token);
     outcome.set_position(from.position);
+    outcome.set_others(from.others);
+    outcome.set_lock(from.lock);
 }
 
 void put_one(const LockReleased& from, schema::Outcome& to) {
@@ -47,7 +51,9 @@ void put_one(const LockReleased& from, schema::Outcome& to) {
 void put_one(const LeftQueue&, schema::Outcome& to) { to.mutable_left_queue(); }
 
 void put_one(const NotHolder& from, schema::Outcome& to) {
-    to.mutable_not_holder()->set_holder(from.holder);
+    auto& outcome = *to.mutable_not_holder();
+    outcome.set_holder(from.holder);
+    outcome.set_sharing(from.sharing);
 }
 
 void put_one(const KeyPut& from, schema::Outcome& to) {
@@ -127,6 +133,23 @@ void put_one(const RollBackRefused& from, schema::Outcome& to) {
     outcome.set_oldest(from.oldest);
 }
 
+void put_one(const Deadlock& from, schema::Outcome& to) {
+    auto& outcome = *to.mutable_deadlock();
+    for (const auto& wait : from.cycle) {
+        auto& listed = *outcome.add_cycle();
+        listed.set_session(wait.session);
+        listed.set_lock(wait.lock);
+    }
+    outcome.set_length(from.length);
+}
+
+void put_one(const LockRefused& from, schema::Outcome& to) {
+    auto& outcome = *to.mutable_lock_refused();
+    outcome.set_reason(static_cast<schema::LockRefused::Reason>(from.reason));
+    outcome.set_lock(from.lock);
+    outcome.set_limit(from.limit);
+}
+
 Done take_one(schema::Done&, Check&) { return {}; }
 
 SessionOpened take_one(schema::SessionOpened& from, Check&) { return {.session = from.session()}; }
@@ -138,22 +161,31 @@ SessionNotFound take_one(schema::SessionNotFound& from, Check&) {
 }
 
 LockGranted take_one(schema::LockGranted& from, Check&) {
-    return {.token = from.token(), .since = from.since(), .fresh = from.fresh()};
+    return {.token = from.token(),
+            .since = from.since(),
+            .fresh = from.fresh(),
+            .session = from.session()};
 }
 
 LockQueued take_one(schema::LockQueued& from, Check&) {
-    return {.attempt = from.attempt(), .position = from.position()};
+    return {.attempt = from.attempt(), .position = from.position(), .session = from.session()};
 }
 
-LockHeld take_one(schema::LockHeld& from, Check&) {
-    return {.holder = from.holder(), .token = from.token(), .position = from.position()};
+LockHeld take_one(schema::LockHeld& from, Check& check) {
+    return {.holder = from.holder(),
+            .token = from.token(),
+            .position = from.position(),
+            .others = from.others(),
+            .lock = check.text(from.mutable_lock(), name_bytes_max)};
 }
 
 LockReleased take_one(schema::LockReleased& from, Check&) { return {.token = from.token()}; }
 
 LeftQueue take_one(schema::LeftQueue&, Check&) { return {}; }
 
-NotHolder take_one(schema::NotHolder& from, Check&) { return {.holder = from.holder()}; }
+NotHolder take_one(schema::NotHolder& from, Check&) {
+    return {.holder = from.holder(), .sharing = from.sharing()};
+}
 
 KeyPut take_one(schema::KeyPut& from, Check&) {
     return {.version = from.version(), .created = from.created()};
@@ -199,6 +231,16 @@ Transacted take_one(schema::Transacted& from, Check& check) {
     return outcome;
 }
 
+Deadlock take_one(schema::Deadlock& from, Check& check) {
+    Deadlock outcome{.cycle = {}, .length = from.length()};
+    check.that(static_cast<std::size_t>(from.cycle_size()) <= deadlock_cycle_max);
+    for (auto& wait : *from.mutable_cycle()) {
+        outcome.cycle.push_back({.session = check.known(wait).session(),
+                                 .lock = check.text(wait.mutable_lock(), name_bytes_max)});
+    }
+    return outcome;
+}
+
 StaleToken take_one(schema::StaleToken& from, Check&) { return {.live = from.live()}; }
 
 PrefixDeleted take_one(schema::PrefixDeleted& from, Check&) { return {.count = from.count()}; }
@@ -215,6 +257,12 @@ RollBackRefused take_one(schema::RollBackRefused& from, Check& check) {
     return {.reason = check.alternative(from.reason(), RollBackRefused::Reason::too_large),
             .key = check.text(from.mutable_key(), name_bytes_max),
             .oldest = from.oldest()};
+}
+
+LockRefused take_one(schema::LockRefused& from, Check& check) {
+    return {.reason = check.alternative(from.reason(), LockRefused::Reason::held),
+            .lock = check.text(from.mutable_lock(), name_bytes_max),
+            .limit = from.limit()};
 }
 
 }  // namespace
@@ -281,6 +329,10 @@ Outcome take(schema::Outcome& from, Check& check) {
             return taken(from.mutable_rolled_back());
         case Case::kRollBackRefused:
             return taken(from.mutable_roll_back_refused());
+        case Case::kDeadlock:
+            return taken(from.mutable_deadlock());
+        case Case::kLockRefused:
+            return taken(from.mutable_lock_refused());
         case Case::OUTCOME_NOT_SET:
             break;
     }

@@ -20,18 +20,23 @@ void put_into(const Session& from, schema::Session& to) {
     to.set_lock_delay_ms(from.lock_delay);
     to.set_metadata(from.metadata);
     to.set_created_at(from.created_at);
+    to.set_ends_with_locks(from.ends_with_locks);
+}
+
+void put_into(const Holder& from, schema::Holder& to) {
+    to.set_session(from.session);
+    to.set_token(from.token);
+    to.set_since(from.since);
+    to.set_metadata(from.metadata);
+    to.set_lock(from.lock);
+    to.set_mode(static_cast<schema::HoldMode>(from.mode));
+    to.set_limit(from.limit);
 }
 
 void put_into(const Lock& from, schema::Lock& to) {
     to.set_name(from.name);
     to.set_delay_ms(from.delay);
-    if (from.holder) {
-        auto& holder = *to.mutable_holder();
-        holder.set_session(from.holder->session);
-        holder.set_token(from.holder->token);
-        holder.set_since(from.holder->since);
-        holder.set_metadata(from.holder->metadata);
-    }
+    to.set_delayed_at(from.delayed_at);
     if (from.last_release) {
         auto& release = *to.mutable_last_release();
         release.set_session(from.last_release->session);
@@ -39,6 +44,8 @@ void put_into(const Lock& from, schema::Lock& to) {
         release.set_at(from.last_release->at);
         release.set_revision(from.last_release->revision);
         release.set_reason(static_cast<schema::LastRelease::Reason>(from.last_release->reason));
+        release.set_author(from.last_release->author);
+        release.set_comment(from.last_release->comment);
     }
 }
 
@@ -51,6 +58,8 @@ void put_into(const Waiter& from, schema::Waiter& to) {
     to.set_since(from.since);
     to.set_metadata(from.metadata);
     to.set_idempotency_key(from.idempotency_key);
+    to.set_mode(static_cast<schema::HoldMode>(from.mode));
+    to.set_limit(from.limit);
 }
 
 void put_into(const KeyValue& from, schema::KeyValue& to) {
@@ -103,6 +112,7 @@ void put_body(const LockEvent& from, schema::Event& to) {
     body.set_change(static_cast<schema::LockEvent::Change>(from.change));
     body.set_session(from.session);
     body.set_token(from.token);
+    body.set_mode(static_cast<schema::HoldMode>(from.mode));
 }
 
 void put_body(const MemberEvent& from, schema::Event& to) {
@@ -150,14 +160,18 @@ Session take(schema::Session& from, Check& check) {
             .ttl = check.duration(from.ttl_ms()),
             .lock_delay = check.duration(from.lock_delay_ms()),
             .metadata = check.text(from.mutable_metadata(), metadata_bytes_max),
-            .created_at = from.created_at()};
+            .created_at = from.created_at(),
+            .ends_with_locks = from.ends_with_locks()};
 }
 
 Holder take(schema::Holder& from, Check& check) {
-    return {.session = from.session(),
+    return {.lock = check.text(from.mutable_lock(), name_bytes_max),
+            .session = from.session(),
             .token = from.token(),
             .since = from.since(),
-            .metadata = check.text(from.mutable_metadata(), metadata_bytes_max)};
+            .metadata = check.text(from.mutable_metadata(), metadata_bytes_max),
+            .mode = check.alternative(from.mode(), LockMode::shared),
+            .limit = from.limit()};
 }
 
 LastRelease take(schema::LastRelease& from, Check& check) {
@@ -165,13 +179,15 @@ LastRelease take(schema::LastRelease& from, Check& check) {
             .token = from.token(),
             .at = from.at(),
             .revision = from.revision(),
-            .reason = check.alternative(from.reason(), ReleaseReason::session_expired)};
+            .reason = check.alternative(from.reason(), ReleaseReason::forced),
+            .author = check.text(from.mutable_author(), label_bytes_max),
+            .comment = check.text(from.mutable_comment(), label_bytes_max)};
 }
 
 Lock take(schema::Lock& from, Check& check) {
     Lock lock{.name = check.text(from.mutable_name(), name_bytes_max)};
     lock.delay = check.duration(from.delay_ms());
-    if (from.has_holder()) lock.holder = take(check.known(*from.mutable_holder()), check);
+    lock.delayed_at = from.delayed_at();
     if (from.has_last_release()) {
         lock.last_release = take(check.known(*from.mutable_last_release()), check);
     }
@@ -187,7 +203,9 @@ Waiter take(schema::Waiter& from, Check& check) {
         .wait = check.duration(from.wait_ms()),
         .since = from.since(),
         .metadata = check.text(from.mutable_metadata(), metadata_bytes_max),
-        .idempotency_key = check.text(from.mutable_idempotency_key(), idempotency_key_bytes_max)};
+        .idempotency_key = check.text(from.mutable_idempotency_key(), idempotency_key_bytes_max),
+        .mode = check.alternative(from.mode(), LockMode::shared),
+        .limit = from.limit()};
 }
 
 KeyValue take(schema::KeyValue& from, Check& check) {
@@ -232,9 +250,10 @@ KeyDeletedEvent take(schema::KeyDeletedEvent& from, Check& check) {
 
 LockEvent take(schema::LockEvent& from, Check& check) {
     return {.lock = check.text(from.mutable_lock(), name_bytes_max),
-            .change = check.alternative(from.change(), LockEvent::Change::expired),
+            .change = check.alternative(from.change(), LockEvent::Change::broken),
             .session = from.session(),
-            .token = from.token()};
+            .token = from.token(),
+            .mode = check.alternative(from.mode(), LockMode::shared)};
 }
 
 MemberEvent take(schema::MemberEvent& from, Check& check) {
@@ -350,6 +369,11 @@ std::string encode_present(const Ptr<IdempotencyRecord>& value) {
     put_into(*value, *message);
     return serialized(*message);
 }
+std::string encode_present(const Ptr<Holder>& value) {
+    Scratch<schema::Holder> message;
+    put_into(*value, *message);
+    return serialized(*message);
+}
 
 std::string encode_present(const Ptr<PastVersion>& value) {
     Scratch<schema::PastVersion> message;
@@ -381,6 +405,8 @@ Result<RowValue> decode_row(Table table, std::string_view bytes) {
             return row<schema::IdempotencyRecord>(bytes);
         case Table::versions:
             return row<schema::PastVersion>(bytes);
+        case Table::holders:
+            return row<schema::Holder>(bytes);
     }
     return malformed();
 }

@@ -4,22 +4,29 @@
 
 namespace gavel::statemachine {
 
-void Claims::release(SessionId session, std::string_view lock) {
+bool Claims::release(SessionId session, std::string_view lock) {
     const auto at = claims_.find(session);
     invariant(at != claims_.end() && at->second.held.erase(lock) == 1,
               "what a session releases it held");
-    drop_if_empty(at);
+    return drop_if_empty(at);
 }
 
 void Claims::wait(SessionId session, std::string_view lock, Revision place) {
     claims_[session].places.emplace(lock, place);
 }
 
-void Claims::leave(SessionId session, std::string_view lock) {
+bool Claims::leave(SessionId session, std::string_view lock) {
     const auto at = claims_.find(session);
     invariant(at != claims_.end() && at->second.places.erase(lock) == 1,
               "where a session leaves it waited");
-    drop_if_empty(at);
+    return drop_if_empty(at);
+}
+
+std::optional<Token> Claims::token(SessionId session, std::string_view lock) const {
+    const Claim& claim = of(session);
+    const auto at = claim.held.find(lock);
+    if (at == claim.held.end()) return std::nullopt;
+    return at->second;
 }
 
 std::optional<Revision> Claims::place(SessionId session, std::string_view lock) const {
@@ -35,8 +42,10 @@ const Claim& Claims::of(SessionId session) const {
     return at == claims_.end() ? nothing : at->second;
 }
 
-void Claims::drop_if_empty(std::map<SessionId, Claim>::iterator at) {
-    if (at->second.size() == 0) claims_.erase(at);
+bool Claims::drop_if_empty(std::map<SessionId, Claim>::iterator at) {
+    if (at->second.size() != 0) return false;
+    claims_.erase(at);
+    return true;
 }
 
 }  // namespace gavel::statemachine

@@ -21,6 +21,8 @@ struct OpenSession {
     DurationMs ttl{};
     DurationMs lock_delay{};
     std::string metadata{};  // JSON text, opaque here.
+    // It ends by itself once it has let go of, or lost, the last lock that it held or waited for.
+    bool ends_with_locks{};
     bool operator==(const OpenSession&) const = default;
 };
 
@@ -41,18 +43,26 @@ struct ExpireSession {
 // Idempotent per (session, lock): a repeat finds the lock held, or its old place in the queue.
 struct AcquireLock {
     std::string name{};
-    SessionId session{};
+    SessionId session{};     // 0: one is opened for it, and ends with the lock or the wait.
     std::string metadata{};  // JSON text, opaque here.
     DurationMs wait{};       // 0: do not queue.
+    LockMode mode{};
+    // At most so many share the lock: a semaphore. 0: as many as may share any lock.
+    std::uint64_t limit{};
+    DurationMs ttl{};  // Of the session that is opened.
     bool operator==(const AcquireLock&) const = default;
 };
 
 // By session, by token, or by both, which then must agree. A session that only waits leaves the
-// queue.
+// queue. By force, an operator takes the lock from everybody whom session and token do not exclude,
+// and ends its delay.
 struct ReleaseLock {
     std::string name{};
     std::optional<SessionId> session{};
     std::optional<Token> token{};
+    bool force{};
+    std::string reason{};  // Of force: why, and by whom, in words.
+    std::string author{};
     bool operator==(const ReleaseLock&) const = default;
 };
 
@@ -65,10 +75,10 @@ struct LeaveQueue {
     bool operator==(const LeaveQueue&) const = default;
 };
 
-// The leader ends the lock-delay after a lapsed holder; names the token whose delay it is.
+// The leader ends a lock's delay; names the revision that began it (Lock::delayed_at).
 struct EndLockDelay {
     std::string name{};
-    Token token{};
+    Revision delayed_at{};
     bool operator==(const EndLockDelay&) const = default;
 };
 
@@ -230,9 +240,26 @@ struct PinMembers {
     bool operator==(const PinMembers&) const = default;
 };
 
-using Command = std::variant<LeaderStart, OpenSession, EndSession, ExpireSession, AcquireLock,
-                             ReleaseLock, LeaveQueue, EndLockDelay, PutKey, DeleteKey,
-                             ChangeMembers, PinMembers, Transact, DeletePrefix, RollBack>;
+// Several locks, all or none, each once: granted together when each is free and its turn has come.
+// A repeat finds them held, all under one token, or its old places in the queues.
+struct AcquireLocks {
+    struct Wanted {
+        std::string name{};
+        LockMode mode{};
+        std::uint64_t limit{};
+        bool operator==(const Wanted&) const = default;
+    };
+    SessionId session{};
+    std::vector<Wanted> locks{};  // At most locks_per_command_max.
+    std::string metadata{};       // JSON text, opaque here; of each.
+    DurationMs wait{};            // 0: do not queue.
+    bool operator==(const AcquireLocks&) const = default;
+};
+
+using Command =
+    std::variant<LeaderStart, OpenSession, EndSession, ExpireSession, AcquireLock, ReleaseLock,
+                 LeaveQueue, EndLockDelay, PutKey, DeleteKey, ChangeMembers, PinMembers,
+                 AcquireLocks, Transact, DeletePrefix, RollBack>;
 
 // A client's Idempotency-Key and what it was used for: the same key with another fingerprint is
 // refused.

@@ -9,10 +9,15 @@ namespace gavel::statemachine {
 // these numbers are part of the format level, not options. docs/operating.md has the table.
 struct Limits {
     std::size_t sessions = 200'000;
-    std::size_t locks_held = 200'000;       // Held locks, over all sessions.
-    std::size_t locks_per_session = 4'096;  // Held and waited for.
-    std::size_t waiters = 200'000;          // Over all locks.
-    std::size_t free_locks = 20'000;        // Free locks whose last release is remembered.
+    // Held locks, over all sessions; each holder counts. Past it nobody is granted a lock at once;
+    // who waits still gets it, so that there may be as many more as may wait.
+    std::size_t locks_held = 200'000;
+    std::size_t locks_per_session = 4'096;   // Held and waited for.
+    std::size_t holders_per_lock = 4'096;    // That share it.
+    std::size_t waiters = 200'000;           // Places in queues, over all locks.
+    std::size_t grants_per_command = 4'096;  // From queues; further ones follow at once.
+    std::size_t deadlock_steps = 4'096;      // Of one search; past it the acquire just waits.
+    std::size_t free_locks = 20'000;         // Free locks whose last release is remembered.
     std::size_t keys = 4'000'000;
     std::uint64_t key_bytes = 1ULL << 32;    // Keys and values together.
     std::size_t keys_per_session = 1'024;    // Ephemeral ones, which end with it.
@@ -48,5 +53,7 @@ inline constexpr std::size_t row_key_bytes_max = 411;  // statemachine/state.h, 
 inline constexpr std::size_t member_changes_max = 64;  // In one command.
 // Of a transaction: what it compares and what it does, in both branches together.
 inline constexpr std::size_t transaction_parts_max = 128;
+inline constexpr std::size_t locks_per_command_max = 64;
+inline constexpr std::size_t deadlock_cycle_max = 16;  // Waits that are told of a cycle.
 
 }  // namespace gavel::statemachine

@@ -1,3 +1,5 @@
+// Locks: how they are asked for.
+
 #include "statemachine/locks.h"
 
 #include <algorithm>
@@ -9,245 +11,241 @@
 namespace gavel::statemachine {
 
 Outcome Locks::acquire(Step& step, const AcquireLock& command, std::string_view idempotency_key) {
-    if (!sessions_.contains(command.session)) return SessionNotFound{command.session};
-
-    const auto at = locks_.find(command.name);
-    if (at == locks_.end()) return take(step, command);
-
-    const Entry& entry = at->second;
-    const auto& holder = entry.lock->holder;
-    if (holder && holder->session == command.session) {
-        return LockGranted{.token = holder->token, .since = holder->since, .fresh = false};
-    }
-    if (const auto place = claims_.place(command.session, command.name)) {
-        return ask_again(step, at, *place, command, idempotency_key);
-    }
-    if (!holder && entry.lock->delay == 0) return take(step, command);
-    return enqueue(step, at, command, idempotency_key);
+    const Wanted wanted{.name = command.name, .mode = command.mode, .limit = command.limit};
+    return acquire(step, Asked{.session = command.session,
+                               .locks = {&wanted, 1},
+                               .metadata = command.metadata,
+                               .wait = command.wait,
+                               .ttl = command.ttl,
+                               .idempotency_key = idempotency_key});
 }
 
-// The lock is free, or there is no such lock yet.
-Outcome Locks::take(Step& step, const AcquireLock& command) {
-    if (claims_.of(command.session).size() >= limits_.locks_per_session) {
+Outcome Locks::acquire(Step& step, const AcquireLocks& command, std::string_view idempotency_key) {
+    return acquire(step, Asked{.session = command.session,
+                               .locks = command.locks,
+                               .metadata = command.metadata,
+                               .wait = command.wait,
+                               .ttl = 0,
+                               .idempotency_key = idempotency_key});
+}
+
+Outcome Locks::acquire(Step& step, const Asked& asked) {
+    if (asked.session != 0 && !sessions_.contains(asked.session)) {
+        return SessionNotFound{asked.session};
+    }
+    if (asked.session == 0 && !sessions_.has_room()) {
+        return LimitReached{LimitReached::What::sessions};
+    }
+    if (auto outcome = from_before(step, asked)) return *std::move(outcome);
+    const std::string* in_the_way = blocked(asked);
+    return in_the_way == nullptr ? take(step, asked) : enqueue(step, asked, *in_the_way);
+}
+
+// What the session has of these locks already, and what does not go with it.
+std::optional<Outcome> Locks::from_before(Step& step, const Asked& asked) {
+    using Reason = LockRefused::Reason;
+    std::size_t held = 0, waiting = 0;
+    Token token = 0;
+    Revision place = 0;
+    std::string_view had;  // The latest of them.
+    for (const Wanted& wanted : asked.locks) {
+        const auto at = locks_.find(wanted.name);
+        if (at == locks_.end()) continue;
+        const Entry& entry = at->second;
+        const auto because = [&](Reason reason) {
+            return LockRefused{.reason = reason, .lock = wanted.name, .limit = entry.limit};
+        };
+        const auto own_token = claims_.token(asked.session, wanted.name);
+        const auto own_place = claims_.place(asked.session, wanted.name);
+        if (own_token || own_place) {
+            had = at->first;
+            const LockMode mode = own_token
+                                      ? entry.holders.at({*own_token, asked.session}).holder->mode
+                                      : entry.queue.at(*own_place)->mode;
+            if (mode != wanted.mode) return because(Reason::mode);
+        }
+        const bool shares = wanted.mode == LockMode::shared;
+        if (shares && entry.sharing > 0 && entry.limit != wanted.limit) {
+            return because(Reason::limit);
+        }
+        if (own_token) {
+            if (held > 0 && *own_token != token) return because(Reason::held);
+            token = *own_token;
+            ++held;
+        }
+        if (own_place) {
+            const auto several = several_.find(*own_place);
+            const std::size_t size = several == several_.end() ? 1 : several->second.size();
+            const bool same = size == asked.locks.size() && (waiting == 0 || *own_place == place);
+            if (!same) return because(Reason::waiting);
+            place = *own_place;
+            ++waiting;
+        }
+    }
+    if (held == asked.locks.size()) {
+        const auto& holder = locks_.find(had)->second.holders.at({token, asked.session}).holder;
+        return LockGranted{.token = token, .since = holder->since, .fresh = false};
+    }
+    if (waiting == asked.locks.size()) return ask_again(step, place, asked);
+    if (held > 0) return LockRefused{.reason = Reason::held, .lock = std::string(had)};
+    if (waiting > 0) return LockRefused{.reason = Reason::waiting, .lock = std::string(had)};
+    return std::nullopt;
+}
+
+// All of them are free for it, now.
+Outcome Locks::take(Step& step, const Asked& asked) {
+    if (claims_.of(asked.session).size() + asked.locks.size() > limits_.locks_per_session) {
         return LimitReached{LimitReached::What::locks_per_session};
     }
     // One under delay was held and is about to be held again: it keeps its room.
-    if (held_ + delayed_.size() >= limits_.locks_held) {
+    if (held_ + delayed_.size() + asked.locks.size() > limits_.locks_held) {
         return LimitReached{LimitReached::What::locks};
     }
-    const auto at = locks_.try_emplace(command.name).first;
-    if (at->second.lock) {
-        idle_.erase({at->second.lock->last_release->revision, at->first});
-    } else {
-        at->second.lock = std::make_shared<const Lock>(Lock{.name = command.name});
+    const SessionId session = session_of(step, asked);
+    for (const Wanted& wanted : asked.locks) {
+        grant(step, wake(wanted.name),
+              {.lock = wanted.name,
+               .session = session,
+               .token = step.revision,
+               .since = step.time,
+               .metadata = std::string(asked.metadata),
+               .mode = wanted.mode,
+               .limit = wanted.limit});
     }
-    const Token token = grant(step, at, command.session, command.metadata);
-    return LockGranted{.token = token, .since = step.time, .fresh = true};
+    return LockGranted{.token = step.revision,
+                       .since = step.time,
+                       .fresh = true,
+                       .session = asked.session == 0 ? session : 0};
 }
 
-Outcome Locks::enqueue(Step& step, Table::iterator at, const AcquireLock& command,
-                       std::string_view idempotency_key) {
-    Entry& entry = at->second;
-    const std::uint64_t position = entry.queue.size() + 1;
-    if (command.wait <= 0) return refusal(entry, position);
-    if (claims_.of(command.session).size() >= limits_.locks_per_session) {
+Outcome Locks::enqueue(Step& step, const Asked& asked, const std::string& blocked) {
+    if (asked.wait <= 0) {
+        const std::uint64_t position = queue_length(blocked) + 1;
+        return refusal(blocked, position, asked.locks.size() > 1);
+    }
+    if (auto no_room = no_room_to_wait(asked)) return *std::move(no_room);
+    if (auto deadlock = cycle_closed_by(asked)) return *std::move(deadlock);
+
+    const SessionId session = session_of(step, asked);
+    std::uint64_t position = 0;
+    for (const Wanted& wanted : asked.locks) {
+        const auto at = wake(wanted.name);
+        Entry& entry = at->second;
+        auto waiter = std::make_shared<const Waiter>(
+            Waiter{.lock = wanted.name,
+                   .session = session,
+                   .place = step.revision,
+                   .attempt = step.revision,
+                   .wait = asked.wait,
+                   .since = step.time,
+                   .metadata = std::string(asked.metadata),
+                   .idempotency_key = std::string(asked.idempotency_key),
+                   .mode = wanted.mode,
+                   .limit = wanted.limit});
+        step.rows.put(waiter_row(*waiter), waiter);
+        entry.queue.emplace_hint(entry.queue.end(), step.revision, std::move(waiter));
+        position = std::max<std::uint64_t>(position, entry.queue.size());
+        claims_.wait(session, at->first, step.revision);
+        if (wanted.mode == LockMode::shared) {
+            ++entry.sharing;
+            entry.limit = wanted.limit;
+        }
+        if (asked.locks.size() > 1) several_[step.revision].insert(wanted.name);
+        ++waiting_;
+    }
+    return LockQueued{.attempt = step.revision,
+                      .position = position,
+                      .session = asked.session == 0 ? session : 0};
+}
+
+std::optional<Outcome> Locks::no_room_to_wait(const Asked& asked) const {
+    const std::size_t more = asked.locks.size();
+    if (claims_.of(asked.session).size() + more > limits_.locks_per_session) {
         return LimitReached{LimitReached::What::locks_per_session};
     }
-    if (waiting_ >= limits_.waiters) return LimitReached{LimitReached::What::waiters};
-
-    auto waiter =
-        std::make_shared<const Waiter>(Waiter{.lock = command.name,
-                                              .session = command.session,
-                                              .place = step.revision,
-                                              .attempt = step.revision,
-                                              .wait = command.wait,
-                                              .since = step.time,
-                                              .metadata = command.metadata,
-                                              .idempotency_key = std::string(idempotency_key)});
-    step.rows.put(waiter_row(*waiter), waiter);
-    entry.queue.emplace_hint(entry.queue.end(), step.revision, std::move(waiter));
-    claims_.wait(command.session, at->first, step.revision);
-    ++waiting_;
-    return LockQueued{.attempt = step.revision, .position = position};
+    // Every place may become a grant, so that both together are bounded as well.
+    const bool full =
+        waiting_ + more > limits_.waiters ||
+        held_ + delayed_.size() + waiting_ + more > limits_.locks_held + limits_.waiters;
+    if (full) return LimitReached{LimitReached::What::waiters};
+    return std::nullopt;
 }
 
 // It waits already: the place stays, the latest acquire says how long and what for.
-Outcome Locks::ask_again(Step& step, Table::iterator at, Revision place, const AcquireLock& command,
-                         std::string_view idempotency_key) {
-    Entry& entry = at->second;
-    const std::uint64_t position = position_of(entry, place);
-    if (command.wait <= 0) {
-        const LockHeld outcome = refusal(entry, position);
-        give_up_place(step, at, place, outcome);
+Outcome Locks::ask_again(Step& step, Revision place, const Asked& asked) {
+    const auto first = locks_.find(asked.locks.front().name);
+    if (asked.wait <= 0) {
+        Names touched;
+        const LockHeld outcome = give_up(step, first, place, touched);
+        hand_on(step, std::move(touched));
         return outcome;
     }
-
-    Ptr<Waiter>& present = entry.queue.at(place);
-    RowKey row = waiter_row(*present);
-    const std::uint64_t replaced = row_hash(row, present);
-    Waiter waiter = *present;
-    waiter.attempt = step.revision;
-    waiter.wait = command.wait;
-    waiter.metadata = command.metadata;
-    waiter.idempotency_key = idempotency_key;
-    present = std::make_shared<const Waiter>(std::move(waiter));
-    step.rows.put(std::move(row), present, replaced);
+    std::uint64_t position = 0;
+    for (const auto part : parts_of(first, place)) {
+        Entry& entry = part->second;
+        position = std::max(position, position_of(entry, place));
+        Ptr<Waiter>& present = entry.queue.at(place);
+        RowKey row = waiter_row(*present);
+        const std::uint64_t replaced = row_hash(row, present);
+        Waiter waiter = *present;
+        waiter.attempt = step.revision;
+        waiter.wait = asked.wait;
+        waiter.metadata = asked.metadata;
+        waiter.idempotency_key = asked.idempotency_key;
+        present = std::make_shared<const Waiter>(std::move(waiter));
+        step.rows.put(std::move(row), present, replaced);
+    }
     return LockQueued{.attempt = step.revision, .position = position};
 }
 
-Outcome Locks::release(Step& step, const ReleaseLock& command) {
-    const auto at = locks_.find(command.name);
-    if (at == locks_.end()) return NotHolder{};
+// The session that asks, or one that is opened for it, now that nothing can refuse it any more.
+SessionId Locks::session_of(Step& step, const Asked& asked) {
+    if (asked.session != 0) return asked.session;
+    const Outcome opened =
+        sessions_.open(step, {.ttl = asked.ttl, .metadata = "{}", .ends_with_locks = true});
+    return std::get<SessionOpened>(opened).session;
+}
 
-    const auto& holder = at->second.lock->holder;
-    const bool by_session = !command.session || (holder && holder->session == *command.session);
-    const bool by_token = !command.token || (holder && holder->token == *command.token);
-    if (holder && by_session && by_token && (command.session || command.token)) {
-        const Token token = holder->token;
-        claims_.release(holder->session, at->first);
-        vacate(step, at, ReleaseReason::released, 0);
-        hand_on(step, at);
-        return LockReleased{token};
+// The first of them that cannot be had at once; null: there is none.
+const std::string* Locks::blocked(const Asked& asked) const {
+    for (const Wanted& wanted : asked.locks) {
+        const auto at = locks_.find(wanted.name);
+        if (at == locks_.end()) continue;
+        const Entry& entry = at->second;
+        if (!entry.queue.empty() || !fits(entry, wanted.mode, wanted.limit)) return &at->first;
     }
-    if (command.session && !command.token) {
-        if (const auto place = claims_.place(*command.session, command.name)) {
-            give_up_place(step, at, *place, refusal(at->second, position_of(at->second, *place)));
-            return LeftQueue{};
-        }
+    return nullptr;
+}
+
+bool Locks::is_delayed(const Entry& entry) const { return entry.record && entry.record->delay > 0; }
+
+// Whether another one can be granted it, as far as its holders go.
+bool Locks::fits(const Entry& entry, LockMode mode, std::uint64_t limit) const {
+    if (is_delayed(entry)) return false;
+    if (entry.holders.empty()) return true;
+    if (mode == LockMode::exclusive) return false;
+    const Holder& one = *entry.holders.begin()->second.holder;
+    return one.mode == LockMode::shared && entry.holders.size() < capacity(limit);
+}
+
+std::size_t Locks::capacity(std::uint64_t limit) const {
+    const std::size_t most = limits_.holders_per_lock;
+    return limit == 0 ? most : std::min<std::size_t>(limit, most);
+}
+
+LockHeld Locks::refusal(std::string_view name, std::uint64_t position, bool one_of_several) const {
+    const Entry& entry = locks_.find(name)->second;
+    LockHeld held{.position = position};
+    if (one_of_several) held.lock = name;
+    if (!entry.holders.empty()) {
+        const Holder& longest = *entry.holders.begin()->second.holder;
+        held.holder = longest.session;
+        held.token = longest.token;
+        held.others = entry.holders.size() - 1;
+    } else if (is_delayed(entry) && entry.record->last_release) {
+        held.token = entry.record->last_release->token;
     }
-    return NotHolder{holder ? holder->session : 0};
-}
-
-Outcome Locks::leave_queue(Step& step, const LeaveQueue& command) {
-    if (!sessions_.contains(command.session)) return SessionNotFound{command.session};
-    const auto at = locks_.find(command.name);
-    if (at == locks_.end()) return LockHeld{};
-
-    Entry& entry = at->second;
-    const auto place = claims_.place(command.session, command.name);
-    if (!place) {
-        const auto& holder = entry.lock->holder;
-        if (holder && holder->session == command.session) {
-            return LockGranted{.token = holder->token, .since = holder->since, .fresh = true};
-        }
-        return refusal(entry, entry.queue.size() + 1);
-    }
-
-    const std::uint64_t position = position_of(entry, *place);
-    const Revision attempt = entry.queue.at(*place)->attempt;
-    if (attempt != command.attempt) return LockQueued{.attempt = attempt, .position = position};
-    const LockHeld outcome = refusal(entry, position);
-    give_up_place(step, at, *place, outcome);
-    return outcome;
-}
-
-void Locks::end_delay(Step& step, const EndLockDelay& command) {
-    const auto at = locks_.find(command.name);
-    if (at == locks_.end() || at->second.lock->delay == 0) return;
-    if (at->second.lock->last_release->token != command.token) return;
-
-    delayed_.erase(at->first);
-    Lock lock = *at->second.lock;
-    lock.delay = 0;
-    store(step, at->second, std::move(lock));
-    hand_on(step, at);
-}
-
-void Locks::end_session(Step& step, SessionId session, ReleaseReason reason, DurationMs delay) {
-    // Copied: what is done below takes the claim apart.
-    const Claim claim = claims_.of(session);
-    for (const auto& [name, place] : claim.places) {
-        give_up_place(step, locks_.find(name), place, SessionNotFound{session});
-    }
-    for (const std::string_view name : claim.held) {
-        claims_.release(session, name);
-        vacate(step, locks_.find(name), reason, delay);
-    }
-    for (const std::string_view name : claim.held) hand_on(step, locks_.find(name));
-}
-
-// The session is looked up at the very moment of the grant: nothing would ever release what is
-// granted to one that has ended.
-Token Locks::grant(Step& step, Table::iterator at, SessionId session, const std::string& metadata) {
-    invariant(sessions_.contains(session), "a lock is granted to a session that exists");
-    const Token token = step.revision;
-    Lock lock = *at->second.lock;
-    invariant(!lock.holder && lock.delay == 0, "only a free lock is granted");
-    lock.holder =
-        Holder{.session = session, .token = token, .since = step.time, .metadata = metadata};
-    store(step, at->second, std::move(lock));
-    claims_.hold(session, at->first);
-    ++held_;
-    step.events.emplace_back(LockEvent{at->first, LockEvent::Change::acquired, session, token});
-    return token;
-}
-
-// Takes the lock from its holder. Nobody has it until hand_on().
-void Locks::vacate(Step& step, Table::iterator at, ReleaseReason reason, DurationMs delay) {
-    const Ptr<Lock> before = at->second.lock;
-    const SessionId session = before->holder->session;
-    const Token token = before->holder->token;
-    Lock lock{.name = before->name,
-              .last_release = LastRelease{.session = session,
-                                          .token = token,
-                                          .at = step.time,
-                                          .revision = step.revision,
-                                          .reason = reason},
-              .delay = std::max<DurationMs>(delay, 0)};
-    store(step, at->second, std::move(lock));
-    --held_;
-    const bool expired = reason == ReleaseReason::session_expired;
-    const auto change = expired ? LockEvent::Change::expired : LockEvent::Change::released;
-    step.events.emplace_back(LockEvent{at->first, change, session, token});
-}
-
-// The lock has lost its holder, or its delay is over.
-void Locks::hand_on(Step& step, Table::iterator at) {
-    Entry& entry = at->second;
-    if (entry.lock->delay > 0) {
-        delayed_.insert(at->first);
-    } else if (entry.queue.empty()) {
-        remember_idle(step, at);
-    } else {
-        const Ptr<Waiter> next = dequeue(step, at, entry.queue.begin()->first);
-        const Token token = grant(step, at, next->session, next->metadata);
-        settle(step, next, LockGranted{.token = token, .since = step.time, .fresh = true});
-    }
-}
-
-Ptr<Waiter> Locks::dequeue(Step& step, Table::iterator at, Revision place) {
-    const auto node = at->second.queue.extract(place);
-    Ptr<Waiter> waiter = node.mapped();
-    RowKey row = waiter_row(*waiter);
-    const std::uint64_t hash = row_hash(row, waiter);
-    step.rows.erase(std::move(row), hash);
-    claims_.leave(waiter->session, at->first);
-    --waiting_;
-    return waiter;
-}
-
-void Locks::give_up_place(Step& step, Table::iterator at, Revision place, const Outcome& outcome) {
-    settle(step, dequeue(step, at, place), outcome);
-}
-
-void Locks::settle(Step& step, Ptr<Waiter> waiter, const Outcome& outcome) const {
-    if (waiter->idempotency_key.empty()) return;
-    step.settled.push_back({std::move(waiter), outcome});
-}
-
-void Locks::remember_idle(Step& step, Table::iterator at) {
-    idle_.emplace(at->second.lock->last_release->revision, at->first);
-    if (idle_.size() <= limits_.free_locks) return;
-
-    const auto oldest = locks_.find(idle_.begin()->second);
-    idle_.erase(idle_.begin());
-    step.rows.erase(lock_row(oldest->first), oldest->second.hash);
-    locks_.erase(oldest);
-}
-
-void Locks::store(Step& step, Entry& entry, Lock lock) {
-    entry.lock = std::make_shared<const Lock>(std::move(lock));
-    entry.hash = step.rows.put(lock_row(entry.lock->name), entry.lock, entry.hash);
+    return held;
 }
 
 std::uint64_t Locks::position_of(const Entry& entry, Revision place) {
@@ -255,11 +253,22 @@ std::uint64_t Locks::position_of(const Entry& entry, Revision place) {
     return 1 + static_cast<std::uint64_t>(std::distance(entry.queue.begin(), at));
 }
 
-LockHeld Locks::refusal(const Entry& entry, std::uint64_t position) {
-    const Lock& lock = *entry.lock;
-    if (lock.holder) return {lock.holder->session, lock.holder->token, position};
-    // Free: only its delay can be in the way, and that goes by the token it follows.
-    return {0, lock.delay > 0 ? lock.last_release->token : 0, position};
+// All the locks that an acquire waits for, given one of them.
+std::vector<Locks::Table::iterator> Locks::parts_of(Table::iterator at, Revision place) {
+    const auto several = several_.find(place);
+    if (several == several_.end()) return {at};
+    std::vector<Table::iterator> parts;
+    parts.reserve(several->second.size());
+    for (const std::string& name : several->second) parts.push_back(locks_.find(name));
+    return parts;
+}
+
+// It is held or waited for from now on: its turn to be forgotten does not come.
+Locks::Table::iterator Locks::wake(const std::string& name) {
+    const auto at = locks_.try_emplace(name).first;
+    const auto& record = at->second.record;
+    if (record && record->last_release) idle_.erase({record->last_release->revision, at->first});
+    return at;
 }
 
 }  // namespace gavel::statemachine

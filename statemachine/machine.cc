@@ -54,6 +54,7 @@ public:
             requests_.forget(step, [this](MemberNumber id) { return members_.is_gone(id); });
         }
         Answer answer = answer_once(step, entry);
+        end_sessions_that_go_with_their_locks(step);
         for (const SettledWait& wait : step.settled) idempotency_.settle(step, wait);
         versions_.trim(step);
         members_.forget_the_past();  // With alpha 1 the set that was left governs the next slot.
@@ -152,7 +153,8 @@ private:
                 step.author = command.author;
                 step.reason = command.reason;
             }
-            if constexpr (std::is_same_v<decltype(command), const AcquireLock&>) {
+            using Kind = std::decay_t<decltype(command)>;
+            if constexpr (std::is_same_v<Kind, AcquireLock> || std::is_same_v<Kind, AcquireLocks>) {
                 return locks_.acquire(step, command, idempotency_key);
             } else {
                 return on(step, command);
@@ -240,10 +242,21 @@ private:
         locks_.end_session(step, id, reason, delay);
     }
 
+    void end_sessions_that_go_with_their_locks(Step& step) {
+        for (const SessionId id : std::exchange(step.unclaimed, {})) {
+            const auto session = sessions_.find(id);
+            if (session == nullptr || !session->ends_with_locks) continue;
+            if (locks_.claim_of(id).size() == 0) {
+                end_session(step, id, ReleaseReason::session_ended, 0);
+            }
+        }
+    }
+
     void place(std::monostate, std::uint64_t) { invariant(false, "a row to load has a value"); }
     void place(Ptr<Session> value, std::uint64_t) { sessions_.load(std::move(value)); }
     void place(Ptr<Lock> value, std::uint64_t hash) { locks_.load(std::move(value), hash); }
     void place(Ptr<Waiter> value, std::uint64_t) { locks_.load(std::move(value)); }
+    void place(Ptr<Holder> value, std::uint64_t hash) { locks_.load(std::move(value), hash); }
     void place(Ptr<KeyValue> value, std::uint64_t hash) { keys_.load(std::move(value), hash); }
     void place(Ptr<Change> value, std::uint64_t hash) { history_.load(std::move(value), hash); }
     void place(Ptr<RequestRecord> value, std::uint64_t hash) {
@@ -311,8 +324,9 @@ const std::map<SessionId, Ptr<Session>>& Machine::sessions() const {
 }
 
 std::vector<std::string> Machine::held_by(SessionId id) const {
-    const auto& held = impl_->locks_.claim_of(id).held;
-    return {held.begin(), held.end()};
+    std::vector<std::string> names;
+    for (const auto& [name, token] : impl_->locks_.claim_of(id).held) names.emplace_back(name);
+    return names;
 }
 
 std::vector<std::string> Machine::waited_for_by(SessionId id) const {
@@ -323,9 +337,17 @@ std::vector<std::string> Machine::waited_for_by(SessionId id) const {
 
 std::size_t Machine::key_count_of(SessionId id) const { return impl_->keys_.count_of(id); }
 
-Ptr<Lock> Machine::lock(std::string_view name) const { return impl_->locks_.find(name); }
-Machine::LockView Machine::explain(std::string_view name) const {
-    return impl_->locks_.explain(name);
+std::optional<Machine::LockView> Machine::lock(std::string_view name, LockShown shown) const {
+    return impl_->locks_.find(name, shown);
+}
+Ptr<Holder> Machine::holder(std::string_view lock, SessionId session) const {
+    return impl_->locks_.holder(lock, session);
+}
+Ptr<Holder> Machine::holder_with(std::string_view lock, Token token) const {
+    return impl_->locks_.holder_with(lock, token);
+}
+bool Machine::is_live(std::string_view lock, Token token) const {
+    return impl_->locks_.is_live(lock, token);
 }
 std::size_t Machine::queue_length(std::string_view name) const {
     return impl_->locks_.queue_length(name);
@@ -333,9 +355,9 @@ std::size_t Machine::queue_length(std::string_view name) const {
 std::uint64_t Machine::position(std::string_view name, SessionId session) const {
     return impl_->locks_.position(name, session);
 }
-std::vector<Ptr<Lock>> Machine::locks(std::string_view prefix, std::string_view after,
-                                      std::size_t limit) const {
-    return impl_->locks_.list(prefix, after, limit);
+std::vector<Machine::LockView> Machine::locks(std::string_view prefix, std::string_view after,
+                                              std::size_t limit, LockShown shown) const {
+    return impl_->locks_.list(prefix, after, limit, shown);
 }
 std::vector<Ptr<Waiter>> Machine::waiters() const { return impl_->locks_.waiters(); }
 std::vector<Ptr<Lock>> Machine::delayed_locks() const { return impl_->locks_.delayed(); }

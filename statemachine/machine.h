@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -65,23 +66,40 @@ public:
 
     // Views, valid until the next apply(); the Ptrs in them are immutable and may be kept.
     struct LockView {
-        Ptr<Lock> lock{};
-        std::vector<Ptr<Waiter>> queue{};  // In order.
+        std::string name{};
+        std::uint64_t limit{};               // Of those who share it; 0: none.
+        Ptr<Lock> lock{};                    // Null: nothing is remembered.
+        std::vector<Ptr<Holder>> holders{};  // The longest first.
+        std::size_t holder_count{};          // Those that are not shown included.
+        Token latest_token{};                // Of them; 0: nobody holds it.
+        std::vector<Ptr<Waiter>> queue{};    // In order.
+        std::size_t queue_length{};
+    };
+    // How much of a lock a view shows.
+    struct LockShown {
+        std::size_t holders = SIZE_MAX;
+        std::size_t waiters = SIZE_MAX;
     };
     Ptr<Session> session(SessionId id) const;  // Null: no such session.
     const std::map<SessionId, Ptr<Session>>& sessions() const;
     std::vector<std::string> held_by(SessionId id) const;        // Lock names.
     std::vector<std::string> waited_for_by(SessionId id) const;  // Lock names.
     std::size_t key_count_of(SessionId id) const;                // Its ephemeral keys.
-    Ptr<Lock> lock(std::string_view name) const;                 // Null: never held, or forgotten.
-    LockView explain(std::string_view name) const;  // `lock` is null when there is none.
-    std::size_t queue_length(std::string_view name) const;
+    // None: never held, or forgotten.
+    std::optional<LockView> lock(std::string_view name, LockShown shown) const;
+    std::optional<LockView> lock(std::string_view name) const { return lock(name, {}); }
+    Ptr<Holder> holder(std::string_view lock, SessionId session) const;  // Null: does not hold it.
+    std::size_t queue_length(std::string_view lock) const;
+    // One that holds the lock with that token; null: nobody does.
+    Ptr<Holder> holder_with(std::string_view lock, Token token) const;
+    bool is_live(std::string_view lock, Token token) const;
     // 1 is next; 0: does not wait.
     std::uint64_t position(std::string_view name, SessionId session) const;
     // Locks and keys with the prefix, strictly after `after` (when not empty), at most `limit`.
-    std::vector<Ptr<Lock>> locks(std::string_view prefix, std::string_view after,
-                                 std::size_t limit) const;
-    std::vector<Ptr<Waiter>> waiters() const;  // All, by place: for a new leader's timers.
+    std::vector<LockView> locks(std::string_view prefix, std::string_view after, std::size_t limit,
+                                LockShown shown) const;
+    // All, by place, one for each place: for a new leader's timers.
+    std::vector<Ptr<Waiter>> waiters() const;
     std::vector<Ptr<Lock>> delayed_locks() const;
     Ptr<KeyValue> key(std::string_view key) const;
     std::vector<Ptr<KeyValue>> keys(std::string_view prefix, std::string_view after,

@@ -29,20 +29,24 @@ struct SessionNotFound {
 struct LockGranted {
     Token token{};
     TimeMs since{};
-    bool fresh{};  // False: the session held it already.
+    bool fresh{};         // False: the session held it already.
+    SessionId session{};  // That the acquire opened; 0: it named one.
     bool operator==(const LockGranted&) const = default;
 };
 // Not final: the session stands in the queue until a LockEvent grants it, LeaveQueue, or its end.
 struct LockQueued {
     Revision attempt{};
-    std::uint64_t position{};  // 1 is next.
+    std::uint64_t position{};  // 1 is next. Of several locks: where it is furthest behind.
+    SessionId session{};       // That the acquire opened; 0: it named one.
     bool operator==(const LockQueued&) const = default;
 };
 // Not got, and not (or no longer) in the queue.
 struct LockHeld {
-    SessionId holder{};  // 0: free, but under lock-delay.
-    Token token{};
+    SessionId holder{};        // Who has held it longest. 0: free, but delayed or waited for.
+    Token token{};             // 0 with holder 0: it is waited for.
     std::uint64_t position{};  // Of the place given up or that would have been taken.
+    std::uint64_t others{};    // Who hold it besides.
+    std::string lock{};        // The first of several that could not be had.
     bool operator==(const LockHeld&) const = default;
 };
 struct LockReleased {
@@ -54,6 +58,8 @@ struct LeftQueue {
 };
 struct NotHolder {
     SessionId holder{};  // 0: nobody.
+    // Holders that have the token which alone was named: it does not say whose lock to release.
+    std::uint64_t sharing{};
     bool operator==(const NotHolder&) const = default;
 };
 
@@ -123,6 +129,34 @@ struct RollBackRefused {
     bool operator==(const RollBackRefused&) const = default;
 };
 
+// An acquire that would close a cycle of waits: each session waits for a lock that the next one
+// holds or will be granted before it, and the last waits for the first. Not queued.
+struct Deadlock {
+    struct Wait {
+        SessionId session{};
+        std::string lock{};
+        bool operator==(const Wait&) const = default;
+    };
+    std::vector<Wait> cycle{};  // Begins with the acquire; the first deadlock_cycle_max of it.
+    std::uint64_t length{};
+    bool operator==(const Deadlock&) const = default;
+};
+
+// An acquire that does not go with what the session, or others, have of the lock already. Changes
+// nothing.
+struct LockRefused {
+    enum class Reason : std::uint8_t {
+        mode,     // The session holds it, or waits for it, in the other mode.
+        limit,    // Others hold it or wait for it under another limit.
+        waiting,  // The session waits for it, or for it with others, by another request.
+        held      // Of several locks the session holds some, or has them by different grants.
+    };
+    Reason reason{};
+    std::string lock{};
+    std::uint64_t limit{};  // The present one.
+    bool operator==(const LockRefused&) const = default;
+};
+
 // A bound of Limits would be passed. Changes nothing.
 struct LimitReached {
     enum class What : std::uint8_t {
@@ -189,7 +223,7 @@ using Outcome =
     std::variant<Done, SessionOpened, SessionEnded, SessionNotFound, LockGranted, LockQueued,
                  LockHeld, LockReleased, LeftQueue, NotHolder, KeyPut, KeyDeleted, KeyNotFound,
                  PreconditionFailed, LimitReached, IdempotencyKeyReused, RequestTooOld,
-                 MembersChanged, EpochMismatch, MembersRefused, Transacted, StaleToken,
-                 PrefixDeleted, TooMuch, RolledBack, RollBackRefused>;
+                 MembersChanged, EpochMismatch, MembersRefused, Deadlock, LockRefused, Transacted,
+                 StaleToken, PrefixDeleted, TooMuch, RolledBack, RollBackRefused>;
 
 }  // namespace gavel::statemachine

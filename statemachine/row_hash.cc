@@ -22,24 +22,25 @@ struct Fields {
     void add(const Session& session) {
         digest.number(session.id).text(session.name).number(unsigned_of(session.ttl));
         digest.number(unsigned_of(session.lock_delay)).text(session.metadata);
-        digest.number(unsigned_of(session.created_at));
+        digest.number(unsigned_of(session.created_at)).number(session.ends_with_locks ? 1 : 0);
     }
 
     void add(const Holder& holder) {
-        digest.number(holder.session).number(holder.token).number(unsigned_of(holder.since));
-        digest.text(holder.metadata);
+        digest.text(holder.lock).number(holder.session).number(holder.token);
+        digest.number(unsigned_of(holder.since)).text(holder.metadata);
+        digest.number(ordinal(holder.mode)).number(holder.limit);
     }
 
     void add(const LastRelease& release) {
         digest.number(release.session).number(release.token).number(unsigned_of(release.at));
         digest.number(release.revision).number(ordinal(release.reason));
+        digest.text(release.author).text(release.comment);
     }
 
     void add(const Lock& lock) {
         digest.text(lock.name);
-        add(lock.holder);
         add(lock.last_release);
-        digest.number(unsigned_of(lock.delay));
+        digest.number(unsigned_of(lock.delay)).number(lock.delayed_at);
     }
 
     void add(const Waiter& waiter) {
@@ -47,6 +48,7 @@ struct Fields {
         digest.number(waiter.attempt).number(unsigned_of(waiter.wait));
         digest.number(unsigned_of(waiter.since));
         digest.text(waiter.metadata).text(waiter.idempotency_key);
+        digest.number(ordinal(waiter.mode)).number(waiter.limit);
     }
 
     void add(const KeyValue& value) {
@@ -71,7 +73,7 @@ struct Fields {
     void add(const KeyDeletedEvent& event) { digest.text(event.key).number(event.version); }
     void add(const LockEvent& event) {
         digest.text(event.lock).number(ordinal(event.change));
-        digest.number(event.session).number(event.token);
+        digest.number(event.session).number(event.token).number(ordinal(event.mode));
     }
 
     void add(const MemberEvent& event) {
@@ -107,15 +109,18 @@ struct Fields {
     void add(const SessionNotFound& outcome) { digest.number(outcome.session); }
     void add(const LockGranted& outcome) {
         digest.number(outcome.token).number(unsigned_of(outcome.since));
-        digest.number(outcome.fresh ? 1 : 0);
+        digest.number(outcome.fresh ? 1 : 0).number(outcome.session);
     }
-    void add(const LockQueued& outcome) { digest.number(outcome.attempt).number(outcome.position); }
+    void add(const LockQueued& outcome) {
+        digest.number(outcome.attempt).number(outcome.position).number(outcome.session);
+    }
     void add(const LockHeld& outcome) {
         digest.number(outcome.holder).number(outcome.token).number(outcome.position);
+        digest.number(outcome.others).text(outcome.lock);
     }
     void add(const LockReleased& outcome) { digest.number(outcome.token); }
     void add(const LeftQueue&) {}
-    void add(const NotHolder& outcome) { digest.number(outcome.holder); }
+    void add(const NotHolder& outcome) { digest.number(outcome.holder).number(outcome.sharing); }
     void add(const KeyPut& outcome) {
         digest.number(outcome.version).number(outcome.created ? 1 : 0);
     }
@@ -148,6 +153,14 @@ struct Fields {
     void add(const StaleToken& outcome) { digest.number(outcome.live); }
     void add(const PrefixDeleted& outcome) { digest.number(outcome.count); }
     void add(const TooMuch& outcome) { digest.number(ordinal(outcome.what)); }
+
+    void add(const Deadlock& outcome) {
+        digest.number(outcome.length).number(outcome.cycle.size());
+        for (const auto& wait : outcome.cycle) digest.number(wait.session).text(wait.lock);
+    }
+    void add(const LockRefused& outcome) {
+        digest.number(ordinal(outcome.reason)).text(outcome.lock).number(outcome.limit);
+    }
 
     template <class T>
     void add(const std::optional<T>& value) {

@@ -32,6 +32,10 @@ RowKey waiter_row(const Waiter& waiter) {
     return {Table::waiters, big_endian<8>(waiter.place) + waiter.lock};
 }
 
+RowKey holder_row(const Holder& holder) {
+    return {Table::holders, big_endian<8>(holder.session) + holder.lock};
+}
+
 RowKey key_row(std::string_view key) { return {Table::keys, std::string(key)}; }
 
 RowKey history_row(Revision revision) { return {Table::history, big_endian<8>(revision)}; }

@@ -6,15 +6,17 @@
 namespace gavel::statemachine {
 
 Outcome Sessions::open(Step& step, const OpenSession& command) {
-    if (sessions_.size() >= limits_.sessions) return LimitReached{LimitReached::What::sessions};
+    if (!has_room()) return LimitReached{LimitReached::What::sessions};
 
     const SessionId id = step.revision;
-    auto session = std::make_shared<const Session>(Session{.id = id,
-                                                           .name = command.name,
-                                                           .ttl = command.ttl,
-                                                           .lock_delay = command.lock_delay,
-                                                           .metadata = command.metadata,
-                                                           .created_at = step.time});
+    auto session =
+        std::make_shared<const Session>(Session{.id = id,
+                                                .name = command.name,
+                                                .ttl = command.ttl,
+                                                .lock_delay = command.lock_delay,
+                                                .metadata = command.metadata,
+                                                .created_at = step.time,
+                                                .ends_with_locks = command.ends_with_locks});
     step.rows.put(session_row(id), session);
     sessions_.emplace_hint(sessions_.end(), id, std::move(session));
     return SessionOpened{id};

@@ -16,6 +16,7 @@ public:
     explicit Sessions(const Limits& limits) : limits_(limits) {}
 
     Outcome open(Step& step, const OpenSession& command);
+    bool has_room() const { return sessions_.size() < limits_.sessions; }
     void close(Step& step, SessionId id);
 
     void load(Ptr<Session> session);

@@ -18,18 +18,24 @@ struct Session {
     DurationMs lock_delay{};
     std::string metadata{};
     TimeMs created_at{};
+    bool ends_with_locks{};  // OpenSession
     bool operator==(const Session&) const = default;
 };
 
+// One session's hold of a lock. A row of its own, so that who comes to a lock that a thousand share
+// leaves the rows of the others alone.
 struct Holder {
+    std::string lock{};
     SessionId session{};
     Token token{};
     TimeMs since{};
     std::string metadata{};
+    LockMode mode{};
+    std::uint64_t limit{};  // AcquireLock; the same of all who share a lock or wait to.
     bool operator==(const Holder&) const = default;
 };
 
-enum class ReleaseReason : std::uint8_t { released, session_ended, session_expired };
+enum class ReleaseReason : std::uint8_t { released, session_ended, session_expired, forced };
 
 struct LastRelease {
     SessionId session{};
@@ -37,19 +43,22 @@ struct LastRelease {
     TimeMs at{};
     Revision revision{};
     ReleaseReason reason{};
+    std::string author{};   // Of a release by force.
+    std::string comment{};  // Likewise: the reason that was given.
     bool operator==(const LastRelease&) const = default;
 };
 
-// A lock that is held, waited for, or remembered for its last release.
+// What is remembered of a lock beside who holds it and who waits; none if there is nothing.
 struct Lock {
     std::string name{};
-    std::optional<Holder> holder{};
     std::optional<LastRelease> last_release{};
-    DurationMs delay{};  // Nobody is granted the lock until EndLockDelay; 0: no delay.
+    DurationMs delay{};     // Nobody is granted the lock until EndLockDelay; 0: no delay.
+    Revision delayed_at{};  // What began the delay.
     bool operator==(const Lock&) const = default;
 };
 
-// A place in a lock's queue; places are ordered by `place`.
+// A place in a lock's queue; places are ordered by `place`. An acquire of several locks has one in
+// the queue of each, with the same `place`.
 struct Waiter {
     std::string lock{};
     SessionId session{};
@@ -59,6 +68,8 @@ struct Waiter {
     TimeMs since{};
     std::string metadata{};
     std::string idempotency_key{};  // Whose outcome the grant completes; may be empty.
+    LockMode mode{};
+    std::uint64_t limit{};
     bool operator==(const Waiter&) const = default;
 };
 
@@ -109,11 +120,12 @@ struct KeyDeletedEvent {
     std::uint64_t version{};
 };
 struct LockEvent {
-    enum class Change : std::uint8_t { acquired, released, expired };
+    enum class Change : std::uint8_t { acquired, released, expired, broken };
     std::string lock{};
     Change change{};
     SessionId session{};
     Token token{};
+    LockMode mode{};
     bool operator==(const LockEvent&) const = default;
 };
 // A change of the member set: decided at the event's revision, governing from `first_slot` on.
@@ -193,7 +205,8 @@ enum class Table : std::uint8_t {
     history = 5,
     requests = 6,
     idempotency = 7,
-    versions = 8
+    versions = 8,
+    holders = 11
 };
 
 // Names a row. Keys are at most 411 bytes and ordered bytewise:
@@ -203,6 +216,7 @@ enum class Table : std::uint8_t {
 //   requests            2 bytes member, 8 bytes number modulo the window, big-endian
 //   versions            the key's name, and 8 bytes, big-endian revision
 //   idempotency         8 bytes, big-endian hash64 of the key, and its first 255 bytes
+//   holders             8 bytes, big-endian session, and the lock's name
 struct RowKey {
     Table table{};
     std::string key{};
@@ -212,7 +226,7 @@ struct RowKey {
 // monostate: the row is gone.
 using RowValue =
     std::variant<std::monostate, Ptr<Session>, Ptr<Lock>, Ptr<Waiter>, Ptr<KeyValue>, Ptr<Change>,
-                 Ptr<RequestRecord>, Ptr<IdempotencyRecord>, Ptr<PastVersion>>;
+                 Ptr<RequestRecord>, Ptr<IdempotencyRecord>, Ptr<Holder>, Ptr<PastVersion>>;
 
 struct Row {
     RowKey key{};

@@ -25,7 +25,9 @@ struct Step {
     std::string_view reason{};
     std::vector<EventBody> events{};
     std::vector<SettledWait> settled{};
-    std::vector<Ptr<KeyValue>> got{};  // By the gets of a transaction.
+    std::vector<Ptr<KeyValue>> got{};    // By the gets of a transaction.
+    std::vector<SessionId> unclaimed{};  // Let go of the last lock they had or waited for.
+    std::size_t granted{};               // Locks handed on to those who waited.
 };
 
 }  // namespace gavel::statemachine

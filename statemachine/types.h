@@ -40,6 +40,9 @@ struct RequestId {
     auto operator<=>(const RequestId&) const = default;
 };
 
+// How a session has a lock: alone, or together with others that share it.
+enum class LockMode : std::uint8_t { exclusive, shared };
+
 enum class Role : std::uint8_t { voter, learner };
 
 struct Member {

@@ -9,7 +9,6 @@
 
 namespace gavel::simulation {
 
-using linearizability::Lock;
 using linearizability::Register;
 using statemachine::Precondition;
 using statemachine::SessionId;
@@ -47,8 +46,10 @@ void Client::act() {
     act_on_lock();
 }
 
-bool Client::believes_in(const std::string& lock, Time now) const {
-    return session_ && now < session_->kept_until && session_->held.contains(lock);
+std::optional<Client::Held> Client::believes_in(const std::string& lock, Time now) const {
+    if (!session_ || now >= session_->kept_until) return std::nullopt;
+    const auto held = session_->held.find(lock);
+    return held == session_->held.end() ? std::nullopt : std::optional(held->second);
 }
 
 // ---- Keys ---------------------------------------------------------------------------------------
@@ -302,24 +303,22 @@ void Client::lose_session(bool told) {
     const bool delays = world_.settings().lock_delay_ms > 0;
     const std::string object = std::to_string(session_->id);
     for (const auto& lock : session_->touched) {
-        world_.histories().locks.call(number_, session_->kept_until,
-                                      Lock::end(session_->id, delays).of(lock));
+        world_.histories().locks.end(number_, session_->kept_until, lock, session_->id, delays);
     }
     world_.histories().sessions.call(number_, session_->kept_until,
                                      {SessionModel::Input::Kind::end, object});
-    for (const auto& [lock, token] : session_->held) old_tokens_[lock] = token;
+    for (const auto& [lock, held] : session_->held) old_tokens_[lock] = held.token;
     session_.reset();
 }
 
 void Client::end_session() {
     const Time now = world_.schedule().now();
-    for (const auto& [lock, token] : session_->held) old_tokens_[lock] = token;
+    for (const auto& [lock, held] : session_->held) old_tokens_[lock] = held.token;
     const Session session = std::move(*session_);
     session_.reset();
-    std::vector<std::size_t> calls;
+    std::vector<LockHistories::Call> calls;
     for (const auto& lock : session.touched) {
-        calls.push_back(
-            world_.histories().locks.call(number_, now, Lock::end(session.id).of(lock)));
+        calls.push_back(world_.histories().locks.end(number_, now, lock, session.id, false));
     }
     const std::string object = std::to_string(session.id);
     const std::size_t call =
@@ -328,8 +327,7 @@ void Client::end_session() {
     const auto lapses = [this, session, object] {
         const bool delays = world_.settings().lock_delay_ms > 0;
         for (const auto& lock : session.touched) {
-            world_.histories().locks.call(number_, session.kept_until,
-                                          Lock::end(session.id, delays).of(lock));
+            world_.histories().locks.end(number_, session.kept_until, lock, session.id, delays);
         }
         world_.histories().sessions.call(number_, session.kept_until,
                                          {SessionModel::Input::Kind::end, object});
@@ -343,9 +341,8 @@ void Client::end_session() {
                     expect(ended || then >= session.kept_until,
                            "a session lives until it is ended or its time is over");
                     if (!ended) lapses();
-                    for (const std::size_t each : calls) {
-                        world_.histories().locks.answer(each, then,
-                                                        ended ? Lock::ended() : Lock::no_session());
+                    for (const auto& each : calls) {
+                        world_.histories().locks.answer_end(each, then, ended);
                     }
                     world_.histories().sessions.answer(call, then, {ended});
                 },
@@ -353,122 +350,9 @@ void Client::end_session() {
                 [this, calls, call, lapses](bool may_be_done) {
                     lapses();
                     if (may_be_done) return;
-                    for (const std::size_t each : calls) world_.histories().locks.forget(each);
+                    for (const auto& each : calls) world_.histories().locks.forget(each);
                     world_.histories().sessions.forget(call);
                 }});
-}
-
-// ---- Locks --------------------------------------------------------------------------------------
-
-void Client::act_on_lock() {
-    const std::string lock = "l" + std::to_string(prng_.below(world_.settings().locks));
-    if (prng_.chance(15)) return inspect(lock);
-    if (session_->held.contains(lock) || (session_->unsure.contains(lock) && prng_.chance(50))) {
-        return release(lock);
-    }
-    acquire(lock);
-}
-
-void Client::inspect(const std::string& lock) {
-    const std::size_t call =
-        world_.histories().locks.call(number_, world_.schedule().now(), Lock::inspect().of(lock));
-    read(
-        false,
-        [this, lock, call](const daemon::Core& core) -> Copied {
-            const auto found = core.machine().lock(lock);
-            auto output = found && found->holder
-                              ? Lock::held(found->holder->session, found->holder->token)
-                              : Lock::free();
-            return [this, call, output] {
-                world_.histories().locks.answer(call, world_.schedule().now(), output);
-            };
-        },
-        4);
-}
-
-void Client::acquire(const std::string& lock) {
-    const SessionId id = session_->id;
-    session_->touched.insert(lock);
-    const std::size_t call =
-        world_.histories().locks.call(number_, world_.schedule().now(), Lock::acquire(id).of(lock));
-    const std::uint64_t wait = prng_.chance(40) ? 0 : prng_.between(1, 3'000);
-    submit({.command = statemachine::AcquireLock{lock, id, "", static_cast<std::int64_t>(wait)},
-            .wait_ms = wait,
-            .done = [this, call, id, lock](
-                        const api::Executed& executed) { on_acquired(call, id, lock, executed); },
-            .gave_up =
-                [this, call, id, lock](bool may_be_done) {
-                    if (!may_be_done) return world_.histories().locks.forget(call);
-                    if (session_ && session_->id == id) session_->unsure.insert(lock);
-                }});
-}
-
-void Client::on_acquired(std::size_t call, SessionId session, const std::string& lock,
-                         const api::Executed& executed) {
-    auto& locks = world_.histories().locks;
-    const Time now = world_.schedule().now();
-    const bool mine = session_ && session_->id == session;
-    if (const auto* granted = std::get_if<statemachine::LockGranted>(&executed.outcome)) {
-        locks.answer(call, now, Lock::granted(granted->token));
-        if (!mine || now >= session_->kept_until) return;
-        session_->held[lock] = granted->token;
-        session_->unsure.erase(lock);
-        world_.on_hold(*this, lock, granted->token);
-    } else if (const auto* held = std::get_if<statemachine::LockHeld>(&executed.outcome)) {
-        locks.answer(call, now, Lock::held(held->holder, held->token));
-    } else if (std::holds_alternative<statemachine::SessionNotFound>(executed.outcome)) {
-        locks.answer(call, now, Lock::no_session());
-        if (mine) lose_session(true);
-    } else {
-        throw Failure("an acquire has an outcome of its kind");
-    }
-}
-
-void Client::release(const std::string& lock) {
-    const SessionId id = session_->id;
-    const auto held = session_->held.find(lock);
-    std::uint64_t token = held == session_->held.end() ? 0 : held->second;
-    const std::uint64_t dice = prng_.below(3);
-    if (dice == 0) token = 0;
-    const bool by_session = token == 0 || dice == 1;
-    if (held != session_->held.end()) {
-        old_tokens_[lock] = held->second;
-        session_->held.erase(held);
-    }
-    session_->unsure.erase(lock);
-
-    statemachine::ReleaseLock command{.name = lock};
-    if (by_session) command.session = id;
-    if (token != 0) command.token = token;
-    const std::size_t call = world_.histories().locks.call(
-        number_, world_.schedule().now(), Lock::release(by_session ? id : 0, token).of(lock));
-    submit({.command = command,
-            .done = [this, call,
-                     id](const api::Executed& executed) { on_released(call, id, executed); },
-            .gave_up =
-                [this, call, id](bool may_be_done) {
-                    if (!may_be_done) return world_.histories().locks.forget(call);
-                    // It may yet free what this session is told that it holds: start anew.
-                    if (session_ && session_->id == id) lose_session(false);
-                }});
-}
-
-void Client::on_released(std::size_t call, SessionId session, const api::Executed& executed) {
-    auto& locks = world_.histories().locks;
-    const Time now = world_.schedule().now();
-    using namespace statemachine;
-    if (std::holds_alternative<LockReleased>(executed.outcome)) {
-        locks.answer(call, now, Lock::released());
-    } else if (std::holds_alternative<LeftQueue>(executed.outcome)) {
-        locks.answer(call, now, Lock::left_queue());
-    } else if (std::holds_alternative<NotHolder>(executed.outcome)) {
-        locks.answer(call, now, Lock::not_holder());
-    } else if (std::holds_alternative<SessionNotFound>(executed.outcome)) {
-        locks.answer(call, now, Lock::no_session());
-        if (session_ && session_->id == session) lose_session(true);
-    } else {
-        throw Failure("a release has an outcome of its kind");
-    }
 }
 
 // ---- Requests -----------------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/prng.h"
 #include "tests/simulation/histories.h"
@@ -28,8 +29,12 @@ public:
     // Asks for nothing more; what is under way ends.
     void finish();
     bool is_idle() const { return finishing_ && !busy_; }
-    // Holds the lock, as far as the client can know.
-    bool believes_in(const std::string& lock, Time now) const;
+    // How it holds the lock, as far as the client can know.
+    struct Held {
+        statemachine::Token token{};
+        statemachine::LockMode mode{};
+    };
+    std::optional<Held> believes_in(const std::string& lock, Time now) const;
     std::uint64_t number() const { return number_; }
 
 private:
@@ -48,7 +53,7 @@ private:
         Time kept_until{};
         bool keeps_alive{true};
         std::set<std::string> touched{};  // Locks whose history it is part of.
-        std::map<std::string, statemachine::Token> held{};
+        std::map<std::string, Held> held{};
         std::set<std::string> unsure{};
         std::set<std::string> keys{};  // Ephemeral ones that it put.
     };
@@ -95,12 +100,25 @@ private:
     // Locks.
     void act_on_lock();
     void inspect(const std::string& lock);
+    struct Asked {
+        std::string lock{};
+        statemachine::LockMode mode{};
+        LockHistories::Call call{};
+    };
+    std::string some_lock();
+    statemachine::LockMode some_mode(const std::string& lock);
+    std::int64_t some_wait();
     void acquire(const std::string& lock);
+    void acquire_several();
+    void acquire(const std::map<std::string, statemachine::LockMode>& locks,
+                 statemachine::Command command, std::int64_t wait);
+    void on_acquired(statemachine::SessionId session, const std::vector<Asked>& asked,
+                     const api::Executed& executed);
     void release(const std::string& lock);
-    void on_acquired(std::size_t call, statemachine::SessionId session, const std::string& lock,
+    void on_released(LockHistories::Call call, statemachine::SessionId session,
                      const api::Executed& executed);
-    void on_released(std::size_t call, statemachine::SessionId session,
-                     const api::Executed& executed);
+    void take_away(const std::string& lock);
+    void use_own_session();
 
     // Requests.
     void submit(Operation operation);
@@ -131,6 +149,7 @@ private:
     // own, so that they mean much of what they meant.
     Prng more_;
     std::map<std::string, statemachine::Token> old_tokens_;  // The latest that it lost.
+    statemachine::Token own_token_{};  // Of an acquire that made its session; 0: none.
 };
 
 }  // namespace gavel::simulation

@@ -58,8 +58,8 @@ void Client::act_on_store() {
 std::optional<statemachine::Guard> Client::guard() {
     const bool holds = session_ && !session_->held.empty();
     if (holds && more_.chance(40)) {
-        const auto& [lock, token] = *session_->held.begin();
-        return statemachine::Guard{lock, token};
+        const auto& [lock, held] = *session_->held.begin();
+        return statemachine::Guard{lock, held.token};
     }
     if (old_tokens_.empty() || !more_.chance(5)) return std::nullopt;
     const auto& [lock, token] = *old_tokens_.begin();

@@ -5,8 +5,11 @@
 #include <string>
 #include <vector>
 
+#include "statemachine/machine.h"
+
 #include "tests/simulation/linearizability.h"
 #include "tests/simulation/reached.h"
+#include "tests/simulation/shared_lock.h"
 #include "tests/simulation/store.h"
 #include "tests/simulation/trace.h"
 
@@ -76,9 +79,52 @@ private:
     std::vector<bool> forgotten_;
 };
 
+// What clients asked of locks: those named l… are never shared, and have a model of their own.
+class LockHistories {
+public:
+    struct Call {
+        std::size_t index{};
+        bool may_be_shared{};
+    };
+
+    static bool may_be_shared(const std::string& lock) { return !lock.starts_with('l'); }
+    // Those named s… are semaphores.
+    static std::uint64_t limit_of(const std::string& lock) { return lock.starts_with('s') ? 2 : 0; }
+
+    Call acquire(std::uint64_t client, Time now, const std::string& lock,
+                 statemachine::SessionId session, statemachine::LockMode mode);
+    // Session 0: by token alone.
+    Call release(std::uint64_t client, Time now, const std::string& lock,
+                 statemachine::SessionId session, statemachine::Token token);
+    Call take_away(std::uint64_t client, Time now, const std::string& lock);
+    Call inspect(std::uint64_t client, Time now, const std::string& lock);
+    Call end(std::uint64_t client, Time now, const std::string& lock,
+             statemachine::SessionId session, bool delays);
+
+    // By what the command's outcome says of this lock. Forgotten if that is nothing.
+    void answer(Call call, Time now, const statemachine::Outcome& outcome);
+    void answer_inspection(Call call, Time now,
+                           const std::optional<statemachine::Machine::LockView>& lock);
+    void answer_end(Call call, Time now, bool ended);
+    void forget(Call call);
+
+    void check(Reached& reached) const;
+
+private:
+    using Lock = linearizability::Lock;
+    using SharedLock = linearizability::SharedLock;
+
+    Call call(std::uint64_t client, Time now, const std::string& lock, const Lock::Input& alone,
+              const SharedLock::Input& shared);
+    void answer(Call call, Time now, const Lock::Output& alone, const SharedLock::Output& shared);
+
+    Log<Lock> alone_{};
+    Log<SharedLock> shared_{};
+};
+
 struct Histories {
     Log<linearizability::Register> keys{};
-    Log<linearizability::Lock> locks{};
+    LockHistories locks{};
     Log<SessionModel> sessions{};
     Log<linearizability::Store> stores{};
 

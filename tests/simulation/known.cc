@@ -38,9 +38,11 @@ Known Known::of(const statemachine::Machine& machine, const api::WatchFilter& fi
         const KeyPutEvent put{value};
         if (filter.matches(put)) known.learn(put);
     }
-    for (const auto& lock : machine.locks("", "", all)) {
-        if (!lock->holder || !filter.matches(LockEvent{.lock = lock->name})) continue;
-        known.set(name_of_lock(lock->name, lock->holder->session), lock->holder->token);
+    for (const auto& lock : machine.locks("", "", all, {})) {
+        if (!filter.matches(LockEvent{.lock = lock.name})) continue;
+        for (const auto& holder : lock.holders) {
+            known.set(name_of_lock(lock.name, holder->session), holder->token);
+        }
     }
     if (!filter.members) return known;
     for (const Member& member : machine.globals().epochs.back().members) {

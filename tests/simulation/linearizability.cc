@@ -350,8 +350,16 @@ std::optional<LockState> step_release(const LockState& state, const LockInput& i
                                       const LockOutput& output) {
     const bool gone = contains(state.ended, input.session);
     switch (output.kind) {
-        case LockOutput::Kind::released:
+        case LockOutput::Kind::released: {
+            // Who takes the lock from anybody ends its delay as well.
+            const bool of_anybody = input.session == 0 && input.token == 0;
+            if (of_anybody && state.holder == 0 && state.delayed) {
+                LockState next = state;
+                next.delayed = false;
+                return next;
+            }
             return when(can_release(state, input), after_release(state, input));
+        }
         case LockOutput::Kind::left_queue:
             return when(input.session != 0 && input.session != state.holder && !gone, state);
         case LockOutput::Kind::not_holder: {

@@ -475,6 +475,8 @@ public:
     static Input release(std::uint64_t session, std::uint64_t token = 0) {
         return {Input::Kind::release, session, token};
     }
+    // From whoever holds it.
+    static Input take_away() { return {Input::Kind::release}; }
     static Input inspect() { return {}; }
     static Input end(std::uint64_t session, bool delays = false) {
         return {Input::Kind::end, session, 0, delays};

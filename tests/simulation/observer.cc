@@ -228,7 +228,7 @@ void Observer::execute_chosen() {
             }
             tell(slot, *entry, applied);
             check_guard(*entry, applied);
-            check_events(applied);
+            check_events(*entry, applied);
             check_ephemeral(*entry, applied);
             learn(applied.events);
             archive_.note(applied);
@@ -246,10 +246,11 @@ void Observer::execute_chosen() {
 
 void Observer::tell(Revision slot, const statemachine::Entry& entry,
                     const statemachine::Applied& applied) {
-    constexpr std::array commands{"LeaderStart", "OpenSession",  "EndSession",    "ExpireSession",
-                                  "AcquireLock", "ReleaseLock",  "LeaveQueue",    "EndLockDelay",
-                                  "PutKey",      "DeleteKey",    "ChangeMembers", "PinMembers",
-                                  "Transact",    "DeletePrefix", "RollBack"};
+    constexpr std::array commands{"LeaderStart",  "OpenSession", "EndSession",    "ExpireSession",
+                                  "AcquireLock",  "ReleaseLock", "LeaveQueue",    "EndLockDelay",
+                                  "PutKey",       "DeleteKey",   "ChangeMembers", "PinMembers",
+                                  "AcquireLocks", "Transact",    "DeletePrefix",  "RollBack"};
+
     trace_.line(schedule_.now(), "chosen", slot, commands.at(entry.command.index()), "of",
                 entry.request.member, entry.request.boot, entry.request.number, "outcome",
                 applied.outcome.index(), applied.repeated ? "repeated" : "first",
@@ -326,29 +327,88 @@ void Observer::check_state() const {
     }
 }
 
-void Observer::check_events(const statemachine::Applied& applied) {
+void Observer::check_events(const statemachine::Entry& entry,
+                            const statemachine::Applied& applied) {
     using Change = statemachine::LockEvent::Change;
+    using statemachine::LockMode;
     for (const auto& event : applied.events) {
         const auto* lock = std::get_if<statemachine::LockEvent>(&event.body);
         if (lock == nullptr) continue;
-        Grant& grant = locks_[lock->lock];
+        Grants& grants = locks_[lock->lock];
         if (lock->change == Change::acquired) {
-            expect(grant.holder == 0, "a lock has one holder");
-            expect(lock->token > grant.token, "tokens rise");
-            expect(machine_.session(lock->session) != nullptr, "a holder's session lives");
-            grant = {lock->session, lock->token};
-            if (expired_.erase(lock->lock) != 0) reached_.count("lock granted after an expiry");
-        } else {
-            expect(grant.holder == lock->session && grant.token == lock->token,
-                   "a lock is released by its holder");
-            grant.holder = 0;
-            if (lock->change == Change::expired) {
-                reached_.count("lock freed by an expiry");
-                expired_[lock->lock] = lock->token;
-            } else {
-                expired_.erase(lock->lock);
-            }
+            check_grant(*lock, grants);
+            continue;
         }
+        const auto held = grants.holders.find(lock->session);
+        expect(held != grants.holders.end() && held->second.token == lock->token,
+               "a lock is released by its holder");
+        grants.holders.erase(held);
+        if (lock->change == Change::broken) {
+            reached_.count("lock broken");
+            broken_.insert({lock->lock, lock->token});
+        }
+        if (lock->change == Change::expired) {
+            reached_.count("lock freed by an expiry");
+            expired_[lock->lock] = lock->token;
+        } else {
+            expired_.erase(lock->lock);
+        }
+    }
+    count_rare_grants(entry, applied);
+}
+
+void Observer::check_grant(const statemachine::LockEvent& grant, Grants& grants) {
+    using statemachine::LockMode;
+    for (const auto& [session, other] : grants.holders) {
+        expect(grant.mode == LockMode::shared && other.mode == LockMode::shared,
+               "a lock has one holder, or some that share it");
+    }
+    // Those who are granted it by one command share its token.
+    const bool together = grant.token == grants.highest && !grants.holders.empty();
+    expect(grant.token > grants.highest || together, "tokens rise");
+    expect(machine_.session(grant.session) != nullptr, "a holder's session lives");
+    grants.highest = grant.token;
+    grants.holders[grant.session] = grant;
+    if (together) reached_.count("shared lock granted to several together");
+    if (expired_.erase(grant.lock) != 0) reached_.count("lock granted after an expiry");
+    const auto lock = machine_.lock(grant.lock);
+    expect(lock && (lock->limit == 0 || lock->holder_count <= lock->limit),
+           "no more share a lock than its limit");
+}
+
+void Observer::count_rare_grants(const statemachine::Entry& entry,
+                                 const statemachine::Applied& applied) {
+    using namespace statemachine;
+    if (applied.repeated) return;
+    std::map<SessionId, std::size_t> granted;
+    for (const auto& event : applied.events) {
+        const auto* lock = std::get_if<LockEvent>(&event.body);
+        if (lock == nullptr || lock->change != LockEvent::Change::acquired) continue;
+        const bool several = ++granted[lock->session] == 2;
+        const auto* asked = std::get_if<AcquireLocks>(&entry.command);
+        const bool waited = asked == nullptr || asked->session != lock->session;
+        if (several && waited) reached_.count("several locks granted at once from the queue");
+    }
+    if (std::holds_alternative<Deadlock>(applied.outcome)) reached_.count("deadlock refused");
+    const auto* acquire = std::get_if<AcquireLock>(&entry.command);
+    if (acquire != nullptr && std::holds_alternative<LockQueued>(applied.outcome) &&
+        acquire->mode == LockMode::shared) {
+        const auto lock = machine_.lock(acquire->name);
+        const bool has_room = lock->limit == 0 || lock->holder_count < lock->limit;
+        const bool shared =
+            lock->holder_count > 0 && lock->holders[0]->mode == LockMode::shared && has_room;
+        if (shared) reached_.count("reader put behind a writer that waits");
+    }
+    const auto* leave = std::get_if<LeaveQueue>(&entry.command);
+    if (leave != nullptr && std::holds_alternative<LockHeld>(applied.outcome) &&
+        machine_.session(leave->session) == nullptr) {
+        reached_.count("session that an acquire made ended with its wait");
+    }
+    // One that an acquire made is there for what it holds or waits for.
+    for (const auto& [id, session] : machine_.sessions()) {
+        expect(!session->ends_with_locks || !machine_.held_by(id).empty() ||
+                   !machine_.waited_for_by(id).empty(),
+               "a session that goes with its locks has one");
     }
 }
 
@@ -601,7 +661,8 @@ std::string Observer::text_of(const statemachine::Change& change) {
         } else {
             const auto& lock = std::get<statemachine::LockEvent>(event.body);
             text += "lock " + lock.lock + ' ' + std::to_string(static_cast<int>(lock.change)) +
-                    ' ' + std::to_string(lock.session) + ' ' + std::to_string(lock.token);
+                    ' ' + std::to_string(lock.session) + ' ' + std::to_string(lock.token) +
+                    (lock.mode == statemachine::LockMode::shared ? " shared" : "");
         }
     }
     return text;

@@ -67,6 +67,10 @@ public:
     // A client is told so.
     void on_answer(paxos::MemberId by, const api::Executed& answer) const;
     // A watcher that has seen everything up to `since` is told of this change next.
+    // The grant with that token was ended by force.
+    bool was_broken(const std::string& lock, statemachine::Token token) const {
+        return broken_.contains({lock, token});
+    }
     void on_watched(statemachine::Revision since, const statemachine::Change& change) const;
     // ... and of nothing else up to `through`.
     void on_watched_all(statemachine::Revision since, statemachine::Revision through) const;
@@ -122,9 +126,15 @@ private:
     void execute_chosen();
     void tell(statemachine::Revision slot, const statemachine::Entry& entry,
               const statemachine::Applied& applied);
-    void check_events(const statemachine::Applied& applied);
     void check_guard(const statemachine::Entry& entry, const statemachine::Applied& applied);
     void check_ephemeral(const statemachine::Entry& entry, const statemachine::Applied& applied);
+    struct Grants {
+        std::map<statemachine::SessionId, statemachine::LockEvent> holders{};
+        statemachine::Token highest{};
+    };
+    void check_events(const statemachine::Entry& entry, const statemachine::Applied& applied);
+    void check_grant(const statemachine::LockEvent& grant, Grants& grants);
+    void count_rare_grants(const statemachine::Entry& entry, const statemachine::Applied& applied);
     void learn(const std::vector<statemachine::Event>& events);
     void check_state() const;
     void check_message(paxos::MemberId from, const paxos::Message& message);
@@ -163,14 +173,11 @@ private:
     std::vector<Known> known_;                          // By filter.
     std::vector<std::vector<std::uint64_t>> known_at_;  // By slot, its hashes.
     std::map<paxos::MemberId, statemachine::Revision> installed_;
-    Archive archive_;
-    struct Grant {
-        statemachine::SessionId holder{};
-        statemachine::Token token{};
-    };
-    std::map<std::string, Grant> locks_;
+    std::map<std::string, Grants> locks_;
+    std::set<std::pair<std::string, statemachine::Token>> broken_;
     std::map<std::string, statemachine::Token> expired_;        // Locks last released by an expiry.
     std::map<std::string, statemachine::SessionId> ephemeral_;  // Keys, and whose they are.
+    Archive archive_;
 };
 
 }  // namespace gavel::simulation

@@ -72,16 +72,28 @@ void World::run_until(Time until) {
     }
 }
 
-void World::on_hold(const Client& client, const std::string& lock, statemachine::Token token) {
-    trace_.line(schedule_.now(), "client", client.number(), "holds", lock, "token", token);
+void World::on_hold(const Client& client, const std::string& lock, const Client::Held& held) {
+    using statemachine::LockMode;
+    trace_.line(schedule_.now(), "client", client.number(), "holds", lock, "token", held.token);
+    std::uint64_t holders = 1;
     for (const auto& other : clients_) {
-        expect(other.get() == &client || !other->believes_in(lock, schedule_.now()),
+        if (other.get() == &client) continue;
+        const auto believed = other->believes_in(lock, schedule_.now());
+        // From whom it was taken by force nobody has told yet.
+        if (!believed || observer_.was_broken(lock, believed->token)) continue;
+        expect(held.mode == LockMode::shared && believed->mode == LockMode::shared,
                "no two clients believe at once that they hold a lock");
+        ++holders;
     }
-    auto& highest = tokens_[lock];
-    expect(token >= highest, "a later holder has a larger token");
-    highest = token;
+    const std::uint64_t limit = LockHistories::limit_of(lock);
+    expect(held.mode == LockMode::exclusive || limit == 0 || holders <= limit,
+           "no more clients than its limit believe that they hold a semaphore");
     reached_.count("lock held");
+    // Those who share it may be told in any order.
+    if (held.mode == LockMode::shared) return;
+    auto& highest = tokens_[lock];
+    expect(held.token >= highest, "a later holder has a larger token");
+    highest = held.token;
 }
 
 // ---- Troubles -----------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ public:
     Member& member(std::uint64_t index);
     bool is_healed() const { return healed_; }
     // A client believes from now on that it holds a lock.
-    void on_hold(const Client& client, const std::string& lock, statemachine::Token token);
+    void on_hold(const Client& client, const std::string& lock, const Client::Held& held);
 
 private:
     Member::Surroundings surroundings() {

@@ -57,9 +57,17 @@ public:
         if (hold_submits) return held_.push_back(std::move(done));
         auto applied = execute(
             {{1, 1, ++number_}, now, submission.idempotency, std::move(submission.command)});
-        if (std::holds_alternative<statemachine::LockQueued>(applied.outcome)) {
-            const auto& acquire = std::get<statemachine::AcquireLock>(submissions.back().command);
-            waiting_[{acquire.name, acquire.session}] = std::move(done);
+        if (const auto* queued = std::get_if<statemachine::LockQueued>(&applied.outcome)) {
+            const auto& command = submissions.back().command;
+            const auto* one = std::get_if<statemachine::AcquireLock>(&command);
+            if (one != nullptr) {
+                const bool opened = queued->session != 0;
+                waiting_[{one->name, opened ? queued->session : one->session}] = {std::move(done),
+                                                                                  opened};
+            } else {
+                const auto& several = std::get<statemachine::AcquireLocks>(command);
+                waiting_[{several.locks.front().name, several.session}] = {std::move(done), false};
+            }
             return;
         }
         done(Executed{applied.revision, applied.repeated, applied.outcome, machine_.applied(),
@@ -185,10 +193,10 @@ public:
     // The waits of everybody here end without the lock.
     void end_waits() {
         const std::lock_guard lock(mutex_);
-        for (auto& [who, done] : std::exchange(waiting_, {})) {
-            done(Executed{machine_.applied(), false,
-                          statemachine::LockHeld{.holder = 1, .token = 1, .position = 1},
-                          machine_.applied()});
+        for (auto& [who, waiter] : std::exchange(waiting_, {})) {
+            waiter.done(Executed{machine_.applied(), false,
+                                 statemachine::LockHeld{.holder = 1, .token = 1, .position = 1},
+                                 machine_.applied()});
         }
     }
     Status& edit_status() { return status_; }
@@ -257,18 +265,23 @@ private:
             }
             const auto at = waiting_.find({change->lock, change->session});
             if (at == waiting_.end()) continue;
-            const auto done = std::move(at->second);
+            const auto waiter = std::move(at->second);
             waiting_.erase(at);
-            done(Executed{event.revision, false,
-                          statemachine::LockGranted{change->token, now, true}, machine_.applied()});
+            const auto opened = waiter.opened_session ? change->session : 0;
+            waiter.done(Executed{event.revision, false,
+                                 statemachine::LockGranted{change->token, now, true, opened},
+                                 machine_.applied()});
         }
     }
 
     mutable std::mutex mutex_{};
     statemachine::Machine machine_;
     std::uint64_t number_{};
-    std::map<std::pair<std::string, statemachine::SessionId>, std::function<void(SubmitResult)>>
-        waiting_{};
+    struct Waiter {
+        std::function<void(SubmitResult)> done{};
+        bool opened_session{};
+    };
+    std::map<std::pair<std::string, statemachine::SessionId>, Waiter> waiting_{};
     std::vector<std::function<void(SubmitResult)>> held_{};
     std::map<int, std::function<void(Changes)>> sinks_{};
     int sinks_made_{};

@@ -63,6 +63,13 @@ TEST(Problem, IsMadeOfEachOutcomeThatIsARefusal) {
         {LockHeld{4, 9, 2}, "lock-held"},
         {LockHeld{0, 0, 0}, "lock-held"},
         {LockQueued{5, 3}, "lock-held"},
+        {LockHeld{4, 9, 2, 3, "a"}, "lock-held"},
+        {Deadlock{{{1, "a"}, {2, "b"}}, 2}, "deadlock"},
+        {LockRefused{LockRefused::Reason::mode, "a", 0}, "mode-mismatch"},
+        {LockRefused{LockRefused::Reason::limit, "a", 2}, "limit-mismatch"},
+        {LockRefused{LockRefused::Reason::waiting, "a", 0}, "already-waiting"},
+        {LockRefused{LockRefused::Reason::held, "a", 0}, "already-held"},
+        {NotHolder{4, 2}, "not-holder"},
         {NotHolder{4}, "not-holder"},
         {NotHolder{0}, "not-holder"},
         {KeyNotFound{}, "key-not-found"},
@@ -103,6 +110,12 @@ TEST(Problem, NamesTheHolder) {
     EXPECT_EQ(held["position"], 2);
     EXPECT_EQ(held["retryable"], true);
     EXPECT_EQ(body(to_problem(Outcome(LockHeld{})))["holders"], json::array());
+    EXPECT_EQ(body(to_problem(Outcome(LockHeld{})))["holder_count"], 0);
+    const auto more = body(to_problem(Outcome(LockHeld{4, 9, 2, 3, "a/b"})));
+    EXPECT_EQ(more["holder_count"], 4);
+    EXPECT_EQ(more["detail"], "a/b is held by session s4 and 3 more");
+    EXPECT_EQ(body(to_problem(Outcome(LockHeld{0, 9, 2})))["detail"],
+              "under the lock-delay of a lapsed session");
     EXPECT_EQ(body(to_problem(Outcome(PreconditionFailed{17})))["revision"], 17);
 }
 

@@ -186,6 +186,25 @@ void see_sessions_and_locks(Rounds& rounds) {
     rounds.see_keys(M::remove, "/v1/locks/a?session=s1");
 }
 
+void see_several_locks(Rounds& rounds) {
+    Desk desk({}, {.locks_held = 2});
+    desk.gateway.open_session("one");
+    desk.gateway.open_session("two");
+    const auto ask = [](const std::string& session, const std::string& names) {
+        return R"({"session":")" + session + R"(","locks":[)" + names + "]}";
+    };
+    const std::string both = ask("s1", R"({"name":"a"},{"name":"b"})");
+    const std::string other = ask("s2", R"({"name":"c"})");
+    rounds.see(desk, Method::post, "/v1/locks", both);
+    rounds.see(desk, Method::post, "/v1/locks", both);
+    rounds.see(desk, Method::post, "/v1/locks", ask("s2", R"({"name":"a"})"));
+    rounds.see(desk, Method::post, "/v1/locks", ask("s9", R"({"name":"a"})"));
+    rounds.see(desk, Method::post, "/v1/locks", other);
+    rounds.see(desk, Method::post, "/v1/locks", other, {{"content-encoding", "gzip"}});
+    rounds.see_failures(desk, Method::post, "/v1/locks", other);
+    rounds.see_keys(Method::post, "/v1/locks", other);
+}
+
 void see_keys_and_watches(Rounds& rounds) {
     using M = Method;
     Desk desk({}, {.keys = 1, .history_changes = 2});
@@ -344,6 +363,7 @@ TEST(OpenApi, HasEachStatusThatComesUpAndNoOther) {
     Rounds rounds;
 
     see_sessions_and_locks(rounds);
+    see_several_locks(rounds);
     see_keys_and_watches(rounds);
     see_transactions(rounds);
     see_history(rounds);
@@ -386,10 +406,11 @@ TEST(OpenApi, HasEachHeaderFieldThatIsLookedAtAndNoOther) {
         if (path == "/v1/history") target += "?key=a";
         if (route.method == Method::remove)
             target += path.starts_with("/v1/locks") ? "?token=1" : "";
-        const std::string body = path.starts_with("/v1/locks") ? R"({"session":"s1"})"
-                                 : path == "/v1/transactions"  ? R"({"then":[{"get":{"key":"a"}}]})"
-                                 : path == "/v1/rollback"      ? R"({"key":"a","to_revision":0})"
-                                 : !members                    ? ""
+        const std::string body = path == "/v1/locks" ? R"({"session":"s1","locks":[{"name":"a"}]})"
+                                 : path.starts_with("/v1/locks") ? R"({"session":"s1"})"
+                                 : path == "/v1/transactions" ? R"({"then":[{"get":{"key":"a"}}]})"
+                                 : path == "/v1/rollback"     ? R"({"key":"a","to_revision":0})"
+                                 : !members                   ? ""
                                  : route.method == Method::put
                                      ? R"({"voters":[1]})"
                                      : R"({"name":"n3","peer_address":"db3:7500"})";

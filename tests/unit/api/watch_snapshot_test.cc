@@ -50,9 +50,10 @@ void learn(Known& known, const Heard& heard) {
     } else if (heard.event == "delete") {
         known.erase("key " + data["key"].get<std::string>());
     } else if (heard.event == "lock") {
-        const auto name = "lock " + data["lock"].get<std::string>();
+        const auto name =
+            "lock " + data["lock"].get<std::string>() + " of " + data["session"].get<std::string>();
         known.erase(name);
-        if (data["change"] == "acquired") known[name] = data["session"];
+        if (data["change"] == "acquired") known[name] = data["token"].dump();
     } else if (heard.event == "member") {
         const auto name = "member " + data["member_id"].dump();
         known.erase(name);
@@ -69,9 +70,11 @@ Known there(Desk& desk, const WatchFilter& filter) {
                 known["key " + value->key] = std::string(value->value.view());
             }
         }
-        for (const auto& lock : state->locks("", "", 100'000)) {
-            if (lock->holder && filter.matches(statemachine::LockEvent{.lock = lock->name})) {
-                known["lock " + lock->name] = session_id(lock->holder->session);
+        for (const auto& lock : state->locks("", "", 100'000, {})) {
+            if (!filter.matches(statemachine::LockEvent{.lock = lock.name})) continue;
+            for (const auto& holder : lock.holders) {
+                known["lock " + lock.name + " of " + session_id(holder->session)] =
+                    std::to_string(holder->token);
             }
         }
         if (!filter.members) return;
@@ -119,7 +122,8 @@ TEST(WatchSnapshot, SendsWhatIsThereThenGoesOn) {
         "event: put\ndata: {\"revision\":4,\"snapshot\":true,\"key\":\"app/b\",\"value\":\"3\","
         "\"content_type\":\"text/plain\",\"version\":2}\n\n"
         "event: lock\ndata: {\"revision\":6,\"snapshot\":true,\"lock\":\"deploy/web\","
-        "\"change\":\"acquired\",\"session\":\"s1\",\"token\":6}\n\n"
+        "\"change\":\"acquired\",\"session\":\"s1\",\"token\":6,"
+        "\"mode\":\"exclusive\"}\n\n"
         "event: bookmark\ndata: {\"revision\":8,\"snapshot\":true}\nid: 8.c1a2b3c4\n\n"
         "event: put\ndata: {\"revision\":9,\"key\":\"app/a\",\"value\":\"5\","
         "\"content_type\":\"text/plain\",\"version\":2}\nid: 9.c1a2b3c4\n\n");

@@ -87,7 +87,7 @@ TEST(Watch, ShowsOnlyWhatWasAskedFor) {
     EXPECT_EQ(call->stream,
               put_event(2, "a/1", "v") + put_event(4, "b/2", "v") + put_event(5, "c", "v") +
                   "event: lock\ndata: {\"revision\":8,\"lock\":\"l/1\",\"change\":\"acquired\","
-                  "\"session\":\"s1\",\"token\":8}\n" +
+                  "\"session\":\"s1\",\"token\":8,\"mode\":\"exclusive\"}\n" +
                   id(8) + "event: delete\ndata: {\"revision\":10,\"key\":\"c\"}\n" + id(10));
 }
 

@@ -322,27 +322,60 @@ TEST(Output, IsBoldOnlyOnATerminalWithoutNoColor) {
 
 TEST(Locks, ShowsHoldersAndQueue) {
     auto server = answering(R"({"name":"deploy","held":true,"holders":[{"session":"s1",
-        "session_name":"web-1","token":7,"since":"T1","held_for":"3s","expires_in":"12s"}],
-        "queue":[{"session":"s2","session_name":"","position":1,"since":"T2"}],
+        "session_name":"web-1","mode":"exclusive","token":7,"since":"T1","held_for":"3s",
+        "expires_in":"12s"}],"holder_count":1,
+        "queue":[{"session":"s2","session_name":"","position":1,"mode":"shared","since":"T2"}],
         "last_release":{"session":"s0","token":5,"at":"T0","reason":"expired"}})");
 
     EXPECT_EQ(run({"locks", "show", "deploy"}, {server.endpoint()}).out,
-              "LOCK deploy   SESSION     TOKEN  SINCE  HELD FOR  EXPIRES IN\n"
-              "held by       s1 (web-1)  7      T1     3s        12s\n"
-              "waiting 1     s2                 T2\n"
-              "last expired  s0          5      T0\n");
+              "LOCK deploy   SESSION     MODE       TOKEN  SINCE  HELD FOR  EXPIRES IN\n"
+              "held by       s1 (web-1)  exclusive  7      T1     3s        12s\n"
+              "waiting 1     s2          shared            T2\n"
+              "last expired  s0                     5      T0\n");
     EXPECT_EQ(run({"locks", "show", "deploy", "-o", "value"}, {server.endpoint()}).out, "7\n");
 }
 
 TEST(Locks, AreListedAndReleasedByToken) {
     auto server = answering(R"({"locks":[{"name":"a","held":true,"holders":[{"session":"s1",
-        "token":7}],"queue_length":2}],"released":true,"revision":30})");
+        "mode":"exclusive","token":7}],"holder_count":1,"queue_length":2}],
+        "released":true,"revision":30})");
 
     EXPECT_EQ(run({"locks", "ls"}, {server.endpoint()}).out,
-              "LOCK  HOLDER  TOKEN  WAITING\na     s1      7      2\n");
+              "LOCK  HOLDER  MODE       TOKEN  WAITING\na     s1      exclusive  7      2\n");
     EXPECT_EQ(run({"locks", "release", "a", "--token", "7"}, {server.endpoint()}).out,
               "released a\n");
     EXPECT_EQ(server.requests("DELETE ")[0].target, "/v1/locks/a?token=7");
+}
+
+TEST(Locks, ShowHowManyHoldASemaphoreAndWhoBrokeIt) {
+    auto server = answering(R"({"name":"slots","held":true,"limit":5,"holders":[
+        {"session":"s1","mode":"shared","token":7},{"session":"s2","mode":"shared","token":7},
+        {"session":"s3","mode":"shared","token":8},{"session":"s4","mode":"shared","token":9}],
+        "holder_count":4,"queue":[],"queue_length":0,"last_release":{"session":"s0","token":5,
+        "at":"T0","reason":"forced","author":"ada","comment":"hangs"}})");
+    const auto shown = run({"locks", "show", "slots"}, {server.endpoint()}).out;
+    EXPECT_THAT(shown, HasSubstr("\n4 of 5 hold it\nforced by ada: hangs\n"));
+    EXPECT_EQ(run({"locks", "show", "slots", "-o", "value"}, {server.endpoint()}).out, "7, 8, 9\n");
+
+    auto list = answering(R"({"locks":[{"name":"slots","held":true,"limit":5,"holders":[
+        {"session":"s1","token":7},{"session":"s2","token":7},{"session":"s3","token":8},
+        {"session":"s4","token":9}],"holder_count":4,"queue_length":0}]})");
+    EXPECT_THAT(run({"locks", "ls"}, {list.endpoint()}).out,
+                HasSubstr("slots  s1, s2, s3, 1 more  4 of 5  7, 8, 9  0\n"));
+}
+
+TEST(Locks, AreBrokenWithAReason) {
+    auto server = answering(R"({"released":true,"revision":30})");
+
+    EXPECT_EQ(run({"locks", "break", "a"}, {server.endpoint()}).code, exit_usage);
+    EXPECT_EQ(
+        run({"locks", "break", "a", "--reason", "it hangs", "--author", "ada", "--token", "7"},
+            {server.endpoint()})
+            .out,
+        "broke a\n");
+    ASSERT_EQ(server.requests("DELETE ").size(), 1U);
+    EXPECT_EQ(server.requests("DELETE ")[0].target,
+              "/v1/locks/a?token=7&force=true&reason=it%20hangs&author=ada");
 }
 
 TEST(Session, IsMadeShownKeptAndEnded) {

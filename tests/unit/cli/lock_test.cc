@@ -170,6 +170,53 @@ TEST_F(Lock, WithNoWaitIsBusyWhenAnotherHoldsIt) {
     expect_left(member);
 }
 
+TEST_F(Lock, IsSharedWhenAskedForSo) {
+    FakeMember member;
+
+    lock({member.endpoint()}, "exit 0", {"--shared"});
+    lock({member.endpoint()}, "exit 0", {"--limit", "3"});
+
+    const auto asked = member.requests("PUT ");
+    ASSERT_EQ(asked.size(), 2u);
+    EXPECT_EQ(asked[0].body, R"({"mode":"shared","session":"s1"})");
+    EXPECT_EQ(asked[1].body, R"({"limit":3,"session":"s2"})");
+    EXPECT_EQ(lock({member.endpoint()}, "exit 0", {"--limit", "0"}).code, exit_usage);
+}
+
+TEST_F(Lock, GoesWithASessionThatEndsWhenSomebodyBreaksIt) {
+    FakeMember member;
+
+    lock({member.endpoint()}, "exit 0");
+
+    EXPECT_THAT(member.requests("POST /v1/sessions")[0].body,
+                HasSubstr("\"ends_with_locks\":true"));
+}
+
+TEST_F(Lock, SaysHowManyShareWhatItWaitsFor) {
+    int attempts = 0;
+    FakeMember member([&attempts](const FakeRequest& request) -> std::optional<FakeReply> {
+        if (request.method != "PUT" || ++attempts > 1) return std::nullopt;
+        return problem(409, "lock-held",
+                       R"(,"position":1,"holder_count":3,"holders":[{"session":"s9","token":5}])",
+                       true);
+    });
+
+    EXPECT_EQ(lock({member.endpoint()}, "exit 0").err,
+              "gavel: waiting for deploy, held by s9 and 2 more\n");
+}
+
+TEST_F(Lock, DoesNotWaitForWhatWouldNeverCome) {
+    FakeMember member([](const FakeRequest& request) -> std::optional<FakeReply> {
+        if (request.method == "PUT") return problem(409, "deadlock", "", false);
+        return std::nullopt;
+    });
+
+    const auto ran = lock({member.endpoint()}, "exit 0");
+
+    EXPECT_EQ(ran.code, exit_error);
+    EXPECT_THAT(ran.err, HasSubstr("deadlock"));
+}
+
 TEST_F(Lock, GivesUpAtItsTimeout) {
     FakeMember member([](const FakeRequest& request) -> std::optional<FakeReply> {
         if (request.method == "PUT") return held();

@@ -81,6 +81,49 @@ TEST(LeaseBook, EndsAWaitByTheAttemptItBelongsTo) {
                 ElementsAre(Command(LeaveQueue{"deploy", 1, 17})));
 }
 
+TEST(LeaseBook, BeginsTheTimeOfASessionThatWaitsWithItsGrant) {
+    LeaseBook book;
+    book.hold(1, 1'000, 60'000, Tick{0});
+    EXPECT_THAT(book.due(Tick{30'000}, 10, leader_start), IsEmpty());
+    EXPECT_EQ(book.expires_in(1, Tick{30'000}), 31'000);
+
+    book.on_grant(1, Tick{30'000});
+    book.on_grant(1, Tick{30'500});
+    book.on_grant(2, Tick{30'500});
+
+    EXPECT_EQ(book.expires_in(1, Tick{30'500}), 500) << "a grant of more begins nothing anew";
+    EXPECT_THAT(book.due(Tick{30'999}, 10, leader_start), IsEmpty());
+    EXPECT_THAT(book.due(Tick{31'000}, 10, leader_start),
+                ElementsAre(Command(ExpireSession{1, leader_start})));
+    EXPECT_THAT(book.due(Tick{90'000}, 10, leader_start), IsEmpty()) << "one timer counts";
+}
+
+TEST(LeaseBook, LetsASessionLapseThatWasNeverGrantedWhatItWaitsFor) {
+    LeaseBook book;
+    book.hold(1, 1'000, 5'000, Tick{0});
+
+    EXPECT_THAT(book.due(Tick{5'999}, 10, leader_start), IsEmpty());
+    EXPECT_THAT(book.due(Tick{6'000}, 10, leader_start), SizeIs(1));
+}
+
+TEST(LeaseBook, HoldsASessionThatWaitsUnderANewLeaderToo) {
+    statemachine::Machine machine({}, 8, {{.id = 1, .name = "n1"}});
+    const auto run = [&](statemachine::Command command) {
+        return machine.apply(machine.applied() + 1, {.command = std::move(command)});
+    };
+    run(statemachine::OpenSession{.ttl = 60'000});
+    run(statemachine::AcquireLock{.name = "l", .session = 1});
+    run(statemachine::AcquireLock{.name = "l", .session = 0, .wait = 5'000, .ttl = 1'000});
+    run(statemachine::AcquireLocks{.session = 1, .locks = {{"l2"}}});
+    LeaseBook book;
+
+    book.start(machine, Tick{0});
+
+    EXPECT_EQ(book.expires_in(3, Tick{0}), 6'000);
+    EXPECT_THAT(book.due(Tick{5'500}, 10, leader_start),
+                ElementsAre(Command(LeaveQueue{"l", 3, 3})));
+}
+
 TEST(LeaseBook, GivesEverySessionAFullTimeUnderANewLeader) {
     statemachine::Machine machine({}, 8, {{.id = 1, .name = "n1"}});
     const statemachine::Entry open{.request = {1, 1, 1},

@@ -138,7 +138,7 @@ TEST_F(RecoveryTest, ExecutesWhatTheLogHasBeyondTheState) {
 
     EXPECT_EQ(recovery.state.applied(), 6U);
     EXPECT_EQ(value_of(recovery.state, "b"), "2");
-    EXPECT_EQ(recovery.state.lock("deploy")->holder->token, token);
+    EXPECT_EQ(recovery.state.lock("deploy")->holders.at(0)->token, token);
     EXPECT_EQ(recovery.carried.sure, Slot{4});
     EXPECT_EQ(recovery.carried.unsure, 2U);
     EXPECT_EQ(recovery.base, 2 * revision_gap);
@@ -450,7 +450,7 @@ TEST_F(RecoverCommand, MakesAClusterOfOneBeyondAllThatTheOldOneGaveOut) {
     ASSERT_TRUE(machine.finish_load(*globals));
     EXPECT_EQ(machine.applied(), 2 * revision_gap);
     EXPECT_EQ(value_of(machine, "b"), "2");
-    EXPECT_EQ(machine.lock("deploy")->holder->token, token) << "who holds a lock keeps it";
+    EXPECT_EQ(machine.lock("deploy")->holders.at(0)->token, token) << "who holds a lock keeps it";
     EXPECT_THAT(machine.globals().epochs.back().members,
                 ElementsAre(Member{.id = 4,
                                    .name = "n1",

@@ -81,7 +81,12 @@ TEST(EntryCodec, RefusesTextBeyondItsLimit) {
     EXPECT_TRUE(refused(OpenSession{.name = "s", .metadata = metadata}));
     EXPECT_TRUE(refused(AcquireLock{.name = name}));
     EXPECT_TRUE(refused(AcquireLock{.name = "l", .metadata = metadata}));
+    EXPECT_TRUE(refused(AcquireLocks{.session = 1, .locks = {{.name = name}}}));
+    EXPECT_TRUE(
+        refused(AcquireLocks{.session = 1, .locks = {{.name = "l"}}, .metadata = metadata}));
     EXPECT_TRUE(refused(ReleaseLock{.name = name}));
+    EXPECT_TRUE(refused(ReleaseLock{.name = "l", .reason = label}));
+    EXPECT_TRUE(refused(ReleaseLock{.name = "l", .author = label}));
     EXPECT_TRUE(refused(LeaveQueue{.name = name}));
     EXPECT_TRUE(refused(EndLockDelay{.name = name}));
     EXPECT_TRUE(refused(PutKey{.key = name}));
@@ -136,10 +141,31 @@ TEST(EntryCodec, TakesTextUpToItsLimit) {
     EXPECT_LE(encode(entry).size(), command_bytes_max);
 }
 
+TEST(EntryCodec, RefusesLocksThatCannotBeAskedForTogether) {
+    const auto refused = [](SessionId session, std::vector<AcquireLocks::Wanted> locks) {
+        const AcquireLocks command{.session = session, .locks = std::move(locks)};
+        return decode_entry(encode(entry_sample(command))).has_error();
+    };
+    std::vector<AcquireLocks::Wanted> many;
+    for (std::size_t i = 0; i < locks_per_command_max; ++i) many.push_back({std::to_string(i)});
+
+    EXPECT_FALSE(refused(1, many));
+    many.push_back({"one more"});
+    EXPECT_TRUE(refused(1, many));
+    EXPECT_TRUE(refused(1, {}));
+    EXPECT_TRUE(refused(0, {{"a"}}));
+    EXPECT_TRUE(refused(1, {{"a"}, {"b"}, {"a"}}));
+    EXPECT_TRUE(refused(1, {{"a", LockMode::exclusive, 2}}));
+    EXPECT_TRUE(refused(1, {{"a", static_cast<LockMode>(2), 0}}));
+    EXPECT_TRUE(
+        decode_entry(encode(entry_sample(AcquireLock{.name = "a", .limit = 2}))).has_error());
+}
+
 TEST(EntryCodec, RefusesNumbersOutOfTheirRange) {
     EXPECT_TRUE(decode_entry(encode(entry_sample(OpenSession{.ttl = -1}))).has_error());
     EXPECT_TRUE(decode_entry(encode(entry_sample(OpenSession{.lock_delay = -1}))).has_error());
     EXPECT_TRUE(decode_entry(encode(entry_sample(AcquireLock{.wait = -1}))).has_error());
+    EXPECT_TRUE(decode_entry(encode(entry_sample(AcquireLock{.ttl = -1}))).has_error());
     const auto kind = static_cast<Precondition::Kind>(5);
     EXPECT_TRUE(decode_entry(encode(entry_sample(PutKey{.precondition = {kind, {}}}))).has_error());
 

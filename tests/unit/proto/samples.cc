@@ -88,14 +88,22 @@ std::vector<Command> command_samples() {
     return {
         LeaderStart{.leader = 65535},
         OpenSession{.name = "worker", .ttl = 15'000, .lock_delay = 1'000, .metadata = "{}"},
+        OpenSession{.ends_with_locks = true},
         EndSession{.session = 9},
         ExpireSession{.session = 9, .leader_start = 4},
         AcquireLock{.name = "a/b", .session = 9, .metadata = "{\"a\":1}", .wait = 30'000},
+        AcquireLock{.name = "a/b", .mode = LockMode::shared, .limit = 3, .ttl = 4'000},
+        AcquireLocks{.session = 9, .locks = {{.name = "a"}}},
+        AcquireLocks{.session = 9,
+                     .locks = {{"b", LockMode::shared, 3}, {"a", LockMode::exclusive, 0}},
+                     .metadata = "{}",
+                     .wait = 30'000},
         ReleaseLock{.name = "a/b", .session = 0, .token = 0},
         ReleaseLock{.name = "a/b", .session = 9, .token = {}},
         ReleaseLock{.name = "a/b", .session = {}, .token = 12},
+        ReleaseLock{.name = "a/b", .force = true, .reason = "stuck", .author = "me"},
         LeaveQueue{.name = "a/b", .session = 9, .attempt = 13},
-        EndLockDelay{.name = "a/b", .token = 12},
+        EndLockDelay{.name = "a/b", .delayed_at = 12},
         PutKey{.key = "k",
                .value = "v",
                .content_type = "text/plain",
@@ -227,11 +235,17 @@ std::vector<Outcome> outcome_samples() {
                                   SessionEnded{},
                                   SessionNotFound{.session = 2},
                                   LockGranted{.token = 3, .since = 4, .fresh = true},
+                                  LockGranted{.token = 3, .session = 5},
                                   LockQueued{.attempt = 5, .position = 6},
+                                  LockQueued{.attempt = 5, .position = 6, .session = 5},
                                   LockHeld{.holder = 7, .token = 8, .position = 9},
+                                  LockHeld{.holder = 7, .others = 2, .lock = "a"},
+                                  Deadlock{.cycle = {{1, "a"}, {2, "b"}}, .length = 2},
+                                  Deadlock{},
                                   LockReleased{.token = 10},
                                   LeftQueue{},
                                   NotHolder{.holder = 11},
+                                  NotHolder{.holder = 11, .sharing = 2},
                                   KeyPut{.version = 12, .created = true},
                                   KeyDeleted{},
                                   KeyNotFound{},
@@ -261,6 +275,9 @@ std::vector<Outcome> outcome_samples() {
          ++reason) {
         outcomes.emplace_back(MembersRefused{static_cast<MembersRefused::Reason>(reason), 3});
     }
+    for (int reason = 0; reason <= static_cast<int>(LockRefused::Reason::held); ++reason) {
+        outcomes.emplace_back(LockRefused{static_cast<LockRefused::Reason>(reason), "a", 3});
+    }
     for (int what = 0; what <= static_cast<int>(LimitReached::What::keys_per_session); ++what) {
         outcomes.emplace_back(LimitReached{static_cast<LimitReached::What>(what)});
     }
@@ -281,7 +298,6 @@ std::vector<std::pair<Table, RowValue>> row_samples() {
                          .deleted_before = 5};
     const KeyDeletion deletion{
         .key = "k", .revision = 1, .version = 2, .at = 3, .author = "me", .reason = "because"};
-    const Holder holder{.session = 1, .token = 2, .since = 3, .metadata = "{}"};
     std::vector<std::pair<Table, RowValue>> rows{
         {Table::sessions, std::make_shared<const Session>(Session{.id = 1,
                                                                   .name = "worker",
@@ -289,6 +305,15 @@ std::vector<std::pair<Table, RowValue>> row_samples() {
                                                                   .lock_delay = 3,
                                                                   .metadata = "{}",
                                                                   .created_at = 4})},
+        {Table::sessions, std::make_shared<const Session>(Session{.ends_with_locks = true})},
+        {Table::holders, std::make_shared<const Holder>(Holder{.lock = "a",
+                                                               .session = 1,
+                                                               .token = 2,
+                                                               .since = 3,
+                                                               .metadata = "{}",
+                                                               .mode = LockMode::shared,
+                                                               .limit = 4})},
+        {Table::holders, std::make_shared<const Holder>(Holder{})},
         {Table::locks, std::make_shared<const Lock>(Lock{.name = "free"})},
         {Table::waiters, std::make_shared<const Waiter>(Waiter{.lock = "a",
                                                                .session = 1,
@@ -297,7 +322,9 @@ std::vector<std::pair<Table, RowValue>> row_samples() {
                                                                .wait = 4,
                                                                .since = 5,
                                                                .metadata = "{}",
-                                                               .idempotency_key = "once"})},
+                                                               .idempotency_key = "once",
+                                                               .mode = LockMode::shared,
+                                                               .limit = 6})},
         {Table::keys, std::make_shared<const KeyValue>(value)},
         {Table::versions,
          std::make_shared<const PastVersion>(PastVersion{
@@ -306,27 +333,29 @@ std::vector<std::pair<Table, RowValue>> row_samples() {
          std::make_shared<const PastVersion>(PastVersion{
              .change = std::make_shared<const KeyDeletion>(deletion), .over = 1, .over_at = 3})},
         {Table::history,
-         std::make_shared<const Change>(
-             Change{.revision = 1,
-                    .at = 2,
-                    .events = {{1, 0, false, KeyPutEvent{std::make_shared<const KeyValue>(value)}},
-                               {1, 1, false, KeyDeletedEvent{.key = "k", .version = 4}},
-                               {1, 2, false, LockEvent{"a", LockEvent::Change::acquired, 1, 2}},
-                               {1, 3, false, LockEvent{"a", LockEvent::Change::released, 1, 2}},
-                               {1, 4, false, LockEvent{"a", LockEvent::Change::expired, 1, 2}},
-                               {1, 5, false, member_event(MemberEvent::Change::added)},
-                               {1, 6, false, member_event(MemberEvent::Change::removed)},
-                               {1, 7, true, member_event(MemberEvent::Change::role_changed)}}})}};
-    for (const auto reason :
-         {ReleaseReason::released, ReleaseReason::session_ended, ReleaseReason::session_expired}) {
-        rows.emplace_back(
-            Table::locks,
-            std::make_shared<const Lock>(Lock{
-                .name = "a",
-                .holder = holder,
-                .last_release =
-                    LastRelease{.session = 1, .token = 2, .at = 3, .revision = 4, .reason = reason},
-                .delay = 5}));
+         std::make_shared<const Change>(Change{
+             .revision = 1,
+             .at = 2,
+             .events = {{1, 0, false, KeyPutEvent{std::make_shared<const KeyValue>(value)}},
+                        {1, 1, false, KeyDeletedEvent{.key = "k", .version = 4}},
+                        {1, 2, false, LockEvent{"a", LockEvent::Change::acquired, 1, 2}},
+                        {1, 3, false, LockEvent{"a", LockEvent::Change::released, 1, 2}},
+                        {1, 4, false, LockEvent{"a", LockEvent::Change::expired, 1, 2}},
+                        {1, 5, true,
+                         LockEvent{"a", LockEvent::Change::broken, 1, 2, LockMode::shared}}}})}};
+    for (const auto reason : {ReleaseReason::released, ReleaseReason::session_ended,
+                              ReleaseReason::session_expired, ReleaseReason::forced}) {
+        rows.emplace_back(Table::locks, std::make_shared<const Lock>(
+                                            Lock{.name = "a",
+                                                 .last_release = LastRelease{.session = 1,
+                                                                             .token = 2,
+                                                                             .at = 3,
+                                                                             .revision = 4,
+                                                                             .reason = reason,
+                                                                             .author = "me",
+                                                                             .comment = "stuck"},
+                                                 .delay = 5,
+                                                 .delayed_at = 6}));
     }
     for (const auto& outcome : outcome_samples()) {
         rows.emplace_back(Table::requests,
@@ -382,9 +411,20 @@ Entry random_entry(Prng& prng) {
         ExpireSession{random_number(prng), random_number(prng)},
         AcquireLock{random_text(prng, name_bytes_max), random_number(prng),
                     random_text(prng, metadata_bytes_max), random_duration(prng)},
+        AcquireLock{random_text(prng, name_bytes_max), 0, random_text(prng, metadata_bytes_max),
+                    random_duration(prng), LockMode::shared, random_number(prng),
+                    random_duration(prng)},
+        AcquireLocks{
+            1 + prng.below(9),
+            {{"a" + random_text(prng, name_bytes_max - 1), LockMode::shared, random_number(prng)},
+             {"b", LockMode::exclusive, 0}},
+            random_text(prng, metadata_bytes_max),
+            random_duration(prng)},
         ReleaseLock{random_text(prng, name_bytes_max),
                     prng.chance(50) ? std::optional(random_number(prng)) : std::nullopt,
-                    prng.chance(50) ? std::optional(random_number(prng)) : std::nullopt},
+                    prng.chance(50) ? std::optional(random_number(prng)) : std::nullopt,
+                    prng.chance(50), random_text(prng, label_bytes_max),
+                    random_text(prng, label_bytes_max)},
         LeaveQueue{random_text(prng, name_bytes_max), random_number(prng), random_number(prng)},
         EndLockDelay{random_text(prng, name_bytes_max), random_number(prng)},
         PutKey{random_text(prng, name_bytes_max), random_text(prng, 3'000),

@@ -66,6 +66,8 @@ TEST(RowCodec, GivesBackEveryField) {
             EXPECT_TRUE(equal(*lock, *decoded));
         } else if (const auto* waiter = std::get_if<Ptr<Waiter>>(&value)) {
             EXPECT_TRUE(equal(*waiter, *decoded));
+        } else if (const auto* holder = std::get_if<Ptr<Holder>>(&value)) {
+            EXPECT_TRUE(equal(*holder, *decoded));
         } else if (const auto* key = std::get_if<Ptr<KeyValue>>(&value)) {
             EXPECT_TRUE(equal(*key, *decoded));
         } else if (const auto* change = std::get_if<Ptr<Change>>(&value)) {
@@ -83,8 +85,10 @@ TEST(RowCodec, GivesBackEveryField) {
                 EXPECT_EQ(std::get<MemberEvent>(after.events[i].body),
                           std::get<MemberEvent>((*change)->events[i].body));
             }
-            EXPECT_FALSE(after.events[6].last);
-            EXPECT_TRUE(after.events[7].last);
+            EXPECT_EQ(std::get<LockEvent>(after.events[8].body),
+                      std::get<LockEvent>((*change)->events[8].body));
+            EXPECT_FALSE(after.events[7].last);
+            EXPECT_TRUE(after.events[8].last);
         } else if (const auto* version = std::get_if<Ptr<PastVersion>>(&value)) {
             const auto& after = *std::get<Ptr<PastVersion>>(*decoded);
             EXPECT_EQ(after.over, (*version)->over);
@@ -111,12 +115,12 @@ TEST(RowCodec, GivesBackEveryField) {
             EXPECT_EQ(after.outcome, before.outcome);
         }
     }
-    EXPECT_EQ(compared, 7U);
+    EXPECT_EQ(compared, 11U);
 }
 
 TEST(RowCodec, RefusesAnUnknownTableAndARecordWithoutItsOutcome) {
     EXPECT_TRUE(decode_row(static_cast<Table>(0), "").has_error());
-    EXPECT_TRUE(decode_row(static_cast<Table>(9), "").has_error());
+    EXPECT_TRUE(decode_row(static_cast<Table>(12), "").has_error());
     EXPECT_TRUE(decode_row(Table::requests, "\x08\x01").has_error());
     EXPECT_TRUE(decode_row(Table::requests, std::string("\x08\x01\x2A\0", 4)).has_error());
     EXPECT_TRUE(decode_row(Table::idempotency, "").has_error());

@@ -40,11 +40,15 @@ SessionId Chance::session(const Machine& machine) {
 Token Chance::token(const Machine& machine, const std::string& lock) {
     const auto found = machine.lock(lock);
     if (!found || prng_.chance(20)) return prng_.below(50);
-    return found->holder ? found->holder->token : found->last_release->token;
+    const auto& holders = found->holders;
+    if (!holders.empty()) return holders[prng_.below(holders.size())]->token;
+    return found->lock && found->lock->last_release ? found->lock->last_release->token : 1;
 }
 
 Revision Chance::attempt(const Machine& machine, const std::string& lock, SessionId session) {
-    for (const auto& waiter : machine.explain(lock).queue) {
+    const auto found = machine.lock(lock);
+    if (!found) return prng_.below(50);
+    for (const auto& waiter : found->queue) {
         if (waiter->session == session && prng_.chance(80)) return waiter->attempt;
     }
     return prng_.below(50);
@@ -122,10 +126,41 @@ Command Chance::transaction(const Machine& machine) {
     return transact;
 }
 
+// Under one limit mostly, or most would be refused.
+std::uint64_t Chance::limit(LockMode mode) {
+    if (mode == LockMode::exclusive) return 0;
+    return prng_.chance(90) ? 2 : prng_.below(3);
+}
+
+Command Chance::acquire(const std::string& lock, SessionId who) {
+    const auto mode = prng_.chance(35) ? LockMode::exclusive : LockMode::shared;
+    const bool opens = prng_.chance(10);
+    return AcquireLock{.name = lock,
+                       .session = opens ? 0 : who,
+                       .metadata = name("m", 3),
+                       .wait = prng_.chance(75) ? 5'000 : 0,
+                       .mode = mode,
+                       .limit = limit(mode),
+                       .ttl = opens ? 1'000 : 0};
+}
+
+Command Chance::acquire_several(SessionId who) {
+    AcquireLocks command{.session = who == 0 ? 1 : who,
+                         .locks = {},
+                         .metadata = name("m", 3),
+                         .wait = prng_.chance(75) ? 5'000 : 0};
+    for (int i = 0; i < 5; ++i) {
+        if (!prng_.chance(50) && (i != 4 || !command.locks.empty())) continue;
+        const auto mode = prng_.chance(50) ? LockMode::exclusive : LockMode::shared;
+        command.locks.push_back({"lock/" + std::to_string(i), mode, limit(mode)});
+    }
+    return command;
+}
+
 Command Chance::command(const Machine& machine) {
     const SessionId who = session(machine);
     const std::string lock = name("lock/", 5), key = name("key/", 8);
-    switch (prng_.below(24)) {
+    switch (prng_.below(26)) {
         case 20:
         case 21:
             return transaction(machine);
@@ -161,8 +196,12 @@ Command Chance::command(const Machine& machine) {
             return EndSession{who};
         case 4:
             return ExpireSession{who, prng_.chance(80) ? machine.globals().leader_start : 1};
-        case 5:
-            return EndLockDelay{lock, token(machine, lock)};
+        case 5: {
+            const auto found = machine.lock(lock);
+            return EndLockDelay{lock, found && found->lock && prng_.chance(80)
+                                          ? found->lock->delayed_at
+                                          : prng_.below(50)};
+        }
         case 6:
             return LeaveQueue{lock, who, attempt(machine, lock, who)};
         case 7:
@@ -170,16 +209,18 @@ Command Chance::command(const Machine& machine) {
             ReleaseLock release{.name = lock};
             if (prng_.chance(70)) release.session = who;
             if (prng_.chance(50)) release.token = token(machine, lock);
+            release.force = prng_.chance(20);
+            if (release.force) release.reason = release.author = "x";
             return release;
         }
         case 9:
         case 10:
         case 11:
         case 12:
-            return AcquireLock{.name = lock,
-                               .session = who,
-                               .metadata = name("m", 3),
-                               .wait = prng_.chance(75) ? 5'000 : 0};
+            return acquire(lock, who);
+        case 24:
+        case 25:
+            return acquire_several(who);
         case 13:
         case 14:
             return PutKey{.key = key,

@@ -12,9 +12,11 @@ namespace gavel::statemachine {
 
 // So small that a few hundred commands reach every one of them.
 inline constexpr Limits tight{.sessions = 5,
-                              .locks_held = 4,
-                              .locks_per_session = 3,
-                              .waiters = 6,
+                              .locks_held = 5,
+                              .locks_per_session = 4,
+                              .holders_per_lock = 3,
+                              .waiters = 7,
+                              .grants_per_command = 3,
                               .free_locks = 2,
                               .keys = 6,
                               .key_bytes = 120,
@@ -56,6 +58,9 @@ private:
     Command transaction(const Machine& machine);
     Command command(const Machine& machine);
     Command member_change(const Machine& machine);
+    Command acquire(const std::string& lock, SessionId who);
+    Command acquire_several(SessionId who);
+    std::uint64_t limit(LockMode mode);
 
     Prng prng_;
     std::deque<Entry> sent_;

@@ -47,14 +47,26 @@ Revision Driver::queue(const std::string& name, SessionId session) {
     return std::get<LockQueued>(outcome(command)).attempt;
 }
 
+Token Driver::share(const std::string& name, SessionId session, std::uint64_t limit) {
+    const AcquireLock command{
+        .name = name, .session = session, .mode = LockMode::shared, .limit = limit};
+    return std::get<LockGranted>(outcome(command)).token;
+}
+
+Revision Driver::queue_shared(const std::string& name, SessionId session, std::uint64_t limit) {
+    const AcquireLock command{
+        .name = name, .session = session, .wait = 10'000, .mode = LockMode::shared, .limit = limit};
+    return std::get<LockQueued>(outcome(command)).attempt;
+}
+
 Revision Driver::put(const std::string& key, const std::string& value) {
     const Applied applied = run(PutKey{.key = key, .value = value});
     EXPECT_TRUE(std::holds_alternative<KeyPut>(applied.outcome));
     return applied.revision;
 }
 
-Machine Driver::restored() const {
-    Machine machine(machine_.limits(), 1, {});
+Machine Driver::restored(const Limits& limits) const {
+    Machine machine(limits, 1, {});
     for (const auto& [key, value] : stored_) machine.load({key, value});
     EXPECT_TRUE(machine.finish_load(machine_.globals()));
     machine.check_invariants();
@@ -71,9 +83,10 @@ struct Line {
     std::string operator()(const KeyPutEvent& event) const { return " put " + event.value->key; }
     std::string operator()(const KeyDeletedEvent& event) const { return " delete " + event.key; }
     std::string operator()(const LockEvent& event) const {
-        constexpr const char* changes[] = {" acquired ", " released ", " expired "};
+        constexpr const char* changes[] = {" acquired ", " released ", " expired ", " broken "};
         return changes[static_cast<int>(event.change)] + event.lock + " s" +
-               std::to_string(event.session) + " t" + std::to_string(event.token);
+               std::to_string(event.session) + " t" + std::to_string(event.token) +
+               (event.mode == LockMode::shared ? " shared" : "");
     }
     std::string operator()(const MemberEvent& event) const {
         constexpr const char* changes[] = {" added ", " removed ", " role of "};

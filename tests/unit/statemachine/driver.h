@@ -25,6 +25,8 @@ public:
     SessionId open(DurationMs lock_delay = 0);
     Token lock(const std::string& name, SessionId session);
     Revision queue(const std::string& name, SessionId session);
+    Token share(const std::string& name, SessionId session, std::uint64_t limit = 0);
+    Revision queue_shared(const std::string& name, SessionId session, std::uint64_t limit = 0);
     Revision put(const std::string& key, const std::string& value);
 
     void pass(DurationMs duration) { now_ += duration; }
@@ -34,7 +36,8 @@ public:
     Machine& machine() { return machine_; }
     const Machine& machine() const { return machine_; }
     // A second machine, made of the stored rows and the globals only.
-    Machine restored() const;
+    Machine restored() const { return restored(machine_.limits()); }
+    Machine restored(const Limits& limits) const;
     void restart() { machine_ = restored(); }
     const std::map<RowKey, RowValue>& stored() const { return stored_; }
 

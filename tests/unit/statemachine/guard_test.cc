@@ -61,7 +61,7 @@ TEST_F(GuardedWrite, IsRefusedOnceAnotherHoldsTheLock) {
     driver.queue("l", other);
     driver.run(EndSession{holder});
 
-    expect_refused(driver.machine().lock("l")->holder->token);
+    expect_refused(driver.machine().lock("l")->latest_token);
 }
 
 TEST_F(GuardedWrite, IsRefusedWhenItsHolderHasTakenTheLockAnew) {

@@ -18,7 +18,7 @@ struct Lock : testing::Test {
     }
     SessionId holder() const {
         const auto lock = machine.lock("deploy");
-        return lock && lock->holder ? lock->holder->session : 0;
+        return lock && !lock->holders.empty() ? lock->holders.front()->session : 0;
     }
 };
 
@@ -31,14 +31,17 @@ TEST_F(Lock, IsGrantedWhenFreeWithTheSlotAsToken) {
     EXPECT_EQ(applied.outcome,
               (Outcome{LockGranted{.token = slot, .since = driver.now(), .fresh = true}}));
     EXPECT_THAT(lines(applied.events), ElementsAre("0! acquired deploy s1 t4"));
-    EXPECT_EQ(machine.lock("deploy")->holder,
-              (Holder{one, slot, driver.now(), "{\"who\":\"ci\"}"}));
+    EXPECT_EQ(*machine.holder("deploy", one), (Holder{.lock = "deploy",
+                                                      .session = one,
+                                                      .token = slot,
+                                                      .since = driver.now(),
+                                                      .metadata = "{\"who\":\"ci\"}"}));
     EXPECT_THAT(machine.held_by(one), ElementsAre("deploy"));
 }
 
 TEST_F(Lock, IsNotGrantedToASessionThatDoesNotExist) {
     EXPECT_EQ(acquire(99, 0), Outcome{SessionNotFound{99}});
-    EXPECT_EQ(machine.lock("deploy"), nullptr);
+    EXPECT_FALSE(machine.lock("deploy"));
 
     driver.lock("deploy", one);
     EXPECT_EQ(acquire(99, 10'000), Outcome{SessionNotFound{99}});
@@ -75,7 +78,7 @@ TEST_F(Lock, QueuesInOrderOfArrival) {
     EXPECT_EQ(machine.position("deploy", two), 2U);
     EXPECT_EQ(machine.position("deploy", one), 0U);
     EXPECT_EQ(machine.waiters().size(), 2U);
-    EXPECT_EQ(machine.explain("deploy").queue.at(0)->session, three);
+    EXPECT_EQ(machine.lock("deploy")->queue.at(0)->session, three);
     EXPECT_THAT(machine.waited_for_by(two), ElementsAre("deploy"));
 }
 
@@ -90,8 +93,11 @@ TEST_F(Lock, GoesToTheNextWaiterWithAHigherToken) {
     EXPECT_EQ(applied.outcome, Outcome{LockReleased{token}});
     EXPECT_THAT(lines(applied.events),
                 ElementsAre("0 released deploy s1 t4", "1! acquired deploy s2 t7"));
-    EXPECT_EQ(machine.lock("deploy")->holder, (Holder{two, applied.revision, driver.now(), ""}));
-    EXPECT_EQ(machine.lock("deploy")->last_release->reason, ReleaseReason::released);
+    EXPECT_EQ(
+        *machine.holder("deploy", two),
+        (Holder{
+            .lock = "deploy", .session = two, .token = applied.revision, .since = driver.now()}));
+    EXPECT_EQ(machine.lock("deploy")->lock->last_release->reason, ReleaseReason::released);
     EXPECT_EQ(machine.position("deploy", three), 1U);
     EXPECT_THAT(machine.waited_for_by(two), IsEmpty());
 }
@@ -129,13 +135,13 @@ TEST_F(Lock, KeepsThePlaceOfAWaiterThatAsksAgain) {
         driver.run(AcquireLock{.name = "deploy", .session = two, .metadata = "[2]", .wait = 7'000});
 
     EXPECT_EQ(again.outcome, (Outcome{LockQueued{.attempt = again.revision, .position = 1}}));
-    EXPECT_EQ(*machine.explain("deploy").queue.at(0), (Waiter{.lock = "deploy",
-                                                              .session = two,
-                                                              .place = 5,
-                                                              .attempt = again.revision,
-                                                              .wait = 7'000,
-                                                              .since = since,
-                                                              .metadata = "[2]"}));
+    EXPECT_EQ(*machine.lock("deploy")->queue.at(0), (Waiter{.lock = "deploy",
+                                                            .session = two,
+                                                            .place = 5,
+                                                            .attempt = again.revision,
+                                                            .wait = 7'000,
+                                                            .since = since,
+                                                            .metadata = "[2]"}));
 }
 
 TEST_F(Lock, LosesAWaiterThatAsksAgainWithoutAWait) {
@@ -245,28 +251,28 @@ TEST_F(Lock, IsGrantedToNobodyDuringTheDelayAfterALapse) {
     const Applied lapse = driver.run(ExpireSession{careful, 4});
 
     EXPECT_THAT(lines(lapse.events), ElementsAre("0! expired deploy s5 t6"));
-    EXPECT_EQ(machine.lock("deploy")->delay, 2'000);
+    EXPECT_EQ(machine.lock("deploy")->lock->delay, 2'000);
     EXPECT_EQ(machine.delayed_locks().size(), 1U);
     EXPECT_EQ(acquire(two, 0), (Outcome{LockHeld{.holder = 0, .token = token, .position = 2}}));
     EXPECT_EQ(acquire(two, 9'000), (Outcome{LockQueued{.attempt = 10, .position = 2}}));
 
-    EXPECT_THAT(driver.run(EndLockDelay{"deploy", token + 1}).changed, IsEmpty());
-    const Applied end = driver.run(EndLockDelay{"deploy", token});
+    EXPECT_THAT(driver.run(EndLockDelay{"deploy", lapse.revision + 1}).changed, IsEmpty());
+    const Applied end = driver.run(EndLockDelay{"deploy", lapse.revision});
     EXPECT_EQ(end.outcome, Outcome{Done{}});
     EXPECT_THAT(lines(end.events), ElementsAre("0! acquired deploy s1 t12"));
     EXPECT_THAT(machine.delayed_locks(), IsEmpty());
-    EXPECT_THAT(driver.run(EndLockDelay{"deploy", token}).changed, IsEmpty());
+    EXPECT_THAT(driver.run(EndLockDelay{"deploy", lapse.revision}).changed, IsEmpty());
 }
 
 TEST_F(Lock, IsFreeOnceItsDelayEndsWithNobodyWaiting) {
     driver.run(LeaderStart{1});
     const SessionId careful = driver.open(2'000);
-    const Token token = driver.lock("deploy", careful);
-    driver.run(ExpireSession{careful, 4});
+    driver.lock("deploy", careful);
+    const Revision lapse = driver.run(ExpireSession{careful, 4}).revision;
 
-    driver.run(EndLockDelay{"deploy", token});
+    driver.run(EndLockDelay{"deploy", lapse});
 
-    EXPECT_EQ(machine.lock("deploy")->delay, 0);
+    EXPECT_EQ(machine.lock("deploy")->lock->delay, 0);
     driver.lock("deploy", one);
 }
 
@@ -291,9 +297,9 @@ TEST_F(Lock, IsRememberedAfterItsReleaseUntilNewerOnesNeedTheRoom) {
 
     small.run(ReleaseLock{.name = "b", .session = session});
 
-    EXPECT_EQ(small.machine().lock("c"), nullptr);
-    EXPECT_NE(small.machine().lock("a"), nullptr);
-    EXPECT_NE(small.machine().lock("b"), nullptr);
+    EXPECT_FALSE(small.machine().lock("c"));
+    EXPECT_TRUE(small.machine().lock("a"));
+    EXPECT_TRUE(small.machine().lock("b"));
 }
 
 TEST_F(Lock, ThatIsTakenAgainIsNotForgotten) {
@@ -306,7 +312,7 @@ TEST_F(Lock, ThatIsTakenAgainIsNotForgotten) {
 
     small.run(ReleaseLock{.name = "b", .session = session});
 
-    EXPECT_EQ(small.machine().lock("a")->holder->token, token);
+    EXPECT_EQ(small.machine().holder("a", session)->token, token);
 }
 
 TEST_F(Lock, GetsAHigherTokenAfterItWasForgotten) {
@@ -314,7 +320,7 @@ TEST_F(Lock, GetsAHigherTokenAfterItWasForgotten) {
     const SessionId session = small.open();
     const Token token = small.lock("a", session);
     small.run(ReleaseLock{.name = "a", .session = session});
-    ASSERT_EQ(small.machine().lock("a"), nullptr);
+    ASSERT_FALSE(small.machine().lock("a"));
 
     EXPECT_GT(small.lock("a", session), token);
 }
@@ -325,12 +331,12 @@ TEST_F(Lock, IsRefusedWhenTooManyAreHeld) {
     small.run(LeaderStart{1});
     small.lock("a", session);
     small.lock("b", careful);
-    small.run(ExpireSession{careful, 3});
+    const Revision lapse = small.run(ExpireSession{careful, 3}).revision;
 
     // "b" is under delay, and will be held again: its room is not given away.
     EXPECT_EQ(small.outcome(AcquireLock{.name = "c", .session = session}),
               Outcome{LimitReached{LimitReached::What::locks}});
-    small.run(EndLockDelay{"b", 5});
+    small.run(EndLockDelay{"b", lapse});
     small.lock("c", session);
 }
 
@@ -345,7 +351,7 @@ TEST_F(Lock, IsRefusedToASessionThatHasTooMany) {
     const Outcome refused{LimitReached{LimitReached::What::locks_per_session}};
     EXPECT_EQ(small.outcome(AcquireLock{.name = "c", .session = greedy}), refused);
     EXPECT_EQ(small.outcome(AcquireLock{.name = "x", .session = greedy, .wait = 9}), refused);
-    EXPECT_EQ(small.machine().lock("c"), nullptr);
+    EXPECT_FALSE(small.machine().lock("c"));
 
     // What it has already it may ask for again.
     small.queue("a", greedy);
@@ -368,7 +374,7 @@ TEST_F(Lock, IsListedByPrefixInPages) {
     for (const char* name : {"app/a", "app/b", "app/c", "apq", "b"}) driver.lock(name, one);
     const auto names = [&](std::string_view prefix, std::string_view after, std::size_t limit) {
         std::vector<std::string> found;
-        for (const auto& lock : machine.locks(prefix, after, limit)) found.push_back(lock->name);
+        for (const auto& lock : machine.locks(prefix, after, limit, {})) found.push_back(lock.name);
         return found;
     };
 
@@ -395,12 +401,12 @@ TEST_F(Lock, HandsOnThroughALongQueueInOrder) {
     }
 
     for (std::size_t i = 0; i < length; ++i) {
-        ASSERT_EQ(busy.lock("hot")->holder->session, sessions[i]);
+        ASSERT_EQ(busy.lock("hot")->holders.at(0)->session, sessions[i]);
         ASSERT_EQ(busy.queue_length("hot"), length - i);
         run(ReleaseLock{.name = "hot", .session = sessions[i]});
     }
 
-    EXPECT_EQ(busy.lock("hot")->holder->session, sessions[length]);
+    EXPECT_EQ(busy.lock("hot")->holders.at(0)->session, sessions[length]);
     busy.check_invariants();
 }
 

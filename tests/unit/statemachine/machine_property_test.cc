@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "chance.h"
 #include "driver.h"
@@ -74,48 +75,65 @@ TEST_P(RandomCommands, ChangeTheRowsTheySayAndNoOthers) {
     }
 }
 
-// What the events say, against the rules of a lock: one holder at a time, tokens that only rise,
-// and the queue in order.
+// What the events say, against the rules of a lock: one holder at a time or several that share it,
+// tokens that only rise, and the queue in order.
 class Referee {
 public:
     void watch(const Machine& before, const Applied& applied, const Machine& after) {
+        granted_.clear();
         for (const Event& event : applied.events) {
             ASSERT_EQ(event.revision, applied.revision);
-            if (const auto* change = std::get_if<LockEvent>(&event.body)) {
-                judge(before, *change, after);
+            const auto* change = std::get_if<LockEvent>(&event.body);
+            if (change == nullptr) continue;
+            if (change->change == LockEvent::Change::acquired) {
+                ASSERT_NO_FATAL_FAILURE(judge_grant(before, *change, after));
+            } else {
+                ASSERT_EQ(holders_[change->lock].erase(change->session), 1U);
             }
         }
         ASSERT_TRUE(applied.events.empty() || applied.events.back().last);
     }
     int hand_overs() const { return hand_overs_; }
+    int shared_by_several() const { return shared_by_several_; }
 
 private:
-    void judge(const Machine& before, const LockEvent& change, const Machine& after) {
-        Seen& seen = seen_[change.lock];
-        if (change.change != LockEvent::Change::acquired) {
-            ASSERT_EQ(seen.holder, change.session);
-            ASSERT_EQ(seen.token, change.token);
-            seen.holder = 0;
-            return;
+    void judge_grant(const Machine& before, const LockEvent& change, const Machine& after) {
+        auto& holders = holders_[change.lock];
+        for (const auto& [session, mode] : holders) {
+            ASSERT_EQ(mode, LockMode::shared) << "two holders";
+            ASSERT_EQ(change.mode, LockMode::shared) << "two holders";
         }
-        ASSERT_EQ(seen.holder, 0U) << "two holders";
-        ASSERT_GT(change.token, seen.token) << "tokens rise";
+        ASSERT_LT(tokens_[change.lock], change.token) << "tokens rise";
         ASSERT_NE(after.session(change.session), nullptr) << "held by a session that is gone";
-        seen = {change.session, change.token};
-        for (const auto& waiter : before.explain(change.lock).queue) {
-            if (!after.session(waiter->session)) continue;  // It ended by this very command.
-            ASSERT_EQ(waiter->session, change.session) << "the first in the queue is next";
-            ++hand_overs_;
-            return;
+        holders[change.session] = change.mode;
+        if (holders.size() > 1) ++shared_by_several_;
+        judge_turn(before, change, after);
+        granted_.insert({change.lock, change.session});
+        // One less, for those who are granted it together have one token.
+        tokens_[change.lock] = change.token - 1;
+    }
+
+    // Nobody who still waits, or got it only later, stood before it.
+    void judge_turn(const Machine& before, const LockEvent& change, const Machine& after) {
+        const auto lock = before.lock(change.lock);
+        if (!lock) return;
+        for (const auto& waiter : lock->queue) {
+            if (waiter->session == change.session) {
+                ++hand_overs_;
+                return;
+            }
+            if (granted_.contains({change.lock, waiter->session})) continue;
+            const bool stays = after.position(change.lock, waiter->session) > 0 ||
+                               after.holder(change.lock, waiter->session) != nullptr;
+            ASSERT_FALSE(stays) << "the first in the queue is next";
         }
     }
 
-    struct Seen {
-        SessionId holder{};
-        Token token{};
-    };
-    std::map<std::string, Seen> seen_;
+    std::map<std::string, std::map<SessionId, LockMode>> holders_;
+    std::map<std::string, Token> tokens_;
+    std::set<std::pair<std::string, SessionId>> granted_;  // By the present command.
     int hand_overs_{};
+    int shared_by_several_{};
 };
 
 TEST_P(RandomCommands, KeepTheRulesOfLocks) {
@@ -132,6 +150,7 @@ TEST_P(RandomCommands, KeepTheRulesOfLocks) {
             << "command " << i;
     }
     EXPECT_GT(referee.hand_overs(), 0);
+    EXPECT_GT(referee.shared_by_several(), 0);
 }
 
 TEST_P(RandomCommands, HaveNoEffectWhenRepeated) {

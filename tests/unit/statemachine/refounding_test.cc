@@ -50,8 +50,8 @@ TEST_F(RefoundingTest, KeepsSessionsLocksAndKeysAsTheyWere) {
     const Machine machine = refounded();
 
     EXPECT_THAT(machine.sessions(), SizeIs(2));
-    EXPECT_EQ(machine.lock("deploy")->holder->token, token);
-    EXPECT_EQ(machine.lock("deploy")->holder->session, holder);
+    EXPECT_EQ(machine.lock("deploy")->holders.at(0)->token, token);
+    EXPECT_EQ(machine.lock("deploy")->holders.at(0)->session, holder);
     EXPECT_EQ(machine.position("deploy", waiting), 1U);
     EXPECT_EQ(*machine.key("app/motd"), *driver.machine().key("app/motd"));
 }

@@ -38,20 +38,28 @@ TEST(RowHash, DependsOnEachFieldOfASession) {
     expect_told_apart<Session>(
         {}, {[](Session& s) { s.id = 1; }, [](Session& s) { s.name = "x"; },
              [](Session& s) { s.ttl = 1; }, [](Session& s) { s.lock_delay = 1; },
-             [](Session& s) { s.metadata = "x"; }, [](Session& s) { s.created_at = 1; }});
+             [](Session& s) { s.metadata = "x"; }, [](Session& s) { s.created_at = 1; },
+             [](Session& s) { s.ends_with_locks = true; }});
 }
 
 TEST(RowHash, DependsOnEachFieldOfALock) {
     expect_told_apart<Lock>(
-        {.name = "x", .holder = Holder{}, .last_release = LastRelease{}},
-        {[](Lock& l) { l.name = "y"; }, [](Lock& l) { l.holder.reset(); },
-         [](Lock& l) { l.holder->session = 1; }, [](Lock& l) { l.holder->token = 1; },
-         [](Lock& l) { l.holder->since = 1; }, [](Lock& l) { l.holder->metadata = "x"; },
-         [](Lock& l) { l.last_release.reset(); }, [](Lock& l) { l.last_release->session = 1; },
-         [](Lock& l) { l.last_release->token = 1; }, [](Lock& l) { l.last_release->at = 1; },
-         [](Lock& l) { l.last_release->revision = 1; },
+        {.name = "x", .last_release = LastRelease{}},
+        {[](Lock& l) { l.name = "y"; }, [](Lock& l) { l.last_release.reset(); },
+         [](Lock& l) { l.last_release->session = 1; }, [](Lock& l) { l.last_release->token = 1; },
+         [](Lock& l) { l.last_release->at = 1; }, [](Lock& l) { l.last_release->revision = 1; },
          [](Lock& l) { l.last_release->reason = ReleaseReason::session_expired; },
-         [](Lock& l) { l.delay = 1; }});
+         [](Lock& l) { l.last_release->author = "x"; },
+         [](Lock& l) { l.last_release->comment = "x"; }, [](Lock& l) { l.delay = 1; },
+         [](Lock& l) { l.delayed_at = 1; }});
+}
+
+TEST(RowHash, DependsOnEachFieldOfAHolder) {
+    expect_told_apart<Holder>(
+        {}, {[](Holder& h) { h.lock = "x"; }, [](Holder& h) { h.session = 1; },
+             [](Holder& h) { h.token = 1; }, [](Holder& h) { h.since = 1; },
+             [](Holder& h) { h.metadata = "x"; }, [](Holder& h) { h.mode = LockMode::shared; },
+             [](Holder& h) { h.limit = 1; }});
 }
 
 TEST(RowHash, DependsOnEachFieldOfAWaiter) {
@@ -59,7 +67,8 @@ TEST(RowHash, DependsOnEachFieldOfAWaiter) {
         {}, {[](Waiter& w) { w.lock = "x"; }, [](Waiter& w) { w.session = 1; },
              [](Waiter& w) { w.place = 1; }, [](Waiter& w) { w.attempt = 1; },
              [](Waiter& w) { w.wait = 1; }, [](Waiter& w) { w.since = 1; },
-             [](Waiter& w) { w.metadata = "x"; }, [](Waiter& w) { w.idempotency_key = "x"; }});
+             [](Waiter& w) { w.metadata = "x"; }, [](Waiter& w) { w.idempotency_key = "x"; },
+             [](Waiter& w) { w.mode = LockMode::shared; }, [](Waiter& w) { w.limit = 1; }});
 }
 
 TEST(RowHash, DependsOnEachFieldOfAKey) {
@@ -121,6 +130,8 @@ TEST(RowHash, DependsOnEachFieldOfAChange) {
                                body(LockEvent{"k", Kind::released, 0, 0}),
                                body(LockEvent{"k", Kind::acquired, 1, 0}),
                                body(LockEvent{"k", Kind::acquired, 0, 1}),
+                               body(LockEvent{"k", Kind::broken, 0, 0}),
+                               body(LockEvent{"k", Kind::acquired, 0, 0, LockMode::shared}),
                                body(MemberEvent{}),
                                body(MemberEvent{.member = 1}),
                                body(MemberEvent{.name = "x"}),
@@ -150,18 +161,32 @@ TEST(RowHash, DependsOnEachFieldOfARequestAndItsOutcome) {
              outcome(LockGranted{1, 0, false}),
              outcome(LockGranted{0, 1, false}),
              outcome(LockGranted{0, 0, true}),
+             outcome(LockGranted{0, 0, false, 1}),
              outcome(LockQueued{0, 0}),
              outcome(LockQueued{1, 0}),
              outcome(LockQueued{0, 1}),
+             outcome(LockQueued{0, 0, 1}),
              outcome(LockHeld{0, 0, 0}),
              outcome(LockHeld{1, 0, 0}),
              outcome(LockHeld{0, 1, 0}),
              outcome(LockHeld{0, 0, 1}),
+             outcome(LockHeld{0, 0, 0, 1}),
+             outcome(LockHeld{0, 0, 0, 0, "l"}),
+             outcome(Deadlock{}),
+             outcome(Deadlock{{}, 1}),
+             outcome(Deadlock{{{0, ""}}, 0}),
+             outcome(Deadlock{{{1, ""}}, 0}),
+             outcome(Deadlock{{{0, "l"}}, 0}),
+             outcome(LockRefused{}),
+             outcome(LockRefused{LockRefused::Reason::limit, "", 0}),
+             outcome(LockRefused{LockRefused::Reason::mode, "l", 0}),
+             outcome(LockRefused{LockRefused::Reason::mode, "", 1}),
              outcome(LockReleased{0}),
              outcome(LockReleased{1}),
              outcome(LeftQueue{}),
              outcome(NotHolder{0}),
              outcome(NotHolder{1}),
+             outcome(NotHolder{0, 1}),
              outcome(KeyPut{0, false}),
              outcome(KeyPut{1, false}),
              outcome(KeyPut{0, true}),

@@ -63,8 +63,8 @@ TEST(Session, ReleasesItsLocksAndLeavesItsQueuesWhenItEnds) {
                 ElementsAre("0 released a s1 t" + std::to_string(a),
                             "1 released b s1 t" + std::to_string(b),
                             "2! acquired a s" + std::to_string(next) + " t" + revision));
-    EXPECT_EQ(driver.machine().lock("a")->holder->session, next);
-    EXPECT_EQ(driver.machine().lock("b")->last_release->reason, ReleaseReason::session_ended);
+    EXPECT_EQ(driver.machine().lock("a")->holders.at(0)->session, next);
+    EXPECT_EQ(driver.machine().lock("b")->lock->last_release->reason, ReleaseReason::session_ended);
     EXPECT_EQ(driver.machine().queue_length("c"), 0U);
     EXPECT_THAT(driver.machine().waited_for_by(leaving), IsEmpty());
     EXPECT_THAT(driver.machine().held_by(leaving), IsEmpty());
@@ -82,7 +82,7 @@ TEST(Session, ExpiresWithItsLocks) {
     EXPECT_EQ(applied.outcome, Outcome{Done{}});
     EXPECT_THAT(lines(applied.events), ElementsAre("0! expired a s2 t" + std::to_string(token)));
     EXPECT_EQ(driver.machine().session(session), nullptr);
-    EXPECT_EQ(*driver.machine().lock("a")->last_release,
+    EXPECT_EQ(*driver.machine().lock("a")->lock->last_release,
               (LastRelease{.session = session,
                            .token = token,
                            .at = driver.now(),
