@@ -62,6 +62,8 @@ using Query =
 struct KeptAlive {
     bool found{};
     std::chrono::milliseconds expires_in{};
+    // Of the leader who kept it: that gave every session its full time anew.
+    statemachine::Revision leader_start{};
 };
 using KeepAliveResult = std::variant<KeptAlive, Failure>;
 

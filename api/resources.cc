@@ -62,6 +62,23 @@ Result<std::size_t, Problem> limit_of(const Call& call) {
     return static_cast<std::size_t>(count);
 }
 
+void submit(const CallPtr& call, Submission submission, Finish finish) {
+    submission.timeout = call->services.options.request_timeout;
+    const bool has_key = submission.idempotency.has_value();
+    auto& gateway = call->services.gateway;
+    gateway.submit(std::move(submission),
+                   [call, finish = std::move(finish), has_key](SubmitResult result) mutable {
+                       auto& mailbox = call->services.mailbox;
+                       mailbox.post([call = std::move(call), finish = std::move(finish), has_key,
+                                     result = std::move(result)] {
+                           if (const auto* failure = std::get_if<Failure>(&result)) {
+                               return respond(call, to_problem(*failure, has_key));
+                           }
+                           finish(call, std::get<Executed>(result));
+                       });
+                   });
+}
+
 }  // namespace
 
 Response problem_response(const Call& call, const Problem& problem) {
@@ -85,7 +102,6 @@ std::optional<Problem> bad_idempotency_key(const Call& call) {
 void execute(const CallPtr& call, statemachine::Command command, Finish finish) {
     if (const auto problem = bad_idempotency_key(*call)) return respond(call, *problem);
     Submission submission;
-    submission.timeout = call->services.options.request_timeout;
     const auto* key = call->request.header("idempotency-key");
     if (key != nullptr) {
         submission.idempotency = {*key,
@@ -93,19 +109,12 @@ void execute(const CallPtr& call, statemachine::Command command, Finish finish) 
     }
     submission.command = std::move(command);
 
-    const bool has_key = key != nullptr;
-    auto& gateway = call->services.gateway;
-    gateway.submit(std::move(submission),
-                   [call, finish = std::move(finish), has_key](SubmitResult result) mutable {
-                       auto& mailbox = call->services.mailbox;
-                       mailbox.post([call = std::move(call), finish = std::move(finish), has_key,
-                                     result = std::move(result)] {
-                           if (const auto* failure = std::get_if<Failure>(&result)) {
-                               return respond(call, to_problem(*failure, has_key));
-                           }
-                           finish(call, std::get<Executed>(result));
-                       });
-                   });
+    submit(call, std::move(submission), std::move(finish));
+}
+
+void execute_again(const CallPtr& call, statemachine::Command command, Finish finish) {
+    submit(call, {.command = std::move(command), .idempotency = {}, .timeout = {}},
+           std::move(finish));
 }
 
 void execute(const CallPtr& call, statemachine::Command command, Render render) {

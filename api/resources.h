@@ -88,6 +88,9 @@ std::optional<Problem> bad_idempotency_key(const Call& call);
 // answers for every outcome, on the HTTP thread.
 using Finish = std::function<void(const CallPtr& call, const Executed& executed)>;
 void execute(const CallPtr& call, statemachine::Command command, Finish finish);
+// A further command of a call whose first one was executed: without its Idempotency-Key, which is
+// that one's.
+void execute_again(const CallPtr& call, statemachine::Command command, Finish finish);
 // The same with an answer that is at hand once the outcome is.
 using Render = Response (*)(const Call& call, const Executed& executed);
 void execute(const CallPtr& call, statemachine::Command command, Render render);

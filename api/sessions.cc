@@ -21,10 +21,12 @@ struct SessionView {
     std::vector<std::string> held{};
     std::vector<std::string> waiting{};
     std::size_t keys{};
+    statemachine::Revision leader_start{};
 };
 
 SessionView view(const Machine& state, SessionId id) {
-    SessionView view{state.session(id), {}, {}, state.key_count_of(id)};
+    SessionView view{
+        state.session(id), {}, {}, state.key_count_of(id), state.globals().leader_start};
     if (view.session != nullptr) {
         view.held = state.held_by(id);
         view.waiting = state.waited_for_by(id);
@@ -47,6 +49,7 @@ void write(JsonWriter& json, const SessionView& view, const Leases& leases) {
     if (session.ends_with_locks) json.flag("ends_with_locks", true);
     json.text("created_at", format_time(session.created_at));
     write_expires_in(json, leases, session.id);
+    json.number("leader_start", view.leader_start);
     write_names(json, "held", view.held);
     write_names(json, "waiting", view.waiting);
     json.number("keys", view.keys).close('}');
@@ -141,16 +144,17 @@ Response opened_once(SessionId id) {
 
 // The lease is the leader's business, the TTL stands in the state; a member that has not seen the
 // session yet says what is left of it.
-void answer_kept(const CallPtr& call, SessionId id, milliseconds expires_in) {
+void answer_kept(const CallPtr& call, SessionId id, const KeptAlive& kept) {
     const ReadOptions here{
         .stale = true, .min_revision = 0, .timeout = call->services.options.request_timeout};
     read(
         call, here, [id](const Machine& state) { return state.session(id); },
-        [id, expires_in](const Call&, const Ptr<Session>& session) {
-            const auto ttl = session != nullptr ? milliseconds(session->ttl) : expires_in;
+        [id, kept](const Call&, const Ptr<Session>& session) {
+            const auto ttl = session != nullptr ? milliseconds(session->ttl) : kept.expires_in;
             JsonWriter json;
             json.open('{').text("id", session_id(id)).text("ttl", format_duration(ttl));
-            json.text("expires_in", format_duration(expires_in));
+            json.text("expires_in", format_duration(kept.expires_in));
+            json.number("leader_start", kept.leader_start);
             return json_response(200, json.close('}').take());
         });
 }
@@ -239,22 +243,39 @@ void keep_session_alive(const CallPtr& call) {
             }
             const auto& kept = std::get<KeptAlive>(result);
             if (!kept.found) return respond(call, not_found(id));
-            answer_kept(call, id, kept.expires_in);
+            answer_kept(call, id, kept);
         });
     });
 }
 
+namespace {
+
+// The session of one who held much goes on ending command by command: he is told when all is free.
+void on_ended(const CallPtr& call, SessionId id, bool ended, const Executed& executed) {
+    if (std::holds_alternative<statemachine::SessionEnding>(executed.outcome)) {
+        return execute_again(call, statemachine::EndSession{id},
+                             [id](const CallPtr& back, const Executed& further) {
+                                 on_ended(back, id, true, further);
+                             });
+    }
+    if (!ended && !std::holds_alternative<statemachine::SessionEnded>(executed.outcome)) {
+        return respond(call, to_problem(executed.outcome));
+    }
+    Response response;
+    response.status = 204;
+    response.applied = executed.applied;
+    call->respond(std::move(response));
+}
+
+}  // namespace
+
 void end_session(const CallPtr& call) {
     const auto id = session_of(call);
     if (!id) return;
-    execute(call, statemachine::EndSession{*id}, [](const Call& back, const Executed& executed) {
-        if (!std::holds_alternative<statemachine::SessionEnded>(executed.outcome)) {
-            return problem_response(back, to_problem(executed.outcome));
-        }
-        Response response;
-        response.status = 204;
-        return response;
-    });
+    execute(call, statemachine::EndSession{*id},
+            [id = *id](const CallPtr& back, const Executed& executed) {
+                on_ended(back, id, false, executed);
+            });
 }
 
 }  // namespace gavel::api

@@ -39,7 +39,8 @@ void print_session(const Context& context, const nlohmann::json& session) {
         return;
     }
     Table table({"SESSION", text_of(session, "id")});
-    for (const char* member : {"name", "ttl", "expires_in", "lock_delay", "created_at"}) {
+    for (const char* member :
+         {"name", "ttl", "expires_in", "leader_start", "lock_delay", "created_at"}) {
         table.add({member, text_of(session, member)});
     }
     table.add({"held", joined(session, "held")});

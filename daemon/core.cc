@@ -317,7 +317,7 @@ void Core::check_invariants() const {
     invariant(replica_.reads_waiting() <= config_.limits.reads + config_.limits.keep_alives +
                                               config_.limits.lease_questions,
               "reads are bounded");
-    invariant(queue_.size() <= config_.limits.queued_commands + config_.limits.expiries_per_tick,
+    invariant(queue_.size() <= config_.limits.queued_commands + config_.limits.pace.commands,
               "queued commands are bounded");
     invariant(leases_asks_.size() <= config_.limits.lease_questions &&
                   leases_asked_.size() <= config_.limits.lease_questions,

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <variant>
@@ -100,7 +101,7 @@ public:
         // Slots that a member without any state executes, one by one, rather than to fetch the
         // state of another: which is much faster, the state being smaller than what led to it.
         std::uint64_t replayed = 10'000;
-        std::size_t expiries_per_tick = 64;  // A mass expiry is spread out.
+        LeaseBook::Pace pace{};  // At each tick: what is due for many at once is spread out.
     };
     struct Config {
         paxos::MemberId self{};
@@ -256,7 +257,7 @@ private:
     void answer_wait(const Waiting& waiting, const statemachine::Outcome& outcome);
     void check_wait(const Waiting& waiting);
     void check_waits(statemachine::SessionId session);
-    void cancel_waits(statemachine::SessionId session);
+    void on_ended(statemachine::SessionId session);
     void mark_dirty(statemachine::Row row);
     void on_role(const paxos::RoleReport& role);
     void on_read_confirmed(const paxos::ReadConfirmed& confirmed);

@@ -236,8 +236,9 @@ void Core::on(paxos::MemberId, const proto::KeepAliveAnswer& answer) {
     if (own == keep_alives_.end()) return;
     if (answer.verdict == Verdict::not_leader) return;  // Asked again of the next one.
     turn_.answers.emplace_back(Turn::KeptAlive{
-        own->second.ticket, api::KeptAlive{answer.verdict == Verdict::kept,
-                                           std::chrono::milliseconds(answer.expires_in)}});
+        own->second.ticket,
+        api::KeptAlive{answer.verdict == Verdict::kept,
+                       std::chrono::milliseconds(answer.expires_in), answer.leader_start}});
     keep_alives_.erase(own);
 }
 

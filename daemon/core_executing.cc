@@ -133,28 +133,34 @@ void Core::end_waits(const statemachine::Entry& entry, const statemachine::Appli
             answer_wait({leave->session, leave->name}, applied.outcome);
         }
         check_waits(leave->session);
-        cancel_waits(leave->session);
+        on_ended(leave->session);
     } else if (const auto* release = std::get_if<ReleaseLock>(&entry.command)) {
         if (release->session) check_waits(*release->session);
     } else if (const auto acquire = acquire_of(entry.command)) {
         check_waits(acquire->session);
-        cancel_waits(acquire->session);
+        on_ended(acquire->session);
     } else if (const auto* end = std::get_if<EndSession>(&entry.command)) {
-        cancel_waits(end->session);
+        on_ended(end->session);
     } else if (const auto* expire = std::get_if<ExpireSession>(&entry.command)) {
-        cancel_waits(expire->session);
+        on_ended(expire->session);
+    } else if (const auto* lapse = std::get_if<ExpireSessions>(&entry.command)) {
+        for (const SessionId session : lapse->sessions) on_ended(session);
+        if (leader_started_ && lapse->leader_start == machine_.globals().leader_start) {
+            leases_.on_batch_executed();
+        }
     }
     // A session may go with the last lock that it lets go of.
     for (const auto& event : applied.events) {
         const auto* lock = std::get_if<LockEvent>(&event.body);
         if (lock == nullptr || lock->change == LockEvent::Change::acquired) continue;
-        cancel_waits(lock->session);
+        on_ended(lock->session);
     }
 }
 
-void Core::cancel_waits(statemachine::SessionId session) {
+// A command may have ended it: those who wait with it are told.
+void Core::on_ended(statemachine::SessionId session) {
+    if (leader_started_) leases_.on_ended(session, machine_);
     if (machine_.session(session) != nullptr) return;
-    leases_.forget(session);
     for (auto it = waits_.lower_bound({session, ""});
          it != waits_.end() && it->first.first == session;) {
         const Waiting waiting = it->first;

@@ -77,7 +77,7 @@ bool Core::enqueue(Bytes entry) {
 // leader has timers of its own. It has a reserve in the queue that clients cannot fill.
 // What the leader has to say itself is not shut out by clients who fill the queue, but bounded.
 std::size_t Core::room_for_own() const {
-    const std::size_t most = config_.limits.queued_commands + config_.limits.expiries_per_tick;
+    const std::size_t most = config_.limits.queued_commands + config_.limits.pace.commands;
     return most - std::min(most, queue_.size());
 }
 
@@ -129,8 +129,9 @@ void Core::run_leader_timers() {
     tend_members();
     leases_.on_tick(now_);
     // A timer gives its command out once: only what finds room is taken now.
-    const std::size_t room = std::min(config_.limits.expiries_per_tick, room_for_own());
-    for (auto& command : leases_.due(now_, room, machine_.globals().leader_start)) {
+    LeaseBook::Pace pace = config_.limits.pace;
+    pace.commands = std::min(pace.commands, room_for_own());
+    for (auto& command : leases_.due(now_, pace, machine_.globals().leader_start)) {
         if (const auto* leave = std::get_if<statemachine::LeaveQueue>(&command)) {
             // Most waits end by a grant, or were renewed by a later acquire.
             if (machine_.position(leave->name, leave->session) == 0) continue;
@@ -160,7 +161,9 @@ void Core::confirm_keep_alive(Confirming confirming) {
         answer_keep_alive(confirming, {.verdict = Verdict::not_found});
         return;
     }
-    answer_keep_alive(confirming, {.verdict = Verdict::kept, .expires_in = session->ttl});
+    answer_keep_alive(confirming, {.verdict = Verdict::kept,
+                                   .expires_in = session->ttl,
+                                   .leader_start = machine_.globals().leader_start});
 }
 
 void Core::answer_keep_alive(const Confirming& confirming, proto::KeepAliveAnswer answer) {

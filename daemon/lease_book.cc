@@ -12,6 +12,9 @@ using statemachine::SessionId;
 void LeaseBook::clear() {
     leases_.clear();
     renewals_.clear();
+    alarms_.clear();
+    unfinished_.clear();
+    batches_ = 0;
     timers_.clear();
 }
 
@@ -20,6 +23,7 @@ void LeaseBook::start(const statemachine::Machine& machine, Tick now) {
     for (const auto& [id, session] : machine.sessions()) {
         renew(id, static_cast<std::uint64_t>(session->ttl), now);
     }
+    for (const auto& [id, session] : machine.ending_sessions()) unfinished_.insert(id);
     for (const auto& waiter : machine.waiters()) {
         const auto wait = static_cast<std::uint64_t>(waiter->wait);
         add_wait(waiter->lock, waiter->session, waiter->attempt, wait, now);
@@ -38,20 +42,36 @@ bool LeaseBook::renew(SessionId session, std::uint64_t ttl_ms, Tick now) {
     if (lease->second.expiring) return false;
     lease->second.deadline = std::max(lease->second.deadline, now + ttl_ms);
     renewals_.push_back({session, ttl_ms});
-    if (added) set_timer(session, lease->second);
+    if (added) set_alarm(session, lease->second);
     return true;
 }
 
-void LeaseBook::set_timer(SessionId session, Lease& lease) {
-    lease.timer = lease.deadline;
-    timers_.emplace(lease.timer, SessionTimer{session});
+void LeaseBook::set_alarm(SessionId session, Lease& lease) {
+    lease.alarm = lease.deadline;
+    alarms_.emplace(lease.alarm, session);
+}
+
+void LeaseBook::on_ended(SessionId session, const statemachine::Machine& machine) {
+    const auto lease = leases_.find(session);
+    const bool ended = machine.session(session) == nullptr;
+    const bool expiring = lease != leases_.end() && lease->second.expiring;
+    if (ended ? machine.ending_sessions().contains(session) : expiring) {
+        unfinished_.insert(session);
+    } else if (ended) {
+        unfinished_.erase(session);
+    }
+    if (ended && lease != leases_.end()) leases_.erase(lease);
+}
+
+void LeaseBook::on_batch_executed() {
+    if (batches_ > 0) --batches_;
 }
 
 void LeaseBook::hold(SessionId session, std::uint64_t ttl_ms, std::uint64_t wait_ms, Tick now) {
     Lease& lease = leases_[session];
     lease.ttl_once_granted_ms = ttl_ms;
     lease.deadline = now + wait_ms + ttl_ms;
-    set_timer(session, lease);
+    set_alarm(session, lease);
 }
 
 void LeaseBook::on_grant(SessionId session, Tick now) {
@@ -59,7 +79,7 @@ void LeaseBook::on_grant(SessionId session, Tick now) {
     if (lease == leases_.end() || lease->second.ttl_once_granted_ms == 0) return;
     const std::uint64_t ttl_ms = std::exchange(lease->second.ttl_once_granted_ms, 0);
     lease->second.deadline = now + ttl_ms;
-    set_timer(session, lease->second);
+    set_alarm(session, lease->second);
     renew(session, ttl_ms, now);
 }
 
@@ -72,30 +92,46 @@ void LeaseBook::add_delay(std::string lock, Revision delayed_at, std::uint64_t d
     timers_.emplace(now + delay_ms, statemachine::EndLockDelay{std::move(lock), delayed_at});
 }
 
-std::vector<statemachine::Command> LeaseBook::due(Tick now, std::size_t most,
+std::vector<statemachine::Command> LeaseBook::due(Tick now, const Pace& pace,
                                                   Revision leader_start) {
     std::vector<statemachine::Command> commands;
-    while (commands.size() < most && !timers_.empty() && timers_.begin()->first <= now) {
-        const Tick fired = timers_.begin()->first;
-        Timer timer = std::move(timers_.begin()->second);
-        timers_.erase(timers_.begin());
-        if (const auto* lapse = std::get_if<SessionTimer>(&timer)) {
-            const auto lease = leases_.find(lapse->session);
-            if (lease == leases_.end()) continue;  // Ended meanwhile.
-            if (lease->second.timer != fired) continue;
-            if (lease->second.deadline > now) {
-                set_timer(lapse->session, lease->second);
-                continue;
-            }
-            lease->second.expiring = true;
-            commands.emplace_back(statemachine::ExpireSession{lapse->session, leader_start});
-        } else if (auto* leave = std::get_if<statemachine::LeaveQueue>(&timer)) {
-            commands.emplace_back(std::move(*leave));
-        } else {
-            commands.emplace_back(std::get<statemachine::EndLockDelay>(std::move(timer)));
+    if (pace.commands > 0 && batches_ < pace.batches) {
+        auto sessions = lapsed(now, pace);
+        if (!sessions.empty()) {
+            ++batches_;
+            commands.emplace_back(statemachine::ExpireSessions{std::move(sessions), leader_start});
         }
     }
+    while (commands.size() < pace.commands && !timers_.empty() && timers_.begin()->first <= now) {
+        auto timer = timers_.extract(timers_.begin());
+        std::visit([&](auto& command) { commands.emplace_back(std::move(command)); },
+                   timer.mapped());
+    }
     return commands;
+}
+
+// The next batch: what the last ones left first.
+std::vector<SessionId> LeaseBook::lapsed(Tick now, const Pace& pace) {
+    std::vector<SessionId> sessions;
+    while (sessions.size() < pace.sessions && !unfinished_.empty()) {
+        sessions.push_back(unfinished_.extract(unfinished_.begin()).value());
+    }
+    for (std::size_t looked_at = 0; looked_at < pace.looked_at; ++looked_at) {
+        if (sessions.size() == pace.sessions || alarms_.empty()) break;
+        if (alarms_.begin()->first > now) break;
+        auto alarm = alarms_.extract(alarms_.begin());
+        const auto lease = leases_.find(alarm.mapped());
+        if (lease == leases_.end()) continue;  // Ended meanwhile.
+        if (lease->second.alarm != alarm.key() || lease->second.expiring) continue;
+        if (lease->second.deadline > now) {
+            lease->second.alarm = alarm.key() = lease->second.deadline;
+            alarms_.insert(std::move(alarm));
+            continue;
+        }
+        lease->second.expiring = true;
+        sessions.push_back(alarm.mapped());
+    }
+    return sessions;
 }
 
 void LeaseBook::on_tick(Tick now) {
@@ -110,7 +146,8 @@ void LeaseBook::on_tick(Tick now) {
 std::optional<statemachine::DurationMs> LeaseBook::expires_in(SessionId session, Tick now) const {
     const auto lease = leases_.find(session);
     if (lease == leases_.end()) return std::nullopt;
-    if (lease->second.expiring) return 0;
+    // Over and not expiring yet: its turn has not come.
+    if (lease->second.expiring || lease->second.deadline <= now) return 0;
     return static_cast<statemachine::DurationMs>(lease->second.deadline - now);
 }
 

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -19,8 +19,18 @@ namespace gavel::daemon {
 //
 // A lease counts from the first tick after its renewal: the time known in between is that of an
 // earlier tick, from before the client even asked.
+//
+// However many sessions lapse at once, their end is smeared: in batches, of which few are under way
+// at a time. One that waits for its turn may still be renewed.
 class LeaseBook {
 public:
+    struct Pace {
+        std::size_t commands = 64;       // Given out at one time.
+        std::size_t sessions = 128;      // That lapse by one of them.
+        std::size_t batches = 2;         // Of such, given out and not executed yet.
+        std::size_t looked_at = 10'000;  // Leases at one time, most of which were renewed.
+    };
+
     // Forgets everything, then gives every session, wait and lock-delay its full time.
     void start(const statemachine::Machine& machine, paxos::Tick now);
     void clear();
@@ -33,7 +43,10 @@ public:
     void hold(statemachine::SessionId session, std::uint64_t ttl_ms, std::uint64_t wait_ms,
               paxos::Tick now);
     void on_grant(statemachine::SessionId session, paxos::Tick now);
-    void forget(statemachine::SessionId session) { leases_.erase(session); }
+    // A command may have ended the session, or was to and left it as it was.
+    void on_ended(statemachine::SessionId session, const statemachine::Machine& machine);
+    // A batch that was given out since start() is executed.
+    void on_batch_executed();
     void add_wait(std::string lock, statemachine::SessionId session, statemachine::Revision attempt,
                   std::uint64_t wait_ms, paxos::Tick now);
     void add_delay(std::string lock, statemachine::Revision delayed_at, std::uint64_t delay_ms,
@@ -42,19 +55,18 @@ public:
     // Time passed: what was renewed since the last tick counts from now.
     void on_tick(paxos::Tick now);
 
-    // Commands that are due, at most `most`; each is given out once.
-    std::vector<statemachine::Command> due(paxos::Tick now, std::size_t most,
+    // Commands that are due, as many as the pace allows; each is given out once.
+    std::vector<statemachine::Command> due(paxos::Tick now, const Pace& pace,
                                            statemachine::Revision leader_start);
 
     // Milliseconds until the session lapses, 0 when its expiry is proposed; none: it is not known.
     std::optional<statemachine::DurationMs> expires_in(statemachine::SessionId session,
                                                        paxos::Tick now) const;
-    std::size_t size() const { return timers_.size(); }
 
 private:
     struct Lease {
         paxos::Tick deadline{};
-        paxos::Tick timer{};  // When its timer fires; others of the session are void.
+        paxos::Tick alarm{};  // When its alarm goes off; others of the session are void.
         std::uint64_t ttl_once_granted_ms{};  // Of one that is held; else 0.
         bool expiring{};
     };
@@ -62,16 +74,18 @@ private:
         statemachine::SessionId session{};
         std::uint64_t ttl_ms{};
     };
-    struct SessionTimer {
-        statemachine::SessionId session{};
-    };
-    using Timer = std::variant<SessionTimer, statemachine::LeaveQueue, statemachine::EndLockDelay>;
+    using Timer = std::variant<statemachine::LeaveQueue, statemachine::EndLockDelay>;
 
-    void set_timer(statemachine::SessionId session, Lease& lease);
+    void set_alarm(statemachine::SessionId session, Lease& lease);
+    std::vector<statemachine::SessionId> lapsed(paxos::Tick now, const Pace& pace);
 
     std::map<statemachine::SessionId, Lease> leases_;
     std::vector<Renewal> renewals_;  // Since the last tick.
-    // A session has one timer; when it fires early, because of renewals, it is set anew.
+    // A session has one alarm; when it goes off early, because of renewals, it is set anew.
+    std::multimap<paxos::Tick, statemachine::SessionId> alarms_;
+    // Ended, or proposed to be, and left over by the command.
+    std::set<statemachine::SessionId> unfinished_;
+    std::size_t batches_ = 0;  // Under way.
     std::multimap<paxos::Tick, Timer> timers_;
 };
 

@@ -209,6 +209,12 @@ void put(const RollBack& from, schema::Entry& to) {
     command.set_reason(from.reason);
 }
 
+void put(const ExpireSessions& from, schema::Entry& to) {
+    auto& command = *to.mutable_expire_sessions();
+    command.mutable_sessions()->Add(from.sessions.begin(), from.sessions.end());
+    command.set_leader_start(from.leader_start);
+}
+
 LeaderStart take(schema::LeaderStart& from, Check& check) {
     return {.leader = check.member(from.leader())};
 }
@@ -451,6 +457,12 @@ RollBack take(schema::RollBack& from, Check& check) {
             .reason = check.text(from.mutable_reason(), label_bytes_max)};
 }
 
+ExpireSessions take(schema::ExpireSessions& from, Check& check) {
+    check.that(static_cast<std::size_t>(from.sessions_size()) <= expired_sessions_max);
+    return {.sessions = {from.sessions().begin(), from.sessions().end()},
+            .leader_start = from.leader_start()};
+}
+
 Command take_command(schema::Entry& from, Check& check) {
     const auto taken = [&check](auto* command) -> Command {
         return take(check.known(*command), check);
@@ -488,6 +500,8 @@ Command take_command(schema::Entry& from, Check& check) {
             return taken(from.mutable_delete_prefix());
         case schema::Entry::kRollBack:
             return taken(from.mutable_roll_back());
+        case schema::Entry::kExpireSessions:
+            return taken(from.mutable_expire_sessions());
         case schema::Entry::COMMAND_NOT_SET:
             break;
     }

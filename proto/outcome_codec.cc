@@ -150,6 +150,10 @@ void put_one(const LockRefused& from, schema::Outcome& to) {
     outcome.set_limit(from.limit);
 }
 
+void put_one(const SessionEnding& from, schema::Outcome& to) {
+    to.mutable_session_ending()->set_left(from.left);
+}
+
 Done take_one(schema::Done&, Check&) { return {}; }
 
 SessionOpened take_one(schema::SessionOpened& from, Check&) { return {.session = from.session()}; }
@@ -265,6 +269,8 @@ LockRefused take_one(schema::LockRefused& from, Check& check) {
             .limit = from.limit()};
 }
 
+SessionEnding take_one(schema::SessionEnding& from, Check&) { return {.left = from.left()}; }
+
 }  // namespace
 
 void put(const Outcome& from, schema::Outcome& to) {
@@ -333,6 +339,8 @@ Outcome take(schema::Outcome& from, Check& check) {
             return taken(from.mutable_deadlock());
         case Case::kLockRefused:
             return taken(from.mutable_lock_refused());
+        case Case::kSessionEnding:
+            return taken(from.mutable_session_ending());
         case Case::OUTCOME_NOT_SET:
             break;
     }

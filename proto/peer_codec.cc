@@ -171,6 +171,7 @@ void put(const KeepAliveAnswer& from, schema::PeerMessage& to) {
     message.set_number(from.number);
     message.set_verdict(static_cast<schema::KeepAliveAnswer::Verdict>(from.verdict));
     message.set_expires_in_ms(from.expires_in);
+    message.set_leader_start(from.leader_start);
 }
 
 void put(const LeasesAsk& from, schema::PeerMessage& to) {
@@ -358,7 +359,8 @@ KeepAlive take(schema::KeepAlive& from, Check&) {
 KeepAliveAnswer take(schema::KeepAliveAnswer& from, Check& check) {
     return {.number = from.number(),
             .verdict = check.alternative(from.verdict(), KeepAliveAnswer::Verdict::not_leader),
-            .expires_in = check.duration(from.expires_in_ms())};
+            .expires_in = check.duration(from.expires_in_ms()),
+            .leader_start = from.leader_start()};
 }
 
 LeasesAsk take(schema::LeasesAsk& from, Check& check) {

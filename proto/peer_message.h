@@ -31,6 +31,7 @@ struct KeepAliveAnswer {
     std::uint64_t number{};
     Verdict verdict{};
     statemachine::DurationMs expires_in{};
+    statemachine::Revision leader_start{};  // When kept: what this leader's time began with.
     bool operator==(const KeepAliveAnswer&) const = default;
 };
 

@@ -21,6 +21,7 @@ void put_into(const Session& from, schema::Session& to) {
     to.set_metadata(from.metadata);
     to.set_created_at(from.created_at);
     to.set_ends_with_locks(from.ends_with_locks);
+    if (from.ending) to.set_ending(static_cast<schema::LastRelease::Reason>(*from.ending));
 }
 
 void put_into(const Holder& from, schema::Holder& to) {
@@ -155,13 +156,18 @@ void put_into(const IdempotencyRecord& from, schema::IdempotencyRecord& to) {
 }
 
 Session take(schema::Session& from, Check& check) {
-    return {.id = from.id(),
-            .name = check.text(from.mutable_name(), label_bytes_max),
-            .ttl = check.duration(from.ttl_ms()),
-            .lock_delay = check.duration(from.lock_delay_ms()),
-            .metadata = check.text(from.mutable_metadata(), metadata_bytes_max),
-            .created_at = from.created_at(),
-            .ends_with_locks = from.ends_with_locks()};
+    Session session{.id = from.id(),
+                    .name = check.text(from.mutable_name(), label_bytes_max),
+                    .ttl = check.duration(from.ttl_ms()),
+                    .lock_delay = check.duration(from.lock_delay_ms()),
+                    .metadata = check.text(from.mutable_metadata(), metadata_bytes_max),
+                    .created_at = from.created_at(),
+                    .ends_with_locks = from.ends_with_locks()};
+    if (from.has_ending()) {
+        session.ending = check.alternative(from.ending(), ReleaseReason::session_expired);
+        check.that(*session.ending != ReleaseReason::released);
+    }
+    return session;
 }
 
 Holder take(schema::Holder& from, Check& check) {

@@ -26,7 +26,8 @@ struct OpenSession {
     bool operator==(const OpenSession&) const = default;
 };
 
-// A client ends its session: locks released, waits cancelled.
+// A client ends its session: locks released, waits cancelled. One that held more than a command may
+// free is ended all the same, and goes on ending (SessionEnding): this command again frees more.
 struct EndSession {
     SessionId session{};
     bool operator==(const EndSession&) const = default;
@@ -256,10 +257,19 @@ struct AcquireLocks {
     bool operator==(const AcquireLocks&) const = default;
 };
 
+// Several sessions lapse, as ExpireSession, and end together: what one of them held goes to nobody
+// else of them. One command ends no more than Limits::ended_per_command; the others stay as they
+// were, and one of which something is left goes on ending by the next.
+struct ExpireSessions {
+    std::vector<SessionId> sessions{};
+    Revision leader_start{};
+    bool operator==(const ExpireSessions&) const = default;
+};
+
 using Command =
     std::variant<LeaderStart, OpenSession, EndSession, ExpireSession, AcquireLock, ReleaseLock,
                  LeaveQueue, EndLockDelay, PutKey, DeleteKey, ChangeMembers, PinMembers,
-                 AcquireLocks, Transact, DeletePrefix, RollBack>;
+                 AcquireLocks, Transact, DeletePrefix, RollBack, ExpireSessions>;
 
 // A client's Idempotency-Key and what it was used for: the same key with another fingerprint is
 // refused.

@@ -106,12 +106,17 @@ Outcome Keys::roll_back(Step& step, const RollBackPlan& plan) {
     return outcome;
 }
 
-void Keys::end_session(Step& step, SessionId session) {
+std::size_t Keys::end_session(Step& step, SessionId session, std::size_t most) {
     const auto of = ephemeral_.find(session);
-    if (of == ephemeral_.end()) return;
+    if (of == ephemeral_.end()) return 0;
     // Copied: what is done below takes the set apart.
-    const std::vector<const Entry*> entries(of->second.begin(), of->second.end());
+    std::vector<const Entry*> entries;
+    for (const Entry* entry : of->second) {
+        if (entries.size() == most) break;
+        entries.push_back(entry);
+    }
     for (const Entry* entry : entries) change(step, {entry->value, nullptr});
+    return entries.size();
 }
 
 std::optional<Outcome> Keys::refusal(std::span<const KeyChange> changes) const {
@@ -227,7 +232,7 @@ void Keys::check_invariants() const {
     invariant(keys_.size() <= limits_.keys, "there are no more keys than allowed");
     for (const auto& [session, entries] : ephemeral_) {
         ephemeral -= entries.size();
-        invariant(sessions_.contains(session), "an ephemeral key does not outlive its session");
+        invariant(sessions_.may_own(session), "an ephemeral key does not outlive its session");
         invariant(entries.size() <= limits_.keys_per_session,
                   "a session has no more keys than allowed");
         for (const Entry* entry : entries) {

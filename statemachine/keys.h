@@ -40,8 +40,8 @@ public:
     Outcome remove(Step& step, const DeleteKey& command);
     Outcome remove_prefix(Step& step, const DeletePrefix& command);
     Outcome roll_back(Step& step, const RollBackPlan& plan);
-    // The session is gone: so are its keys.
-    void end_session(Step& step, SessionId session);
+    // The session has ended: its keys go, at most so many of them; gives how many.
+    std::size_t end_session(Step& step, SessionId session, std::size_t most);
 
     // Why these changes, to as many keys, cannot be made together; none: they can. What takes no
     // more room than there was can be made even where there is too little.

@@ -41,6 +41,7 @@ struct Limits {
     std::size_t removed_members = 64;  // Whose names are remembered.
     std::size_t idempotency_keys = 100'000;
     std::int64_t idempotency_ms = 24LL * 3600 * 1000;
+    std::size_t ended_per_command = 256;  // Sessions, and what they held, that one command ends.
 };
 
 // Bounds of single fields, checked where a command enters (api/) and relied on everywhere else.
@@ -54,6 +55,7 @@ inline constexpr std::size_t member_changes_max = 64;  // In one command.
 // Of a transaction: what it compares and what it does, in both branches together.
 inline constexpr std::size_t transaction_parts_max = 128;
 inline constexpr std::size_t locks_per_command_max = 64;
-inline constexpr std::size_t deadlock_cycle_max = 16;  // Waits that are told of a cycle.
+inline constexpr std::size_t deadlock_cycle_max = 16;     // Waits that are told of a cycle.
+inline constexpr std::size_t expired_sessions_max = 256;  // In one command.
 
 }  // namespace gavel::statemachine

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -40,9 +41,14 @@ public:
     Outcome release(Step& step, const ReleaseLock& command);
     Outcome leave_queue(Step& step, const LeaveQueue& command);
     void end_delay(Step& step, const EndLockDelay& command);
-    // The session is gone: what it held goes on to the next, where it waited others move up.
-    // `delay` is how long what it held stays with nobody.
-    void end_session(Step& step, SessionId session, ReleaseReason reason, DurationMs delay);
+    using Names = std::vector<std::string>;
+    // The session has ended: it leaves the queues that it stands in, and lets go of what it held,
+    // at most so many locks of it; gives how many. `delay` is how long they stay with nobody.
+    // Others move up by hand_on() with the names that were added to `touched`.
+    void leave_queues(Step& step, SessionId session, Names& touched);
+    std::size_t free_held(Step& step, SessionId session, ReleaseReason reason, DurationMs delay,
+                          std::size_t most, Names& touched);
+    void hand_on(Step& step, Names touched);
 
     // Locks, holders and waiters in any order; finish_load() then connects them.
     void load(Ptr<Lock> lock, std::uint64_t hash);
@@ -86,7 +92,6 @@ private:
         std::uint64_t limit{};  // Theirs.
     };
     using Table = std::map<std::string, Entry, std::less<>>;
-    using Names = std::vector<std::string>;
     struct Asked {  // An acquire.
         SessionId session{};
         std::span<const Wanted> locks{};
@@ -127,7 +132,6 @@ private:
     void settle(Step& step, Ptr<Waiter> waiter, const Outcome& outcome) const;
     void grant(Step& step, Table::iterator at, Holder holder);
     void vacate(Step& step, Table::iterator at, SessionId session, const Letting& letting);
-    void hand_on(Step& step, Names touched);
     bool is_next(Table::iterator at, Revision place);
     void hand_on_to(Step& step, Table::iterator at, Revision place, Names& touched);
     void delay(Step& step, Table::iterator at, DurationMs delay);

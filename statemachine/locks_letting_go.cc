@@ -112,11 +112,10 @@ void Locks::end_delay(Step& step, const EndLockDelay& command) {
     hand_on(step, {command.name});
 }
 
-void Locks::end_session(Step& step, SessionId session, ReleaseReason reason, DurationMs delay) {
+void Locks::leave_queues(Step& step, SessionId session, Names& touched) {
     // Copied: what is done below takes the claim apart.
-    const Claim claim = claims_.of(session);
-    Names touched;
-    for (const auto& [name, place] : claim.places) {
+    const auto places = claims_.of(session).places;
+    for (const auto& [name, place] : places) {
         const auto at = locks_.find(name);
         if (!at->second.queue.contains(place)) continue;  // With another of several, just now.
         const auto parts = parts_of(at, place);
@@ -124,11 +123,19 @@ void Locks::end_session(Step& step, SessionId session, ReleaseReason reason, Dur
         for (const auto part : parts) waiter = dequeue(step, part, place, touched);
         settle(step, std::move(waiter), SessionNotFound{session});
     }
-    for (const auto& [name, token] : claim.held) {
-        vacate(step, locks_.find(name), session, {.reason = reason, .delay = delay});
+}
+
+std::size_t Locks::free_held(Step& step, SessionId session, ReleaseReason reason, DurationMs delay,
+                             std::size_t most, Names& touched) {
+    const std::size_t before = touched.size();
+    for (const auto& [name, token] : claims_.of(session).held) {
+        if (touched.size() - before == most) break;
         touched.emplace_back(name);
     }
-    hand_on(step, std::move(touched));
+    for (std::size_t i = before; i < touched.size(); ++i) {
+        vacate(step, locks_.find(touched[i]), session, {.reason = reason, .delay = delay});
+    }
+    return touched.size() - before;
 }
 
 // The session is looked up at the very moment of the grant: nothing would ever release what is

@@ -1,6 +1,7 @@
 #include "statemachine/machine.h"
 
 #include <algorithm>
+#include <span>
 #include <type_traits>
 #include <utility>
 
@@ -92,6 +93,11 @@ public:
                members_.is_sound();
     }
 
+    // What a session that ends has to be freed of.
+    std::size_t owned_by(SessionId id) const {
+        return locks_.claim_of(id).held.size() + keys_.count_of(id);
+    }
+
     Limits limits_;
     Globals globals_;
     Members members_{limits_, globals_};
@@ -171,19 +177,32 @@ private:
 
     Outcome on(Step& step, const OpenSession& command) { return sessions_.open(step, command); }
 
+    // One that has lapsed is none any more to its client; one that goes on ending by his own wish
+    // is ended further.
     Outcome on(Step& step, const EndSession& command) {
-        if (!sessions_.contains(command.session)) return SessionNotFound{command.session};
-        end_session(step, command.session, ReleaseReason::session_ended, 0);
+        const auto ending = sessions_.find_ending(command.session);
+        const bool by_client = ending && *ending->ending == ReleaseReason::session_ended;
+        if (!sessions_.contains(command.session) && !by_client) {
+            return SessionNotFound{command.session};
+        }
+        end_sessions(step, {&command.session, 1}, ReleaseReason::session_ended);
+        const std::size_t left = owned_by(command.session);
+        if (left > 0) return SessionEnding{left};
         return SessionEnded{};
+    }
+
+    Outcome on(Step& step, const ExpireSession& command) {
+        return expire(step, command.leader_start, {&command.session, 1});
+    }
+    Outcome on(Step& step, const ExpireSessions& command) {
+        return expire(step, command.leader_start, command.sessions);
     }
 
     // A leader's judgement of time counts only while it is the latest to have started: one that
     // has been replaced may not know of the keep-alives since.
-    Outcome on(Step& step, const ExpireSession& command) {
-        if (command.leader_start != globals_.leader_start) return Done{};
-        const auto session = sessions_.find(command.session);
-        if (!session) return Done{};
-        end_session(step, command.session, ReleaseReason::session_expired, session->lock_delay);
+    Outcome expire(Step& step, Revision leader_start, std::span<const SessionId> sessions) {
+        if (leader_start != globals_.leader_start) return Done{};
+        end_sessions(step, sessions, ReleaseReason::session_expired);
         return Done{};
     }
 
@@ -234,21 +253,53 @@ private:
         return transaction_.got_before(*command, *transacted);
     }
 
-    // Closed first, so that nothing can be granted to it on the way. What it announced goes before
-    // what it held is handed on.
-    void end_session(Step& step, SessionId id, ReleaseReason reason, DurationMs delay) {
-        sessions_.close(step, id);
-        keys_.end_session(step, id);
-        locks_.end_session(step, id, reason, delay);
+    // Ends sessions, or goes on ending them, as far as one command may: their places in queues
+    // count, too. All of them are no sessions any more before anything is freed, so that nothing is
+    // granted to one of them on the way.
+    void end_sessions(Step& step, std::span<const SessionId> ids, ReleaseReason reason) {
+        const std::size_t most = limits_.ended_per_command;
+        std::vector<SessionId> ending;
+        Locks::Names touched;
+        std::size_t taken = 0;
+        for (const SessionId id : ids) {
+            if (taken >= most) break;
+            if (!sessions_.may_own(id)) continue;
+            taken += 1 + locks_.claim_of(id).size() + keys_.count_of(id);
+            if (sessions_.contains(id)) {
+                sessions_.end(step, id, reason);
+                locks_.leave_queues(step, id, touched);
+            }
+            ending.push_back(id);
+        }
+        std::size_t room = most;
+        for (const SessionId id : ending) room -= free_from(step, id, room, touched);
+        locks_.hand_on(step, std::move(touched));
     }
 
+    // Takes from a session that has ended what is its own, as far as there is room; forgets it once
+    // that is nothing. What it announced goes before what it held is handed on.
+    std::size_t free_from(Step& step, SessionId id, std::size_t room, Locks::Names& touched) {
+        const auto session = sessions_.find_ending(id);
+        if (!session) return 0;  // Named twice.
+        const bool expired = *session->ending == ReleaseReason::session_expired;
+        const DurationMs delay = expired ? session->lock_delay : 0;
+        std::size_t freed = keys_.end_session(step, id, room);
+        freed += locks_.free_held(step, id, *session->ending, delay, room - freed, touched);
+        if (owned_by(id) == 0) sessions_.close(step, id);
+        return freed;
+    }
+
+    // They hold nothing and wait for nothing any more: all end, and their keys go as far as there
+    // is room.
     void end_sessions_that_go_with_their_locks(Step& step) {
+        std::size_t room = limits_.ended_per_command;
+        Locks::Names none;
         for (const SessionId id : std::exchange(step.unclaimed, {})) {
             const auto session = sessions_.find(id);
             if (session == nullptr || !session->ends_with_locks) continue;
-            if (locks_.claim_of(id).size() == 0) {
-                end_session(step, id, ReleaseReason::session_ended, 0);
-            }
+            if (locks_.claim_of(id).size() != 0) continue;
+            sessions_.end(step, id, ReleaseReason::session_ended);
+            room -= free_from(step, id, room, none);
         }
     }
 
@@ -290,8 +341,13 @@ void Machine::check_invariants() const {
     invariant(impl_->rows_.hash() == impl_->globals_.rows_hash, "the rows' hash is current");
     invariant(impl_->history_.floor() == impl_->globals_.history_floor, "the floor is current");
     invariant(impl_->globals_.leader_start <= applied(), "the leader started in the past");
-    invariant(impl_->sessions_.all().size() <= impl_->limits_.sessions,
+    const auto& ending = impl_->sessions_.ending();
+    invariant(impl_->sessions_.all().size() + ending.size() <= impl_->limits_.sessions,
               "there are no more sessions than allowed");
+    for (const auto& [id, session] : ending) {
+        invariant(session->ending.has_value(), "a session that is kept aside has ended");
+        invariant(!impl_->sessions_.contains(id), "a session that has ended does not live");
+    }
     impl_->members_.check_invariants();
     impl_->locks_.check_invariants();
     invariant(impl_->versions_.floor() == impl_->globals_.versions_floor &&
@@ -321,6 +377,10 @@ std::vector<Row> Machine::rows() const {
 Ptr<Session> Machine::session(SessionId id) const { return impl_->sessions_.find(id); }
 const std::map<SessionId, Ptr<Session>>& Machine::sessions() const {
     return impl_->sessions_.all();
+}
+
+const std::map<SessionId, Ptr<Session>>& Machine::ending_sessions() const {
+    return impl_->sessions_.ending();
 }
 
 std::vector<std::string> Machine::held_by(SessionId id) const {

@@ -80,8 +80,10 @@ public:
         std::size_t holders = SIZE_MAX;
         std::size_t waiters = SIZE_MAX;
     };
-    Ptr<Session> session(SessionId id) const;  // Null: no such session.
+    Ptr<Session> session(SessionId id) const;  // Null: it has ended, or never was.
     const std::map<SessionId, Ptr<Session>>& sessions() const;
+    // Ended, but something that they held is still to be freed.
+    const std::map<SessionId, Ptr<Session>>& ending_sessions() const;
     std::vector<std::string> held_by(SessionId id) const;        // Lock names.
     std::vector<std::string> waited_for_by(SessionId id) const;  // Lock names.
     std::size_t key_count_of(SessionId id) const;                // Its ephemeral keys.

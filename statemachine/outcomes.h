@@ -9,7 +9,7 @@
 
 namespace gavel::statemachine {
 
-// Nothing to tell: LeaderStart, ExpireSession, EndLockDelay.
+// Nothing to tell: LeaderStart, ExpireSession, ExpireSessions, EndLockDelay.
 struct Done {
     bool operator==(const Done&) const = default;
 };
@@ -219,11 +219,17 @@ struct TooMuch {
     bool operator==(const TooMuch&) const = default;
 };
 
+// The session has ended, and so much of what it held is not free yet.
+struct SessionEnding {
+    std::uint64_t left{};
+    bool operator==(const SessionEnding&) const = default;
+};
+
 using Outcome =
     std::variant<Done, SessionOpened, SessionEnded, SessionNotFound, LockGranted, LockQueued,
                  LockHeld, LockReleased, LeftQueue, NotHolder, KeyPut, KeyDeleted, KeyNotFound,
                  PreconditionFailed, LimitReached, IdempotencyKeyReused, RequestTooOld,
                  MembersChanged, EpochMismatch, MembersRefused, Deadlock, LockRefused, Transacted,
-                 StaleToken, PrefixDeleted, TooMuch, RolledBack, RollBackRefused>;
+                 StaleToken, PrefixDeleted, TooMuch, RolledBack, RollBackRefused, SessionEnding>;
 
 }  // namespace gavel::statemachine

@@ -23,6 +23,7 @@ struct Fields {
         digest.number(session.id).text(session.name).number(unsigned_of(session.ttl));
         digest.number(unsigned_of(session.lock_delay)).text(session.metadata);
         digest.number(unsigned_of(session.created_at)).number(session.ends_with_locks ? 1 : 0);
+        digest.number(session.ending ? 1 + ordinal(*session.ending) : 0);
     }
 
     void add(const Holder& holder) {
@@ -106,6 +107,7 @@ struct Fields {
     void add(const Done&) {}
     void add(const SessionOpened& outcome) { digest.number(outcome.session); }
     void add(const SessionEnded&) {}
+    void add(const SessionEnding& outcome) { digest.number(outcome.left); }
     void add(const SessionNotFound& outcome) { digest.number(outcome.session); }
     void add(const LockGranted& outcome) {
         digest.number(outcome.token).number(unsigned_of(outcome.since));

@@ -1,5 +1,7 @@
 #include "statemachine/sessions.h"
 
+#include <utility>
+
 #include "base/invariant.h"
 #include "statemachine/row_hash.h"
 
@@ -22,18 +24,32 @@ Outcome Sessions::open(Step& step, const OpenSession& command) {
     return SessionOpened{id};
 }
 
-void Sessions::close(Step& step, SessionId id) {
+void Sessions::end(Step& step, SessionId id, ReleaseReason reason) {
     const auto at = sessions_.find(id);
-    invariant(at != sessions_.end(), "only a session that exists is closed");
+    invariant(at != sessions_.end(), "only a session that lives is ended");
+    RowKey row = session_row(id);
+    const std::uint64_t replaced = row_hash(row, at->second);
+    Session session = *at->second;
+    session.ending = reason;
+    sessions_.erase(at);
+    const auto ended = std::make_shared<const Session>(std::move(session));
+    ending_.emplace(id, ended);
+    step.rows.put(std::move(row), ended, replaced);
+}
+
+void Sessions::close(Step& step, SessionId id) {
+    const auto at = ending_.find(id);
+    invariant(at != ending_.end(), "only a session that has ended is forgotten");
     RowKey row = session_row(id);
     const std::uint64_t hash = row_hash(row, at->second);
     step.rows.erase(std::move(row), hash);
-    sessions_.erase(at);
+    ending_.erase(at);
 }
 
 void Sessions::load(Ptr<Session> session) {
+    auto& sessions = session->ending ? ending_ : sessions_;
     const SessionId id = session->id;
-    sessions_.emplace_hint(sessions_.end(), id, std::move(session));
+    sessions.emplace_hint(sessions.end(), id, std::move(session));
 }
 
 Ptr<Session> Sessions::find(SessionId id) const {
@@ -41,8 +57,14 @@ Ptr<Session> Sessions::find(SessionId id) const {
     return at == sessions_.end() ? nullptr : at->second;
 }
 
+Ptr<Session> Sessions::find_ending(SessionId id) const {
+    const auto at = ending_.find(id);
+    return at == ending_.end() ? nullptr : at->second;
+}
+
 void Sessions::append_rows(std::vector<Row>& rows) const {
     for (const auto& [id, session] : sessions_) rows.push_back({session_row(id), session});
+    for (const auto& [id, session] : ending_) rows.push_back({session_row(id), session});
 }
 
 }  // namespace gavel::statemachine

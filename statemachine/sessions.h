@@ -11,12 +11,17 @@
 namespace gavel::statemachine {
 
 // The sessions there are. What they hold and wait for is with Locks.
+//
+// One that has ended is no session any more to whoever asks. While something that it held is still
+// to be freed it is kept aside.
 class Sessions {
 public:
     explicit Sessions(const Limits& limits) : limits_(limits) {}
 
     Outcome open(Step& step, const OpenSession& command);
-    bool has_room() const { return sessions_.size() < limits_.sessions; }
+    bool has_room() const { return sessions_.size() + ending_.size() < limits_.sessions; }
+    // It ends here. What it held is still its own until it is freed; then close() forgets it.
+    void end(Step& step, SessionId id, ReleaseReason reason);
     void close(Step& step, SessionId id);
 
     void load(Ptr<Session> session);
@@ -24,11 +29,16 @@ public:
     bool contains(SessionId id) const { return sessions_.contains(id); }
     Ptr<Session> find(SessionId id) const;
     const std::map<SessionId, Ptr<Session>>& all() const { return sessions_; }
+    Ptr<Session> find_ending(SessionId id) const;
+    const std::map<SessionId, Ptr<Session>>& ending() const { return ending_; }
+    // It lives, or it is ending: something may be its own.
+    bool may_own(SessionId id) const { return contains(id) || ending_.contains(id); }
     void append_rows(std::vector<Row>& rows) const;
 
 private:
     const Limits& limits_;
     std::map<SessionId, Ptr<Session>> sessions_;
+    std::map<SessionId, Ptr<Session>> ending_;
 };
 
 }  // namespace gavel::statemachine

@@ -11,6 +11,8 @@
 
 namespace gavel::statemachine {
 
+enum class ReleaseReason : std::uint8_t { released, session_ended, session_expired, forced };
+
 struct Session {
     SessionId id{};
     std::string name{};
@@ -19,6 +21,8 @@ struct Session {
     std::string metadata{};
     TimeMs created_at{};
     bool ends_with_locks{};  // OpenSession
+    // Why it has ended, while commands still free what it held; none: it lives.
+    std::optional<ReleaseReason> ending{};
     bool operator==(const Session&) const = default;
 };
 
@@ -34,8 +38,6 @@ struct Holder {
     std::uint64_t limit{};  // AcquireLock; the same of all who share a lock or wait to.
     bool operator==(const Holder&) const = default;
 };
-
-enum class ReleaseReason : std::uint8_t { released, session_ended, session_expired, forced };
 
 struct LastRelease {
     SessionId session{};

@@ -42,7 +42,7 @@ void Client::act() {
     if (prng_.chance(55)) return act_on_key();
     if (!session_) return open_session();
     if (prng_.chance(4)) return end_session();
-    if (prng_.chance(3)) session_->keeps_alive = false;  // As if it had died.
+    if (prng_.chance(3)) vanish();
     act_on_lock();
 }
 
@@ -336,12 +336,16 @@ void Client::end_session() {
             .done =
                 [this, session, calls, call, lapses](const api::Executed& executed) {
                     const Time then = world_.schedule().now();
-                    const bool ended =
-                        std::holds_alternative<statemachine::SessionEnded>(executed.outcome);
+                    // Ended, but what it held is freed by and by.
+                    const bool ending =
+                        std::holds_alternative<statemachine::SessionEnding>(executed.outcome);
+                    const bool ended = ending || std::holds_alternative<statemachine::SessionEnded>(
+                                                     executed.outcome);
                     expect(ended || then >= session.kept_until,
                            "a session lives until it is ended or its time is over");
                     if (!ended) lapses();
                     for (const auto& each : calls) {
+                        if (ending) break;
                         world_.histories().locks.answer_end(each, then, ended);
                     }
                     world_.histories().sessions.answer(call, then, {ended});

@@ -26,6 +26,10 @@ public:
     Client(World& world, std::uint64_t number);
 
     void start();
+    // Keeps its session alive no longer, as if it had died.
+    void vanish() {
+        if (session_) session_->keeps_alive = false;
+    }
     // Asks for nothing more; what is under way ends.
     void finish();
     bool is_idle() const { return finishing_ && !busy_; }

@@ -235,6 +235,7 @@ void Observer::execute_chosen() {
             if (const auto* back = std::get_if<statemachine::RollBack>(&entry->command)) {
                 archive_.check_roll_back(*back, applied);
             }
+            check_ending(*entry, applied);
         }
         if (known_at_.size() == slot) learn({});
         epochs_.learn(machine_.globals());
@@ -246,10 +247,11 @@ void Observer::execute_chosen() {
 
 void Observer::tell(Revision slot, const statemachine::Entry& entry,
                     const statemachine::Applied& applied) {
-    constexpr std::array commands{"LeaderStart",  "OpenSession", "EndSession",    "ExpireSession",
-                                  "AcquireLock",  "ReleaseLock", "LeaveQueue",    "EndLockDelay",
-                                  "PutKey",       "DeleteKey",   "ChangeMembers", "PinMembers",
-                                  "AcquireLocks", "Transact",    "DeletePrefix",  "RollBack"};
+    constexpr std::array commands{"LeaderStart",   "OpenSession", "EndSession",    "ExpireSession",
+                                  "AcquireLock",   "ReleaseLock", "LeaveQueue",    "EndLockDelay",
+                                  "PutKey",        "DeleteKey",   "ChangeMembers", "PinMembers",
+                                  "AcquireLocks",  "Transact",    "DeletePrefix",  "RollBack",
+                                  "ExpireSessions"};
 
     trace_.line(schedule_.now(), "chosen", slot, commands.at(entry.command.index()), "of",
                 entry.request.member, entry.request.boot, entry.request.number, "outcome",
@@ -447,18 +449,20 @@ void Observer::check_ephemeral(const statemachine::Entry& entry,
             ephemeral_[put->value->key] = put->value->session;
         } else if (const auto* deleted = std::get_if<KeyDeletedEvent>(&event.body)) {
             if (ephemeral_.erase(deleted->key) == 0) continue;
-            if (std::holds_alternative<ExpireSession>(entry.command)) {
+            if (std::holds_alternative<ExpireSessions>(entry.command)) {
                 reached_.count("ephemeral key deleted with an expired session");
             } else if (std::holds_alternative<EndSession>(entry.command)) {
                 reached_.count("ephemeral key deleted with an ended session");
             }
         }
     }
-    const bool ends = std::holds_alternative<ExpireSession>(entry.command) ||
+    const bool ends = std::holds_alternative<ExpireSessions>(entry.command) ||
                       std::holds_alternative<EndSession>(entry.command);
     if (!ends) return;
     for (const auto& [key, session] : ephemeral_) {
-        expect(machine_.session(session) != nullptr, "no ephemeral key outlives its session");
+        // One that goes on ending is freed of what it had by the commands after this.
+        expect(machine_.session(session) != nullptr || machine_.ending_sessions().contains(session),
+               "no ephemeral key outlives its session");
     }
 }
 
@@ -475,6 +479,27 @@ bool Observer::has_the_chosen(Slot slot, const std::set<MemberId>& lost) const {
         });
     }
     return false;
+}
+
+// However many sessions lapse, what one command does is bounded, and what it leaves is not lost.
+void Observer::check_ending(const statemachine::Entry& entry,
+                            const statemachine::Applied& applied) {
+    using Change = statemachine::LockEvent::Change;
+    const auto freed = std::ranges::count_if(applied.events, [](const auto& event) {
+        const auto* lock = std::get_if<statemachine::LockEvent>(&event.body);
+        return lock != nullptr && lock->change != Change::acquired;
+    });
+    expect(static_cast<std::size_t>(freed) <= machine_.limits().ended_per_command,
+           "a command frees no more locks than it may");
+    if (!machine_.ending_sessions().empty()) reached_.count("session freed in portions");
+    const auto* batch = std::get_if<statemachine::ExpireSessions>(&entry.command);
+    if (batch == nullptr || batch->leader_start != machine_.globals().leader_start) return;
+    const auto left = std::ranges::count_if(
+        batch->sessions, [this](const auto id) { return machine_.session(id) != nullptr; });
+    if (left > 0) reached_.count("lapsed session left to the next command");
+    if (batch->sessions.size() - static_cast<std::size_t>(left) > 1) {
+        reached_.count("sessions lapsed together");
+    }
 }
 
 // docs/recovery.md: the new cluster has every command that was chosen by a majority with one of the

@@ -137,6 +137,7 @@ private:
     void count_rare_grants(const statemachine::Entry& entry, const statemachine::Applied& applied);
     void learn(const std::vector<statemachine::Event>& events);
     void check_state() const;
+    void check_ending(const statemachine::Entry& entry, const statemachine::Applied& applied);
     void check_message(paxos::MemberId from, const paxos::Message& message);
     void check_members();
     void check_retirement(paxos::MemberId member, paxos::Slot at) const;

@@ -127,6 +127,18 @@ void set_past(Settings& settings) {
     if (prng.chance(20)) limits.rolled_back_keys = 2;
 }
 
+// Sessions lapse by the dozen, and are ended in many small portions. By numbers of its own.
+void set_crowd(Settings& settings) {
+    Prng prng(settings.seed ^ 0x6372'6f77'6473ULL);
+    if (!prng.chance(30)) return;
+    settings.crowd_every = prng.between(3'000, 12'000) * millisecond;
+    settings.state_limits.ended_per_command = prng.between(2, 12);
+    settings.core_limits.pace = {.commands = prng.between(2, 64),
+                                 .sessions = prng.between(2, 32),
+                                 .batches = prng.between(1, 3),
+                                 .looked_at = prng.between(2, 50)};
+}
+
 // Early: the state may not have recorded yet who has which directory.
 void set_loss(Settings& settings, Prng& prng) {
     if (settings.flaky_members == 0 || !prng.chance(40)) return;
@@ -164,6 +176,7 @@ Settings Settings::of_seed(std::uint64_t seed) {
     set_changes(settings, prng);
     set_forgetting(settings);
     set_past(settings);
+    set_crowd(settings);
     settings.chaos = prng.between(10, 40) * second;
     set_loss(settings, prng);
     return settings;

@@ -84,6 +84,7 @@ struct Settings {
     std::uint64_t looks_back_percent{};  // Of what clients do: reads in the past, roll backs.
     std::uint64_t keys{};
     std::uint64_t locks{};
+    Time crowd_every{};  // Of clients that vanish at once.
     Time think{};
     Time request_timeout{};
     std::uint64_t session_ttl_ms{};

@@ -120,6 +120,12 @@ void World::begin_troubles() {
     });
     every(settings_.hand_over_every, [this] { hand_over(); });
     every(settings_.reconfigure_every, [this] { reconfigure(); });
+    every(settings_.crowd_every, [this] {
+        crowd_.come(member(prng_.next()));
+        // Now and then all others vanish with them.
+        if (!prng_.chance(30)) return;
+        for (auto& client : clients_) client->vanish();
+    });
     every(settings_.copy_every, [this] { copy_a_directory(); });
     schedule_.after(losses_.below(look_every), [this] { look_at_what_is_left(); });
     every(settings_.set_back_every, [this] { set_one_back(); });
@@ -576,13 +582,15 @@ void World::demand_agreement() {
     // nothing changes any more.
     const auto& state = observer_.machine();
     const auto settled = [&state] {
-        return state.sessions().empty() && state.globals().epochs.size() == 1;
+        return state.sessions().empty() && state.ending_sessions().empty() &&
+               state.globals().epochs.size() == 1;
     };
     while (schedule_.now() < deadline && (!all_agree() || !settled())) {
         run_until(schedule_.now() + 100 * millisecond);
     }
     expect(all_agree(), "healed, all members agree");
     expect(state.sessions().empty(), "healed, sessions lapse that nobody keeps");
+    expect(state.ending_sessions().empty(), "healed, what ended sessions held is free");
     expect(state.globals().epochs.size() == 1, "healed, a change of members comes to govern");
     for (const auto& member : members_) {
         if (member->is_up()) member->core().check_invariants();

@@ -10,6 +10,7 @@
 
 #include "base/prng.h"
 #include "tests/simulation/client.h"
+#include "tests/simulation/crowd.h"
 #include "tests/simulation/handshakes.h"
 #include "tests/simulation/histories.h"
 #include "tests/simulation/member.h"
@@ -100,6 +101,7 @@ private:
     std::vector<std::unique_ptr<Member>> members_;
     std::vector<std::unique_ptr<Client>> clients_;
     std::vector<std::unique_ptr<Watcher>> watchers_;
+    Crowd crowd_{*this};
     std::map<std::string, statemachine::Token> tokens_;
     std::uint64_t newcomers_ = 0;
     bool healed_ = false;

@@ -90,7 +90,8 @@ public:
         if (failure) return done(*failure);
         const auto found = machine_.session(session);
         done(KeptAlive{found != nullptr,
-                       std::chrono::milliseconds(found != nullptr ? found->ttl : 0)});
+                       std::chrono::milliseconds(found != nullptr ? found->ttl : 0),
+                       machine_.globals().leader_start});
     }
 
     void leases(std::vector<statemachine::SessionId> sessions, std::chrono::milliseconds,

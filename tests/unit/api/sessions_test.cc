@@ -17,8 +17,8 @@ TEST(SessionResource, IsMadeWithDefaults) {
     EXPECT_EQ(call->status(), 201U);
     EXPECT_EQ(call->field("Location"), "/v1/sessions/s1");
     EXPECT_EQ(call->json(), json::parse(R"({"id":"s1","name":"","ttl":"15s","lock_delay":"0s",
-        "metadata":{},"created_at":"2023-11-14T22:13:20.123Z","expires_in":"15s","held":[],
-        "waiting":[],"keys":0})"));
+        "metadata":{},"created_at":"2023-11-14T22:13:20.123Z","expires_in":"15s",
+        "leader_start":0,"held":[],"waiting":[],"keys":0})"));
 }
 
 TEST(SessionResource, TellsHowManyKeysEndWithIt) {
@@ -69,7 +69,8 @@ TEST(SessionResource, IsKeptAliveUntilItHasEnded) {
 
     const auto kept = desk.post("/v1/sessions/s1/keepalive");
     EXPECT_EQ(kept->status(), 200U);
-    EXPECT_EQ(kept->json(), json::parse(R"({"id":"s1","ttl":"5s","expires_in":"5s"})"));
+    EXPECT_EQ(kept->json(), json::parse(R"({"id":"s1","ttl":"5s","expires_in":"5s",
+        "leader_start":0})"));
 
     EXPECT_EQ(desk.remove("/v1/sessions/s1")->status(), 204U);
     const auto late = desk.post("/v1/sessions/s1/keepalive");
@@ -109,6 +110,36 @@ TEST(SessionResource, TellsHowMuchTimeItsLeaderGivesIt) {
 
     desk.gateway.lease.reset();
     EXPECT_FALSE(desk.get(target)->json().contains("expires_in")) << "no leader has answered";
+}
+
+TEST(SessionResource, TellsWhichLeaderBeganItsTimeAnew) {
+    Desk desk;
+    const auto target = "/v1/sessions/s" + std::to_string(desk.gateway.open_session());
+    const auto began = desk.gateway.run(statemachine::LeaderStart{2}).revision;
+
+    EXPECT_EQ(desk.post(target + "/keepalive")->json()["leader_start"], began);
+    EXPECT_EQ(desk.get(target)->json()["leader_start"], began);
+    EXPECT_EQ(desk.get("/v1/sessions")->json()["sessions"][0]["leader_start"], began);
+}
+
+TEST(SessionResource, HasEndedOnceAllThatItHeldIsFree) {
+    Desk desk({}, {.ended_per_command = 2});
+    const auto session = desk.gateway.open_session();
+    for (const char* name : {"a", "b", "c", "d", "e"}) {
+        desk.gateway.run(statemachine::AcquireLock{.name = name, .session = session});
+    }
+    const auto target = "/v1/sessions/s" + std::to_string(session);
+
+    const auto ended = desk.remove(target, {{"idempotency-key", "once"}});
+
+    EXPECT_EQ(ended->status(), 204U);
+    EXPECT_EQ(desk.gateway.submissions.size(), 3U);
+    EXPECT_TRUE(desk.gateway.submissions.front().idempotency);
+    EXPECT_FALSE(desk.gateway.submissions.back().idempotency) << "the key is the first one's";
+    EXPECT_EQ(desk.get("/v1/locks/e")->json()["held"], false);
+    const auto again = desk.remove(target, {{"idempotency-key", "once"}});
+    EXPECT_EQ(again->status(), 204U) << "what is left of it was ended by the first";
+    EXPECT_EQ(desk.remove(target)->status(), 404U);
 }
 
 TEST(SessionResource, AsksNobodyForItsTimeInAStaleRead) {

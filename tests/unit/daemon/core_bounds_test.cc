@@ -80,7 +80,7 @@ TEST(CoreBounds, LetASessionLapseAlthoughClientsFillTheQueue) {
 }
 
 TEST(CoreBounds, WhatTheLeaderSaysOfMembersWaitsWhileTheQueueIsFull) {
-    Driven member({.queued_commands = 1, .expiries_per_tick = 0},
+    Driven member({.queued_commands = 1, .pace = {.commands = 0}},
                   {{.id = 1}, {.id = 2, .role = statemachine::Role::learner}});
     member.tick(10);
     member.disk_is_done();

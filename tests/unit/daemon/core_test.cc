@@ -117,6 +117,46 @@ TEST(Core, LetsASessionLapseThatNobodyKeepsAlive) {
     EXPECT_EQ(cluster.core(leader).machine().session(session), nullptr);
 }
 
+TEST(Core, LetsManySessionsLapseByFewCommands) {
+    Cluster cluster(3);
+    const auto leader = cluster.leader();
+    for (int i = 0; i < 300; ++i) {
+        cluster.core(leader).submit(
+            1'000'000U + static_cast<unsigned>(i),
+            {.command = statemachine::OpenSession{.ttl = 1'000}, .timeout = 1s});
+    }
+    cluster.settle();
+    ASSERT_EQ(cluster.core(leader).machine().sessions().size(), 300U);
+    const auto before = cluster.core(leader).status().proposals;
+
+    cluster.run_for(1'500);
+
+    EXPECT_TRUE(cluster.core(cluster.follower()).machine().sessions().empty());
+    EXPECT_LE(cluster.core(leader).status().proposals - before, 5U);
+}
+
+TEST(Core, FreesWhatASessionHeldThoughNobodyAsksAgain) {
+    Cluster cluster(3);
+    const auto leader = cluster.leader();
+    const auto session = cluster.open_session(leader, 60'000);
+    for (int i = 0; i < 600; ++i) {
+        const statemachine::AcquireLock acquire{.name = std::to_string(i), .session = session};
+        cluster.core(leader).submit(1'000'000U + static_cast<unsigned>(i),
+                                    {.command = acquire, .timeout = 1s});
+    }
+    cluster.settle();
+    ASSERT_EQ(cluster.core(leader).machine().held_by(session).size(), 600U);
+
+    const auto ending = cluster.outcome<statemachine::SessionEnding>(
+        cluster.submit(cluster.follower(), statemachine::EndSession{session}));
+    cluster.run_for(200);
+
+    ASSERT_TRUE(ending);
+    EXPECT_EQ(ending->left, 344U);
+    EXPECT_TRUE(cluster.core(leader).machine().held_by(session).empty());
+    EXPECT_TRUE(cluster.core(leader).machine().ending_sessions().empty());
+}
+
 TEST(Core, GivesTheLockOfALapsedSessionToTheNextAfterTheDelay) {
     Cluster cluster(3);
     const auto leader = cluster.leader();
@@ -152,6 +192,7 @@ TEST(Core, KeepsASessionAliveThroughAnyMember) {
         ASSERT_NE(kept, nullptr);
         EXPECT_TRUE(kept->found);
         EXPECT_EQ(kept->expires_in, 1s);
+        EXPECT_EQ(kept->leader_start, cluster.globals(follower).leader_start);
     }
 
     EXPECT_NE(cluster.core(follower).machine().session(session), nullptr);

@@ -175,6 +175,13 @@ TEST(EntryCodec, RefusesNumbersOutOfTheirRange) {
         << "member 65536";
 }
 
+TEST(EntryCodec, RefusesMoreSessionsThanLapseTogether) {
+    ExpireSessions lapse{.sessions = std::vector<SessionId>(expired_sessions_max, 7)};
+    EXPECT_TRUE(decode_entry(encode(entry_sample(lapse))).has_value());
+    lapse.sessions.push_back(7);
+    EXPECT_TRUE(decode_entry(encode(entry_sample(lapse))).has_error());
+}
+
 TEST(EntryCodec, RefusesWhatItWouldNotHaveEncoded) {
     const std::string stamp("\xF9\x7F\0\0\0\0\0\0\0\0", 10);
     const std::string command("\x3A\x02\x08\x05");

@@ -153,7 +153,9 @@ std::vector<Command> command_samples() {
                      .reason = "because"},
         DeletePrefix{.key = "k"},
         RollBack{.target = "app/", .is_prefix = true, .to = 5, .author = "me", .reason = "because"},
-        RollBack{}};
+        RollBack{},
+        ExpireSessions{.sessions = {9, 1ULL << 40, 9}, .leader_start = 4},
+        ExpireSessions{}};
 }
 
 Entry entry_sample(Command command) {
@@ -205,7 +207,10 @@ std::vector<PeerMessage> peer_samples() {
         Message{Notice{.ballot = claim, .first = {4}, .last = {9}}},
         Forward{.entry = "an entry"},
         KeepAlive{.number = 10, .session = 11},
-        KeepAliveAnswer{.number = 10, .verdict = KeepAliveAnswer::Verdict::kept, .expires_in = 12},
+        KeepAliveAnswer{.number = 10,
+                        .verdict = KeepAliveAnswer::Verdict::kept,
+                        .expires_in = 12,
+                        .leader_start = 13},
         KeepAliveAnswer{.number = 10, .verdict = KeepAliveAnswer::Verdict::not_found},
         KeepAliveAnswer{.number = 10, .verdict = KeepAliveAnswer::Verdict::not_leader},
         MemberReport{.applied = 13,
@@ -265,8 +270,10 @@ std::vector<Outcome> outcome_samples() {
                                   PrefixDeleted{.count = 5},
                                   TooMuch{.what = TooMuch::What::keys_deleted},
                                   TooMuch{.what = TooMuch::What::bytes_got},
-                                   TooMuch{.what = TooMuch::What::bytes_compared},
-                                  RolledBack{.restored = 14, .deleted = 15}};
+                                  TooMuch{.what = TooMuch::What::bytes_compared},
+                                  RolledBack{.restored = 14, .deleted = 15},
+                                  SessionEnding{.left = 14},
+                                  SessionEnding{}};
     for (int reason = 0; reason <= static_cast<int>(RollBackRefused::Reason::too_large); ++reason) {
         outcomes.emplace_back(
             RollBackRefused{static_cast<RollBackRefused::Reason>(reason), "app/a", 16});
@@ -314,6 +321,10 @@ std::vector<std::pair<Table, RowValue>> row_samples() {
                                                                .mode = LockMode::shared,
                                                                .limit = 4})},
         {Table::holders, std::make_shared<const Holder>(Holder{})},
+        {Table::sessions, std::make_shared<const Session>(
+                              Session{.id = 1, .ttl = 2, .ending = ReleaseReason::session_ended})},
+        {Table::sessions, std::make_shared<const Session>(Session{
+                              .id = 1, .ttl = 2, .ending = ReleaseReason::session_expired})},
         {Table::locks, std::make_shared<const Lock>(Lock{.name = "free"})},
         {Table::waiters, std::make_shared<const Waiter>(Waiter{.lock = "a",
                                                                .session = 1,
@@ -427,6 +438,7 @@ Entry random_entry(Prng& prng) {
                     random_text(prng, label_bytes_max)},
         LeaveQueue{random_text(prng, name_bytes_max), random_number(prng), random_number(prng)},
         EndLockDelay{random_text(prng, name_bytes_max), random_number(prng)},
+        ExpireSessions{{random_number(prng), random_number(prng)}, random_number(prng)},
         PutKey{random_text(prng, name_bytes_max), random_text(prng, 3'000),
                random_text(prng, label_bytes_max), random_text(prng, label_bytes_max),
                random_precondition(prng), random_number(prng), random_guard(prng)},
@@ -474,7 +486,7 @@ PeerMessage random_peer_message(Prng& prng) {
         Message{Heartbeat{random_ballot(prng), random_number(prng), {random_number(prng)}}},
         Forward{random_text(prng, 2'000)},
         KeepAliveAnswer{random_number(prng), static_cast<KeepAliveAnswer::Verdict>(prng.below(3)),
-                        random_duration(prng)},
+                        random_duration(prng), random_number(prng)},
         MemberReport{random_number(prng), random_text(prng, label_bytes_max),
                      random_text(prng, label_bytes_max), std::move(hashes), random_number(prng)},
         LeasesAsk{random_number(prng), {random_number(prng), random_number(prng)}},

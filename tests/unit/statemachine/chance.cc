@@ -32,7 +32,8 @@ RequestId Chance::request() {
 }
 
 SessionId Chance::session(const Machine& machine) {
-    const auto& sessions = machine.sessions();
+    const bool one_that_ends = !machine.ending_sessions().empty() && prng_.chance(30);
+    const auto& sessions = one_that_ends ? machine.ending_sessions() : machine.sessions();
     if (sessions.empty() || prng_.chance(5)) return prng_.below(50);
     return std::next(sessions.begin(), static_cast<long>(prng_.below(sessions.size())))->first;
 }
@@ -160,7 +161,7 @@ Command Chance::acquire_several(SessionId who) {
 Command Chance::command(const Machine& machine) {
     const SessionId who = session(machine);
     const std::string lock = name("lock/", 5), key = name("key/", 8);
-    switch (prng_.below(26)) {
+    switch (prng_.below(27)) {
         case 20:
         case 21:
             return transaction(machine);
@@ -171,6 +172,9 @@ Command Chance::command(const Machine& machine) {
                           .value = "e",
                           .session = prng_.chance(70) ? who : 0,
                           .guard = guard(machine)};
+        case 26:
+            return ExpireSessions{{who, session(machine), session(machine)},
+                                  prng_.chance(80) ? machine.globals().leader_start : 1};
         case 16:
             return PinMembers{{{static_cast<MemberNumber>(1 + prng_.below(4)), prng_.below(9)}}};
         case 17:

@@ -33,7 +33,8 @@ inline constexpr Limits tight{.sessions = 5,
                               .rolled_back_bytes = 600,
                               .request_window = 6,
                               .idempotency_keys = 5,
-                              .idempotency_ms = 2'000};
+                              .idempotency_ms = 2'000,
+                              .ended_per_command = 2};
 
 // Random commands over a handful of names, sessions and tokens, many of them senseless, some of
 // them repeats.

@@ -39,7 +39,9 @@ TEST(RowHash, DependsOnEachFieldOfASession) {
         {}, {[](Session& s) { s.id = 1; }, [](Session& s) { s.name = "x"; },
              [](Session& s) { s.ttl = 1; }, [](Session& s) { s.lock_delay = 1; },
              [](Session& s) { s.metadata = "x"; }, [](Session& s) { s.created_at = 1; },
-             [](Session& s) { s.ends_with_locks = true; }});
+             [](Session& s) { s.ends_with_locks = true; },
+             [](Session& s) { s.ending = ReleaseReason::session_ended; },
+             [](Session& s) { s.ending = ReleaseReason::session_expired; }});
 }
 
 TEST(RowHash, DependsOnEachFieldOfALock) {
@@ -155,6 +157,8 @@ TEST(RowHash, DependsOnEachFieldOfARequestAndItsOutcome) {
              outcome(SessionOpened{0}),
              outcome(SessionOpened{1}),
              outcome(SessionEnded{}),
+             outcome(SessionEnding{0}),
+             outcome(SessionEnding{1}),
              outcome(SessionNotFound{0}),
              outcome(SessionNotFound{1}),
              outcome(LockGranted{0, 0, false}),
