@@ -142,21 +142,12 @@ Response opened_once(SessionId id) {
     return response;
 }
 
-// The lease is the leader's business, the TTL stands in the state; a member that has not seen the
-// session yet says what is left of it.
-void answer_kept(const CallPtr& call, SessionId id, const KeptAlive& kept) {
-    const ReadOptions here{
-        .stale = true, .min_revision = 0, .timeout = call->services.options.request_timeout};
-    read(
-        call, here, [id](const Machine& state) { return state.session(id); },
-        [id, kept](const Call&, const Ptr<Session>& session) {
-            const auto ttl = session != nullptr ? milliseconds(session->ttl) : kept.expires_in;
-            JsonWriter json;
-            json.open('{').text("id", session_id(id)).text("ttl", format_duration(ttl));
-            json.text("expires_in", format_duration(kept.expires_in));
-            json.number("leader_start", kept.leader_start);
-            return json_response(200, json.close('}').take());
-        });
+// What a keep-alive gives is the whole TTL.
+Response kept(SessionId id, const KeptAlive& kept) {
+    const auto whole = format_duration(kept.expires_in);
+    JsonWriter json;
+    json.open('{').text("id", session_id(id)).text("ttl", whole).text("expires_in", whole);
+    return json_response(200, json.number("leader_start", kept.leader_start).close('}').take());
 }
 
 }  // namespace
@@ -241,9 +232,9 @@ void keep_session_alive(const CallPtr& call) {
                 // Nothing is replicated by a keep-alive: whatever became of it, it can be repeated.
                 return respond(call, to_problem(*failure, true));
             }
-            const auto& kept = std::get<KeptAlive>(result);
-            if (!kept.found) return respond(call, not_found(id));
-            answer_kept(call, id, kept);
+            const auto& answer = std::get<KeptAlive>(result);
+            if (!answer.found) return respond(call, not_found(id));
+            call->respond(kept(id, answer));
         });
     });
 }

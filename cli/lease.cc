@@ -21,10 +21,11 @@ LossDecision judge_loss(const Lease& lease, OnLost on_lost, LossStage stage,
     }
 
     if (on_lost == OnLost::term && (lease.ended || now >= lease.term_due())) {
-        if (!lease.ended && now >= lease.kill_due()) return lose();
-        BootClock::time_point next = now + lease.grace();
-        if (!lease.ended) next = std::min(next, lease.kill_due());
-        return {.stage = LossStage::warned, .signal = SIGTERM, .next_look = next};
+        // Who sleeps past this may hear of the end before he looks at the clock: no grace then.
+        if (now >= lease.kill_due()) return lose();
+        return {.stage = LossStage::warned,
+                .signal = SIGTERM,
+                .next_look = std::min(now + lease.grace(), lease.kill_due())};
     }
     if (on_lost != OnLost::term && (lease.ended || now >= lease.kill_due())) return lose();
     const auto next = on_lost == OnLost::term ? lease.term_due() : lease.kill_due();

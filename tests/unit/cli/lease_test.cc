@@ -40,6 +40,9 @@ TEST(Lease, KillsBeforeTheTtlIsOverHoweverLateTheWarningWas) {
 TEST(Lease, KillsAtOnceWhenTheMachineSleptPastTheTtl) {
     EXPECT_EQ(judge_loss(lease, OnLost::term, LossStage::held, {}, at(60'000)),
               (LossDecision{LossStage::lost, SIGKILL, never}));
+    EXPECT_EQ(judge_loss(ended(), OnLost::term, LossStage::held, {}, at(60'000)),
+              (LossDecision{LossStage::lost, SIGKILL, never}))
+        << "also when it has heard of the end already";
 }
 
 TEST(Lease, WarnsAtOnceWhenTheSessionHasEnded) {
