@@ -13,7 +13,7 @@ namespace {
 // As they were typed, before they have a type.
 struct Typed {
     std::vector<std::string> endpoints{"127.0.0.1:7400"};
-    double duration_s{5}, warmup_s{1}, kill_after_s{1};
+    double duration_s{5}, warmup_s{1}, kill_after_s{1}, session_ttl_s{15};
 };
 
 // HOST:PORT or http://HOST:PORT, the host an address: names are not looked up.
@@ -91,6 +91,16 @@ void add_how_much(CLI::App& app, Options& options, Typed& typed) {
                    "all have seen the last one")
         ->check(CLI::Range(1, 10'000))
         ->capture_default_str();
+    app.add_option("--sessions", options.sessions, "sessions: how many; --clients carry them")
+        ->check(CLI::Range(1, 200'000))
+        ->capture_default_str();
+    app.add_option("--session-locks", options.session_locks, "sessions: what each holds")
+        ->check(CLI::Range(0, 4'096))
+        ->capture_default_str();
+    app.add_option("--session-ttl", typed.session_ttl_s, "a third of it is between keep-alives")
+        ->transform(as_seconds)
+        ->capture_default_str();
+    app.add_flag("--abandon", options.abandon, "sessions: leave them to lapse");
     app.add_option("--kill-pid", options.kill_pid, "failover: killed with -9")
         ->check(CLI::PositiveNumber);
     app.add_flag("--kill-stops", options.kill_stops,
@@ -107,6 +117,7 @@ void convert(const Typed& typed, Options& options) {
     options.duration = ms(typed.duration_s);
     options.warmup = ms(typed.warmup_s);
     options.kill_after = ms(typed.kill_after_s);
+    options.session_ttl = ms(typed.session_ttl_s);
     for (const auto& endpoint : typed.endpoints) {
         options.endpoints.push_back(parse_endpoint(endpoint));
     }
@@ -119,7 +130,7 @@ Arguments parse_arguments(int argc, char** argv) {
     Typed typed;
     CLI::App app{
         "Load on a cluster of gaveld, or of a peer to compare with.\n"
-        "Scenarios: put, get, get-stale, lock, handoff, watch, fill, failover."};
+        "Scenarios: put, get, get-stale, lock, handoff, watch, fill, sessions, failover."};
     add_what_to_run(app, arguments.options, typed);
     add_how_much(app, arguments.options, typed);
     try {

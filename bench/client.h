@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -31,6 +32,7 @@ public:
         Endpoint endpoint{};
         std::size_t value_size{};
         std::string run{};  // Names the locks of this run, so that it meets no older ones.
+        std::chrono::milliseconds session_ttl{};
     };
 
     virtual ~Client() = default;
@@ -48,6 +50,10 @@ public:
     virtual void end_session(Done done) = 0;
     virtual std::string session() const = 0;
     virtual void keep_alive(std::string_view session, Done done) = 0;
+    // One of many sessions that this connection opened, each with locks of its own; where a service
+    // has such.
+    virtual void end_session(std::string_view session, Done done);
+    virtual void lock_another(std::uint64_t number, Done done);
 
     // The lock named in open_session; done when it is held, which may take a minute.
     virtual void lock(Done done) = 0;
@@ -58,6 +64,7 @@ public:
     virtual void watch(Event event, Done done) = 0;
 };
 
+// Where nothing else is asked for.
 inline constexpr std::int64_t session_ttl_s = 15;
 
 std::unique_ptr<Client> make_gavel_client(Client::Setup setup);

@@ -49,9 +49,9 @@ public:
 
     void open_session(std::uint64_t lock, Done done) override {
         lock_ = "/v1/locks/bench/" + setup_.run + "-" + std::to_string(lock);
-        const HttpRequest request(
-            "POST", "/v1/sessions", host_,
-            R"({"name":"gavel-bench","ttl":")" + std::to_string(session_ttl_s) + R"(s"})");
+        const HttpRequest request("POST", "/v1/sessions", host_,
+                                  R"({"name":"gavel-bench","ttl":")" +
+                                      std::to_string(setup_.session_ttl.count()) + R"(ms"})");
         done_ = std::move(done);
         http_.request(request.bytes(), [this](int status, std::string_view body) {
             session_ = json_field(body, "id");
@@ -68,6 +68,16 @@ public:
     void keep_alive(std::string_view session, Done done) override {
         const std::string target = "/v1/sessions/" + std::string{session} + "/keepalive";
         send(HttpRequest("POST", target, host_), std::move(done));
+    }
+
+    void end_session(std::string_view session, Done done) override {
+        send(HttpRequest("DELETE", "/v1/sessions/" + std::string{session}, host_), std::move(done));
+    }
+
+    void lock_another(std::uint64_t number, Done done) override {
+        send(HttpRequest("PUT", lock_ + "/" + std::to_string(number), host_,
+                         R"({"session":")" + session_ + R"("})"),
+             std::move(done));
     }
 
     void lock(Done done) override {
@@ -122,6 +132,9 @@ private:
 std::unique_ptr<Client> make_gavel_client(Client::Setup setup) {
     return std::make_unique<GavelClient>(std::move(setup));
 }
+
+void Client::end_session(std::string_view, Done done) { done({}); }
+void Client::lock_another(std::uint64_t, Done done) { done({}); }
 
 std::string make_value(std::size_t size) {
     std::string value(size, '0');

@@ -300,7 +300,7 @@ Result run_workers(std::deque<Worker>& workers) {
 std::unique_ptr<Client> make_client(const Options& options, boost::asio::io_context& io,
                                     std::size_t index, const std::string& run) {
     const Endpoint endpoint = options.endpoints[index % options.endpoints.size()];
-    Client::Setup setup{io, endpoint, options.value_size, run};
+    Client::Setup setup{io, endpoint, options.value_size, run, options.session_ttl};
     if (options.backend == "etcd") return make_etcd_client(std::move(setup));
     if (options.backend == "zookeeper") return make_zookeeper_client(std::move(setup));
     return make_gavel_client(std::move(setup));

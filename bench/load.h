@@ -26,6 +26,9 @@ Result run_load(const Options& options, Work work, std::string name, std::size_t
 // watch. Checks that each saw every change once and in order.
 Result run_watch(const Options& options, std::size_t clients);
 
+// Options::sessions, kept alive over so many connections; ended afterwards, or abandoned.
+Result run_sessions(const Options& options, std::size_t connections);
+
 // One writer for each endpoint, which gives up quickly and tries again: the longest time without a
 // successful write is what a failure costs.
 Result run_failover(const Options& options);

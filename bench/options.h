@@ -26,6 +26,10 @@ struct Options {
     bool prepare{true};  // Put every key once before put and get are measured.
     bool json{};
     std::uint64_t ahead{8};  // watch: puts that some watcher has not seen yet, before the next.
+    std::uint64_t sessions{10'000};  // sessions: how many, and with how many locks each.
+    std::uint64_t session_locks{};
+    std::chrono::milliseconds session_ttl{15'000};
+    bool abandon{};  // sessions: leave them to lapse.
     int kill_pid{};  // failover: who is killed (or stopped: a hung machine), when; 0: nobody.
     bool kill_stops{};
     std::chrono::milliseconds kill_after{1000};

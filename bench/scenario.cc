@@ -13,6 +13,7 @@ const std::vector<Scenario>& scenarios() {
         {"handoff", Work::handoff, {16}, false},
         {"watch", std::nullopt, {1000}, false},
         {"fill", Work::fill, {64}, false},
+        {"sessions", std::nullopt, {64}, false},
         {"failover", std::nullopt, {}, false},
     };
     return all;
@@ -27,8 +28,9 @@ const Scenario* find_scenario(const std::string& name) {
 
 Result run_scenario(const Options& options, const Scenario& scenario, std::size_t clients) {
     if (scenario.work) return run_load(options, *scenario.work, scenario.name, clients);
-    return std::string_view{scenario.name} == "watch" ? run_watch(options, clients)
-                                                      : run_failover(options);
+    const std::string_view name = scenario.name;
+    if (name == "watch") return run_watch(options, clients);
+    return name == "sessions" ? run_sessions(options, clients) : run_failover(options);
 }
 
 }  // namespace gavel::bench
