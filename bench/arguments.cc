@@ -130,7 +130,8 @@ Arguments parse_arguments(int argc, char** argv) {
     Typed typed;
     CLI::App app{
         "Load on a cluster of gaveld, or of a peer to compare with.\n"
-        "Scenarios: put, get, get-stale, lock, handoff, watch, fill, sessions, failover."};
+        "Scenarios: put, get, get-stale, lock, handoff, shared, semaphore, transact, get-past,\n"
+        "ephemeral, watch, fill, sessions, failover."};
     add_what_to_run(app, arguments.options, typed);
     add_how_much(app, arguments.options, typed);
     try {

@@ -55,9 +55,21 @@ public:
     virtual void end_session(std::string_view session, Done done);
     virtual void lock_another(std::uint64_t number, Done done);
 
+    // Of what a service does not have this is the answer.
+    static constexpr int unsupported = 501;
+
     // The lock named in open_session; done when it is held, which may take a minute.
     virtual void lock(Done done) = 0;
     virtual void unlock(Done done) = 0;
+
+    // The same lock, shared by at most `limit`; 0: by any number.
+    virtual void lock_shared(std::uint64_t limit, Done done);
+    // Puts so many keys at once, from this one on, all or none.
+    virtual void transact(std::uint64_t first_key, std::uint64_t keys, Done done);
+    // As it was then. `revision` is the mark of a put.
+    virtual void get_past(std::uint64_t key, std::uint64_t revision, Done done);
+    // It goes with the session that was opened.
+    virtual void put_ephemeral(std::uint64_t key, Done done);
 
     // Hears every change of every key from now on; `done` says that it began, and once more with
     // status 0 should it end.

@@ -93,6 +93,18 @@ public:
         post("/v3/lock/unlock", R"({"key":")" + held_ + R"("})", std::move(done));
     }
 
+    void transact(std::uint64_t first_key, std::uint64_t keys, Done done) override {
+        const std::string value = base64(make_value(setup_.value_size));
+        std::string body = R"({"success":[)";
+        for (std::uint64_t i = 0; i < keys; ++i) {
+            std::string key = std::to_string(first_key + i);
+            key.insert(0, digits - std::min(digits, key.size()), '0');
+            body += (i == 0 ? "" : ",") + std::string(R"({"requestPut":{"key":")") +
+                    base64("bench/" + key) + R"(","value":")" + value + R"("}})";
+        }
+        post("/v3/kv/txn", body + "]}", std::move(done));
+    }
+
     void watch(Event event, Done done) override {
         const HttpRequest request("POST", "/v3/watch", host_,
                                   R"({"create_request":{"key":")" + base64("bench/") +

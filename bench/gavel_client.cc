@@ -12,6 +12,11 @@ std::string host_of(const Endpoint& endpoint) {
     return endpoint.address().to_string() + ":" + std::to_string(endpoint.port());
 }
 
+std::string padded(std::uint64_t key) {
+    std::string digits = std::to_string(key);
+    return std::string(key_digits - std::min(key_digits, digits.size()), '0') + digits;
+}
+
 class GavelClient final : public Client {
 public:
     explicit GavelClient(Setup setup)
@@ -89,6 +94,36 @@ public:
         send(HttpRequest("DELETE", lock_ + "?session=" + session_, host_), std::move(done));
     }
 
+    void lock_shared(std::uint64_t limit, Done done) override {
+        send(HttpRequest("PUT", lock_ + "?wait=60s", host_,
+                         R"({"session":")" + session_ + R"(","mode":"shared")" +
+                             (limit > 0 ? R"(,"limit":)" + std::to_string(limit) : "") + "}"),
+             std::move(done));
+    }
+
+    void transact(std::uint64_t first_key, std::uint64_t keys, Done done) override {
+        const std::string value = make_value(setup_.value_size);
+        std::string body = R"({"if":[],"then":[)";
+        for (std::uint64_t i = 0; i < keys; ++i) {
+            body += (i == 0 ? "" : ",") + std::string(R"({"put":{"key":"bench/)") +
+                    padded(first_key + i) + R"(","value":")" + value + R"("}})";
+        }
+        send(HttpRequest("POST", "/v1/transactions", host_, body + "]}"), std::move(done));
+    }
+
+    void get_past(std::uint64_t key, std::uint64_t revision, Done done) override {
+        send(HttpRequest(
+                 "GET", "/v1/config/bench/" + padded(key) + "?revision=" + std::to_string(revision),
+                 host_),
+             std::move(done));
+    }
+
+    void put_ephemeral(std::uint64_t key, Done done) override {
+        send(HttpRequest("PUT", "/v1/config/bench/" + padded(key) + "?session=" + session_, host_,
+                         make_value(setup_.value_size), "application/octet-stream"),
+             std::move(done));
+    }
+
     void watch(Event event, Done done) override {
         const HttpRequest request("GET", "/v1/watch?prefix=bench/", host_);
         std::string bytes = request.bytes();
@@ -132,9 +167,6 @@ private:
 std::unique_ptr<Client> make_gavel_client(Client::Setup setup) {
     return std::make_unique<GavelClient>(std::move(setup));
 }
-
-void Client::end_session(std::string_view, Done done) { done({}); }
-void Client::lock_another(std::uint64_t, Done done) { done({}); }
 
 std::string make_value(std::size_t size) {
     std::string value(size, '0');

@@ -24,7 +24,16 @@ constexpr auto drain_max = std::chrono::seconds(5);
 constexpr auto pause_after_error = std::chrono::milliseconds(10);
 constexpr auto pause_in_setup = std::chrono::milliseconds(200);
 
-bool is_locking(Work work) { return work == Work::lock || work == Work::handoff; }
+constexpr std::uint64_t places = 8;         // Of the semaphore.
+constexpr std::uint64_t keys_at_once = 10;  // In a transaction.
+constexpr std::uint64_t own_keys = 16;      // Ephemeral ones of a client, and of those in the past.
+constexpr std::uint64_t own_from = 900'000'000;  // Where others are not.
+
+bool shares_one_lock(Work work) {
+    return work == Work::handoff || work == Work::shared || work == Work::semaphore;
+}
+bool is_locking(Work work) { return work == Work::lock || shares_one_lock(work); }
+bool has_session(Work work) { return is_locking(work) || work == Work::ephemeral; }
 
 class Worker;
 
@@ -42,6 +51,8 @@ private:
     void on_ready();
     void operate();
     void lock();
+    void look_back();
+    std::uint64_t own_key();
     void on_done(Answer answer);
     void recover(Answer answer);
     void finish();
@@ -53,6 +64,7 @@ private:
     Prng prng_;
     Clock::time_point started_{};  // With a rate: when it was due.
     bool was_ready_{};
+    std::vector<std::uint64_t> before_;  // Marks of first puts, which are in the past.
 };
 
 // One thread's share of the clients, with its own io_context.
@@ -89,7 +101,7 @@ public:
         measuring_ = true;
         begin_ = Clock::now() + (work_ == Work::fill ? Clock::duration{} : options_.warmup);
         end_ = work_ == Work::fill ? Clock::time_point::max() : begin_ + options_.duration;
-        if (is_locking(work_) && !runners_.front()->session().empty()) start_keeper();
+        if (has_session(work_) && !runners_.front()->session().empty()) start_keeper();
         for (const auto& runner : runners_) runner->next();
         if (work_ == Work::fill) {
             io_.run();
@@ -190,8 +202,8 @@ void Runner::open() {
 
 void Runner::on_opened(Answer answer) {
     if (!answer.ok) return recover(answer);
-    if (!is_locking(worker_.work())) return on_ready();
-    client_->open_session(worker_.work() == Work::handoff ? 0 : index_,
+    if (!has_session(worker_.work())) return on_ready();
+    client_->open_session(shares_one_lock(worker_.work()) ? 0 : index_,
                           [this](Answer opened) { opened.ok ? on_ready() : recover(opened); });
 }
 
@@ -232,22 +244,54 @@ void Runner::operate() {
             return client_->get(prng_.below(keys), false, done);
         case Work::fill:
             return client_->put(worker_.next_key(), true, done);
+        case Work::transact:
+            return client_->transact(prng_.below(keys - std::min(keys - 1, keys_at_once)),
+                                     keys_at_once, done);
+        case Work::get_past:
+            return look_back();
+        case Work::ephemeral:
+            return client_->put_ephemeral(own_key(), done);
         case Work::lock:
         case Work::handoff:
+        case Work::shared:
+        case Work::semaphore:
             return lock();
     }
 }
 
+std::uint64_t Runner::own_key() { return own_from + index_ * own_keys + prng_.below(own_keys); }
+
+// Its own keys are put twice first: what is read is what the second put replaced.
+void Runner::look_back() {
+    if (before_.size() == own_keys) {
+        const std::uint64_t i = prng_.below(own_keys);
+        return client_->get_past(own_from + index_ * own_keys + i, before_[i],
+                                 [this](Answer answer) { on_done(answer); });
+    }
+    const std::uint64_t key = own_from + index_ * own_keys + before_.size();
+    client_->put(key, true, [this, key](Answer first) {
+        if (!first.ok) return recover(first);
+        client_->put(key, false, [this, first](Answer second) {
+            if (!second.ok) return recover(second);
+            before_.push_back(first.mark);
+            next();
+        });
+    });
+}
+
 // A pair counts when the lock is free again, a hand-off when the lock is got.
 void Runner::lock() {
-    client_->lock([this](Answer locked) {
+    const auto got = [this](Answer locked) {
         if (!locked.ok) return recover(locked);
-        if (worker_.work() == Work::lock) {
+        if (worker_.work() != Work::handoff) {
             return client_->unlock([this](Answer unlocked) { on_done(unlocked); });
         }
         worker_.record(started_, Clock::now());
         client_->unlock([this](Answer unlocked) { unlocked.ok ? next() : recover(unlocked); });
-    });
+    };
+    if (worker_.work() == Work::shared) return client_->lock_shared(0, got);
+    if (worker_.work() == Work::semaphore) return client_->lock_shared(places, got);
+    client_->lock(got);
 }
 
 void Runner::on_done(Answer answer) {
@@ -264,7 +308,7 @@ void Runner::recover(Answer answer) {
 }
 
 void Runner::finish() {
-    if (!is_locking(worker_.work())) return worker_.on_finished();
+    if (!has_session(worker_.work())) return worker_.on_finished();
     client_->end_session([this](Answer) { worker_.on_finished(); });
 }
 

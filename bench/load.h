@@ -19,7 +19,19 @@ std::string new_run();
 
 // Every client sends its next operation when the last one is answered, or, at a rate, when it is
 // due. Throws std::runtime_error when the clients cannot be connected.
-enum class Work { put, get, get_stale, lock, handoff, fill };
+enum class Work {
+    put,
+    get,
+    get_stale,
+    lock,
+    handoff,
+    fill,
+    shared,     // One lock, which all share.
+    semaphore,  // One lock, which few of them share at a time.
+    transact,   // Some keys at once.
+    get_past,   // A key as it was before its last change.
+    ephemeral   // A key that goes with its session.
+};
 Result run_load(const Options& options, Work work, std::string name, std::size_t clients);
 
 // Watchers of everything and one writer, which waits when they fall behind. `clients` is how many
