@@ -428,8 +428,10 @@ void Observer::check_guard(const statemachine::Entry& entry, const statemachine:
                           !std::holds_alternative<LimitReached>(applied.outcome);
     if (!guard || applied.repeated || !executed) return;
     const auto lock = locks_.find(guard->lock);
-    const bool live =
-        lock != locks_.end() && lock->second.holder != 0 && lock->second.token == guard->token;
+    const bool live = lock != locks_.end() &&
+                      std::ranges::any_of(lock->second.holders, [&guard](const auto& held) {
+                          return held.second.token == guard->token;
+                      });
     const bool refused = std::holds_alternative<StaleToken>(applied.outcome);
     expect(refused != live, "a write is refused when its token is stale, and only then");
     expect(live || applied.events.empty(), "no write takes effect with a stale token");
