@@ -14,6 +14,7 @@
 
 namespace gavel::api {
 
+class SchemaBook;
 class WatchHub;
 class Metrics;
 
@@ -44,6 +45,7 @@ struct Services {
     Places& watches;  // Event streams.
     Places& backups;  // Copies of the state under way.
     const ServerOptions& options;
+    SchemaBook& schemas;
 };
 
 // One request on its way to its answer. Kept alive by whoever owes the answer; touched on its HTTP

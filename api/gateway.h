@@ -189,6 +189,11 @@ public:
     using Changes = std::shared_ptr<const std::vector<statemachine::Ptr<statemachine::Change>>>;
     virtual std::shared_ptr<void> subscribe(std::function<void(Changes)> sink) = 0;
 
+    // Those of this member's state, by prefix; null: there are none. Cheap, from any thread.
+    // Whoever is answered what a command became finds them as that command found them, or later.
+    using Schemas = std::shared_ptr<const std::vector<statemachine::Ptr<statemachine::Schema>>>;
+    virtual Schemas schemas() const = 0;
+
     // For the common response headers; cheap, from any thread.
     virtual std::uint64_t applied() const = 0;
     virtual std::uint16_t leader() const = 0;

@@ -176,6 +176,14 @@ std::optional<Unfit> check_name(std::string_view name) {
     return std::nullopt;
 }
 
+Result<std::string, Unfit> decode_prefix(std::string_view encoded) {
+    auto prefix = percent_decode(encoded);
+    if (!prefix) return Unfit{"has a '%' without two hexadecimal digits"};
+    if (prefix->empty()) return Unfit{"empty"};
+    if (auto unfit = check_prefix(*prefix)) return *std::move(unfit);
+    return {boost::system::in_place_value, *std::move(prefix)};
+}
+
 Result<std::string, Unfit> decode_name(std::string_view encoded) {
     auto name = percent_decode(encoded);
     if (!name) return Unfit{"has a '%' without two hexadecimal digits"};

@@ -28,6 +28,8 @@ Result<std::string, Unfit> decode_name(std::string_view encoded);
 std::optional<Unfit> check_name(std::string_view name);
 // A prefix of names: bounded, UTF-8, no control characters; it may be empty or end anywhere.
 std::optional<Unfit> check_prefix(std::string_view prefix);
+// One that is not empty, from a path.
+Result<std::string, Unfit> decode_prefix(std::string_view encoded);
 // A text that people read, for session names and content types: UTF-8 of at most 256 bytes
 // without control characters.
 std::optional<Unfit> check_label(std::string_view label);

@@ -26,6 +26,8 @@ constexpr std::array kinds{
     ProblemKind{Code::session_not_found, 404, "session-not-found", "No such session", false},
     ProblemKind{Code::key_not_found, 404, "key-not-found", "No such key", false},
     ProblemKind{Code::member_not_found, 404, "member-not-found", "No such member", false},
+    ProblemKind{Code::quota_not_found, 404, "quota-not-found", "No such quota", false},
+    ProblemKind{Code::schema_not_found, 404, "schema-not-found", "No such schema", false},
     ProblemKind{Code::method_not_allowed, 405, "method-not-allowed", "Method not allowed", false},
     ProblemKind{Code::request_timeout, 408, "request-timeout", "The request came too slowly", true},
     ProblemKind{Code::lock_held, 409, "lock-held", "The lock is held", true},
@@ -48,6 +50,8 @@ constexpr std::array kinds{
     ProblemKind{Code::not_caught_up, 409, "not-caught-up", "The member has not caught up", true},
     ProblemKind{Code::cannot_lead, 409, "cannot-lead", "The member cannot lead", false},
     ProblemKind{Code::future_revision, 409, "future-revision", "The revision is yet to come", true},
+    ProblemKind{Code::schema_conflict, 409, "schema-conflict",
+                "Values that are there do not fit the schema", false},
     ProblemKind{Code::compacted, 410, "compacted", "That history is forgotten", false},
     ProblemKind{Code::other_cluster, 410, "other-cluster", "That history is another cluster's",
                 false},
@@ -63,10 +67,17 @@ constexpr std::array kinds{
                 "The Idempotency-Key was used for another request", false},
     ProblemKind{Code::rollback_too_large, 422, "rollback-too-large", "The rollback is too large",
                 false},
+    ProblemKind{Code::bad_schema, 422, "bad-schema", "Not a schema that values can be held to",
+                false},
+    ProblemKind{Code::schema_violation, 422, "schema-violation",
+                "The value does not fit its schema", false},
     ProblemKind{Code::limit_reached, 429, "limit-reached", "A limit is reached", true},
     ProblemKind{Code::storage_limit_reached, 507, "storage-limit-reached",
                 "The store of keys is full", false},
+    ProblemKind{Code::quota_exceeded, 507, "quota-exceeded", "A quota would be exceeded", false},
+    ProblemKind{Code::storage_full, 507, "storage-full", "A disk has no room for more", false},
     ProblemKind{Code::no_leader, 503, "no-leader", "There is no leader", true},
+    ProblemKind{Code::schema_changed, 503, "schema-changed", "The schema keeps changing", true},
     ProblemKind{Code::overloaded, 503, "overloaded", "Too much at once", true},
     ProblemKind{Code::shutting_down, 503, "shutting-down", "The member is stopping", true},
     ProblemKind{Code::request_too_old, 503, "request-too-old", "The request came too late", true},
@@ -250,6 +261,10 @@ Problem limit(statemachine::LimitReached::What what) {
         case What::keys_per_session:
             return problem(Code::limit_reached, "keys_per_session",
                            "ephemeral keys of this session");
+        case What::quotas:
+            return problem(Code::limit_reached, "quotas", "quotas");
+        case What::schemas:
+            return problem(Code::limit_reached, "schemas", "schemas");
         case What::idempotency_keys:
             break;
     }
@@ -276,6 +291,23 @@ Problem too_much(statemachine::TooMuch::What what) {
     }
     return problem("the values to get have more than 4 MiB; get fewer at once", "bytes_got",
                    limits.got_at_once);
+}
+
+Problem exceeded(const statemachine::QuotaExceeded& outcome) {
+    constexpr std::string_view names[] = {"bytes", "keys", "sessions"};
+    const auto name = names[static_cast<std::size_t>(outcome.what)];
+    const auto number = [](std::uint64_t value) { return std::to_string(value); };
+    const std::string whose =
+        outcome.prefix.empty() ? "of everything" : "of the keys under '" + outcome.prefix + "'";
+    JsonWriter quota;
+    quota.open('{').text("prefix", outcome.prefix).text("what", name);
+    quota.number("limit", outcome.limit).number("used", outcome.used);
+    quota.number("asked", outcome.more).close('}');
+    return {Code::quota_exceeded,
+            "the quota " + whose + " is " + number(outcome.limit) + ' ' + std::string(name) + ", " +
+                number(outcome.used) + " are in use, and this asks for " + number(outcome.more) +
+                " more",
+            ",\"quota\":" + quota.take()};
 }
 
 }  // namespace
@@ -397,6 +429,17 @@ Problem to_problem(const statemachine::Outcome& outcome) {
                                       no.live == 0 ? "nobody holds the lock"
                                                    : "the live token is " + std::to_string(no.live),
                                       ",\"token\":" + std::to_string(no.live)};
+                   },
+                   [](const QuotaExceeded& no) { return exceeded(no); },
+                   [](const SchemaChanged&) {
+                       return Problem{Code::schema_changed,
+                                      "while the value was judged another schema was set, again "
+                                      "and again; nothing was done"};
+                   },
+                   [](const StorageFull&) {
+                       return Problem{Code::storage_full,
+                                      "the state fills the room that a member's disk has for it; "
+                                      "deletes and smaller values still work"};
                    },
                    [](const IdempotencyKeyReused&) {
                        return Problem{Code::idempotency_key_reused,

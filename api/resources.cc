@@ -2,6 +2,7 @@
 
 #include "api/durations.h"
 #include "api/json.h"
+#include "api/judged.h"
 #include "api/names.h"
 #include "base/hash.h"
 #include "statemachine/limits.h"
@@ -99,8 +100,11 @@ std::optional<Problem> bad_idempotency_key(const Call& call) {
     return Problem{ProblemCode::bad_header, "Idempotency-Key is 1 to 255 visible ASCII characters"};
 }
 
-void execute(const CallPtr& call, statemachine::Command command, Finish finish) {
-    if (const auto problem = bad_idempotency_key(*call)) return respond(call, *problem);
+namespace {
+
+constexpr unsigned judged_again_max = 8;
+
+void submit(const CallPtr& call, statemachine::Command command, Finish finish) {
     Submission submission;
     const auto* key = call->request.header("idempotency-key");
     if (key != nullptr) {
@@ -110,6 +114,90 @@ void execute(const CallPtr& call, statemachine::Command command, Finish finish) 
     submission.command = std::move(command);
 
     submit(call, std::move(submission), std::move(finish));
+}
+
+// A command that puts something, to be judged and proposed again while schemas change.
+struct Judged {
+    statemachine::Command command{};
+    Finish finish{};
+    unsigned tries = judged_again_max;
+};
+
+bool is_roll_back(const statemachine::Command& command) {
+    return std::holds_alternative<statemachine::RollBack>(command);
+}
+
+void submit_judged(const CallPtr& call, const std::shared_ptr<Judged>& judged);
+
+// It may have been done before, under the same Idempotency-Key, when another schema governed: then
+// that is the answer. It is not done now, for by no schema was it found to fit.
+void refuse_judged(const CallPtr& call, const std::shared_ptr<Judged>& judged, Problem problem) {
+    if (call->request.header("idempotency-key") == nullptr) return respond(call, problem);
+    make_unfit(judged->command);
+    submit(call, judged->command,
+           [judged, problem = std::move(problem)](const CallPtr& back, const Executed& executed) {
+               if (std::holds_alternative<statemachine::SchemaChanged>(executed.outcome)) {
+                   return respond(back, problem);
+               }
+               judged->finish(back, executed);
+           });
+}
+
+// What a rollback brings back is found out first.
+void judge_roll_back(const CallPtr& call, const std::shared_ptr<Judged>& judged) {
+    auto& command = std::get<statemachine::RollBack>(judged->command);
+    query(
+        call, ReadOptions{.timeout = call->services.options.request_timeout},
+        [command](const statemachine::Machine& state) { return state.plan(command); },
+        [judged](const CallPtr& back, const statemachine::RollBackPlan& plan, std::uint64_t) {
+            auto& roll_back = std::get<statemachine::RollBack>(judged->command);
+            if (auto problem = judge(*back, plan, roll_back)) {
+                return refuse_judged(back, judged, *std::move(problem));
+            }
+            submit_judged(back, judged);
+        },
+        [](const CallPtr& back, Failure failure) { respond(back, to_problem(failure, false)); });
+}
+
+// Said to be unfit by a state that others may be ahead of: that is no answer yet.
+void look_again(const CallPtr& call, const std::shared_ptr<Judged>& judged) {
+    query(
+        call, ReadOptions{.timeout = call->services.options.request_timeout},
+        [](const statemachine::Machine&) { return 0; },
+        [judged](const CallPtr& back, int, std::uint64_t) {
+            if (auto problem = judge(*back, judged->command)) {
+                return refuse_judged(back, judged, *std::move(problem));
+            }
+            submit_judged(back, judged);
+        },
+        [](const CallPtr& back, Failure failure) { respond(back, to_problem(failure, false)); });
+}
+
+void submit_judged(const CallPtr& call, const std::shared_ptr<Judged>& judged) {
+    submit(call, judged->command, [judged](const CallPtr& back, const Executed& executed) {
+        if (!std::holds_alternative<statemachine::SchemaChanged>(executed.outcome)) {
+            return judged->finish(back, executed);
+        }
+        if (judged->tries-- == 0) return respond(back, to_problem(executed.outcome));
+        if (is_roll_back(judged->command)) return judge_roll_back(back, judged);
+        // What changed is known here by now: the command was executed here.
+        if (judge(*back, judged->command)) return look_again(back, judged);
+        submit_judged(back, judged);
+    });
+}
+
+}  // namespace
+
+void execute(const CallPtr& call, statemachine::Command command, Finish finish) {
+    if (const auto problem = bad_idempotency_key(*call)) return respond(call, *problem);
+    const bool rolls_back = is_roll_back(command);
+    if (!rolls_back && puts_of(command).empty()) {
+        return submit(call, std::move(command), std::move(finish));
+    }
+    const auto judged = std::make_shared<Judged>(Judged{std::move(command), std::move(finish)});
+    if (rolls_back && call->services.gateway.schemas()) return judge_roll_back(call, judged);
+    if (judge(*call, judged->command)) return look_again(call, judged);
+    submit_judged(call, judged);
 }
 
 void execute_again(const CallPtr& call, statemachine::Command command, Finish finish) {

@@ -44,6 +44,17 @@ void get_history(const CallPtr& call);
 // rollback.cc
 void roll_back(const CallPtr& call);
 
+// schemas.cc
+void list_schemas(const CallPtr& call);
+void get_schema(const CallPtr& call);
+void set_schema(const CallPtr& call);
+void remove_schema(const CallPtr& call);
+
+// quotas.cc: of everything, or of the prefix in the path.
+void list_quotas(const CallPtr& call);
+void set_quota(const CallPtr& call);
+void remove_quota(const CallPtr& call);
+
 // watch.cc
 void watch(const CallPtr& call);
 void wait_for_key(const CallPtr& call, ReadOptions options, std::chrono::milliseconds wait);
@@ -84,8 +95,9 @@ void respond(const CallPtr& call, const Problem& problem);
 // at it first, so that it does not depend on the state whether a request is well-formed.
 std::optional<Problem> bad_idempotency_key(const Call& call);
 
-// Executes the command, with the call's Idempotency-Key; failures are answered here, `finish`
-// answers for every outcome, on the HTTP thread.
+// Executes the command, with the call's Idempotency-Key; failures are answered here, and so are
+// values that do not fit their schema. `finish` answers for every other outcome, on the HTTP
+// thread.
 using Finish = std::function<void(const CallPtr& call, const Executed& executed)>;
 void execute(const CallPtr& call, statemachine::Command command, Finish finish);
 // A further command of a call whose first one was executed: without its Idempotency-Key, which is

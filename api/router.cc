@@ -32,6 +32,7 @@ constexpr std::string_view watches[] = {"prefix", "key",      "locks", "members"
 constexpr std::string_view watches_many[] = {"prefix", "key", "locks"};
 constexpr std::string_view changes[] = {"dry_run", "force", "epoch"};
 constexpr std::string_view forced[] = {"force"};
+constexpr std::string_view schema_set[] = {"check", "force"};
 constexpr std::string_view probes[] = {"verbose"};
 
 constexpr Method get = Method::get, put = Method::put, post = Method::post, remove = Method::remove;
@@ -82,6 +83,15 @@ constexpr std::array table{
         post, "/v1/members/", Capture::segment, "/demote", "id", changes, {}, false, demote_member},
     Route{post, "/v1/leader", Capture::none, "", "", forced, {}, true, hand_leadership_over},
     Route{get, "/v1/backup", Capture::none, "", "", reads, {}, false, get_backup},
+    Route{get, "/v1/schemas", Capture::none, "", "", reads, {}, false, list_schemas},
+    Route{get, "/v1/schemas/", Capture::prefix, "", "prefix", reads, {}, false, get_schema},
+    Route{put, "/v1/schemas/", Capture::prefix, "", "prefix", schema_set, {}, true, set_schema},
+    Route{remove, "/v1/schemas/", Capture::prefix, "", "prefix", {}, {}, false, remove_schema},
+    Route{get, "/v1/quotas", Capture::none, "", "", reads, {}, false, list_quotas},
+    Route{put, "/v1/quotas", Capture::none, "", "", {}, {}, true, set_quota},
+    Route{remove, "/v1/quotas", Capture::none, "", "", {}, {}, false, remove_quota},
+    Route{put, "/v1/quotas/", Capture::prefix, "", "prefix", {}, {}, true, set_quota},
+    Route{remove, "/v1/quotas/", Capture::prefix, "", "prefix", {}, {}, false, remove_quota},
     Route{get, "/v1/status", Capture::none, "", "", {}, {}, false, get_status},
     Route{get, "/livez", Capture::none, "", "", probes, {}, false, get_livez},
     Route{get, "/readyz", Capture::none, "", "", probes, {}, false, get_readyz},
@@ -97,7 +107,7 @@ std::optional<std::string_view> match(const Route& route, std::string_view path)
     }
     if (!path.starts_with(route.path)) return std::nullopt;
     path.remove_prefix(route.path.size());
-    if (route.capture == Capture::rest) return path;
+    if (route.capture == Capture::rest || route.capture == Capture::prefix) return path;
     if (!path.ends_with(route.tail)) return std::nullopt;
     path.remove_suffix(route.tail.size());
     if (path.empty() || path.find('/') != std::string_view::npos) return std::nullopt;
@@ -151,8 +161,9 @@ bool is_identity(std::string_view codings) {
 
 // What every route demands. A problem, or the call is ready for its resource.
 std::optional<Problem> prepare(Call& call, const Route& route, std::string_view captured) {
-    if (route.capture == Capture::rest) {
-        auto name = decode_name(captured);
+    if (route.capture == Capture::rest || route.capture == Capture::prefix) {
+        auto name =
+            route.capture == Capture::rest ? decode_name(captured) : decode_prefix(captured);
         if (!name) {
             return Problem{ProblemCode::bad_name,
                            std::string(route.called) + ": " + name.error().why};

@@ -11,7 +11,7 @@ namespace gavel::api {
 
 // One method of one resource.
 struct Route {
-    enum class Capture : std::uint8_t { none, segment, rest };
+    enum class Capture : std::uint8_t { none, segment, rest, prefix };
 
     Method method{};
     std::string_view path{};    // All of it, or up to the captured part.

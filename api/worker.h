@@ -16,6 +16,7 @@
 
 #include "api/call.h"
 #include "api/metrics.h"
+#include "api/schema_book.h"
 #include "api/timers.h"
 #include "api/watch_hub.h"
 
@@ -106,6 +107,7 @@ private:
     boost::asio::io_context context_;
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
     WatchHub hub_{};
+    SchemaBook schemas_{};
     std::shared_ptr<void> subscription_{};
     std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_{};
     std::unordered_set<Connection*> late_{};  // Came after drain().

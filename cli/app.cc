@@ -66,6 +66,8 @@ void build(CLI::App& app, GlobalOptions& options, Action& action) {
     add_transaction_command(app, action);
     add_history_commands(app, action);
     add_watch_command(app, action);
+    add_schema_commands(app, action);
+    add_quota_commands(app, action);
     add_member_commands(app, action);
     add_cluster_commands(app, action);
     add_playground_command(app, action);

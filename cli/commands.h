@@ -21,6 +21,8 @@ void add_config_commands(CLI::App& app, Action& action);
 void add_transaction_command(CLI::App& app, Action& action);
 void add_history_commands(CLI::App& app, Action& action);
 void add_watch_command(CLI::App& app, Action& action);
+void add_schema_commands(CLI::App& app, Action& action);
+void add_quota_commands(CLI::App& app, Action& action);
 void add_member_commands(CLI::App& app, Action& action);
 void add_cluster_commands(CLI::App& app, Action& action);
 void add_playground_command(CLI::App& app, Action& action);

@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "base/invariant.h"
+#include "daemon/alarms.h"
 #include "daemon/roster.h"
+#include "daemon/row_room.h"
 #include "proto/codec.h"
 
 namespace gavel::daemon {
@@ -149,15 +151,19 @@ void Core::mark_dirty(statemachine::Row row) {
     if (gone && (table == statemachine::Table::history || table == statemachine::Table::versions)) {
         const auto dirty = dirty_.find(row.key);
         if (dirty != dirty_.end() && !std::holds_alternative<std::monostate>(dirty->second)) {
+            dirty_bytes_ -= room_to_commit(dirty->first, dirty->second);
             dirty_.erase(dirty);
             return;
         }
     }
-    dirty_.insert_or_assign(std::move(row.key), std::move(row.value));
+    dirty_bytes_ += room_to_commit(row.key, row.value);
+    const auto [at, fresh] = dirty_.try_emplace(std::move(row.key));
+    if (!fresh) dirty_bytes_ -= room_to_commit(at->first, at->second);
+    at->second = std::move(row.value);
 }
 
 StateBatch Core::take_state_batch() {
-    StateBatch batch{.globals = machine_.globals()};
+    StateBatch batch{.globals = machine_.globals(), .bytes = std::exchange(dirty_bytes_, 0)};
     batch.rows.reserve(dirty_.size());
     for (auto& [key, value] : dirty_) batch.rows.push_back({key, std::move(value)});
     dirty_.clear();
@@ -192,7 +198,8 @@ proto::MemberReport Core::own_report() const {
             .version = config_.version,
             .hashes = hashes_.latest(),
             .durable = durable_applied_,
-            .lacks_room = held_back_since_.has_value() || overloaded_};
+            .lacks_room = held_back_since_.has_value() || overloaded_,
+            .spares_room = spares_room_};
 }
 
 void Core::on(MemberId from, proto::MemberReport report) {
@@ -235,6 +242,13 @@ std::vector<std::string> Core::alarms_of_silence() const {
 
 std::vector<std::string> Core::alarms() const {
     std::vector<std::string> alarms = alarms_of_silence();
+    for (auto& alarm : alarms_of_quotas()) alarms.push_back(std::move(alarm));
+    for (const auto& [member, report] : reports_) {
+        if (report.report.spares_room && in_touch(member)) {
+            alarms.push_back("member " + std::to_string(member.number) +
+                             " has no room for a larger state");
+        }
+    }
     if (const auto source = sink_.source()) {
         alarms.push_back("fetching a snapshot from member " + std::to_string(source->number));
     }
@@ -245,6 +259,29 @@ std::vector<std::string> Core::alarms() const {
     for (const auto& [member, slot] : hashes_.differing()) {
         alarms.push_back("the state differs from that of member " + std::to_string(member.number) +
                          " at slot " + std::to_string(slot.number));
+    }
+    return alarms;
+}
+
+std::vector<std::string> Core::alarms_of_quotas() const {
+    std::vector<std::string> alarms;
+    const auto check = [&](const std::string& prefix, std::string_view what, std::uint64_t used,
+                           std::optional<std::uint64_t> limit) {
+        if (limit) add_alarm_of_use(alarms, quota_of(prefix, what), used, *limit);
+    };
+    const auto& limits = machine_.limits();
+    for (const auto& view : machine_.quotas()) {
+        const std::string prefix = view.quota != nullptr ? view.quota->prefix : "";
+        statemachine::QuotaBounds bounds;
+        if (view.quota != nullptr) bounds = view.quota->bounds;
+        if (prefix.empty()) {
+            bounds = {.bytes = bounds.bytes.value_or(limits.key_bytes),
+                      .keys = bounds.keys.value_or(limits.keys),
+                      .sessions = bounds.sessions.value_or(limits.sessions)};
+        }
+        check(prefix, "bytes", view.bytes, bounds.bytes);
+        check(prefix, "keys", view.keys, bounds.keys);
+        check(prefix, "sessions", machine_.sessions().size(), bounds.sessions);
     }
     return alarms;
 }

@@ -60,6 +60,7 @@ struct Turn {
     std::vector<Outgoing> once_durable{};  // Those to the member itself go to Core::receive.
     std::vector<Outgoing> at_once{};
     std::vector<statemachine::Ptr<statemachine::Change>> changes{};
+    bool schemas_changed{};
     std::vector<Answer> answers{};
     std::vector<paxos::LogRead> log_reads{};
     std::map<paxos::MemberId, proto::SnapshotAsk> snapshot_asks{};
@@ -78,6 +79,7 @@ struct Turn {
 struct StateBatch {
     std::vector<statemachine::Row> rows{};  // Each key once; not sorted.
     statemachine::Globals globals{};
+    std::uint64_t bytes{};  // Of pages that it writes anew, about.
 };
 
 // A whole member without its threads, clocks, disks and sockets: the replica, the state machine and
@@ -150,6 +152,7 @@ public:
     // What the state's writer is to make durable next; only when every record of earlier turns is.
     StateBatch take_state_batch();
     std::size_t dirty_rows() const { return dirty_.size(); }
+    std::uint64_t dirty_bytes() const { return dirty_bytes_; }  // As StateBatch::bytes.
 
     // What clients want is not proposed while the log has no room for it. When that goes on for too
     // long another member leads, if there is one that could.
@@ -158,6 +161,10 @@ public:
     // More waits for the disk than it should. As a leader this member would rather that another one
     // led, but not so often that leadership goes around: all disks take the same.
     void on_overload(bool overloaded);
+
+    // This member's disk has no room for a larger state: while it leads, or the leader hears of it,
+    // what would add to the state is refused.
+    void spare_room(bool spared) { spares_room_ = spared; }
 
     // The state as of that slot is on the disk now.
     void on_state_durable(statemachine::Revision applied) { durable_applied_ = applied; }
@@ -284,6 +291,7 @@ private:
     enum class Fitness : std::uint8_t { any, near, near_with_room };
     std::optional<paxos::MemberId> successor(Fitness fitness) const;
     bool in_touch(paxos::MemberId member) const;
+    bool room_is_spared() const;
     void ask_reads_again();
     bool enqueue(Bytes entry);
     std::size_t room_for_own() const;
@@ -310,6 +318,7 @@ private:
     statemachine::Revision durable_at(paxos::MemberId member) const;
     void check_for_divergence();
     std::vector<std::string> alarms() const;
+    std::vector<std::string> alarms_of_quotas() const;
     std::vector<std::string> alarms_of_silence() const;
     std::uint64_t next_read_id() { return ++last_read_; }
 
@@ -339,6 +348,7 @@ private:
     // Leading.
     std::deque<Bytes> queue_;
     std::size_t queue_bytes_ = 0;
+    bool spares_room_ = false;
     std::optional<paxos::Tick> held_back_since_;
     bool overloaded_ = false;
     paxos::Tick led_since_{};
@@ -362,6 +372,7 @@ private:
         }
     };
     boost::unordered_flat_map<statemachine::RowKey, statemachine::RowValue, RowKeyHash> dirty_;
+    std::uint64_t dirty_bytes_ = 0;
 
     // Others.
     std::map<paxos::MemberId, Report> reports_;

@@ -24,6 +24,7 @@ void Core::execute(const paxos::Chosen& chosen) {
         for (auto& row : applied.changed) {
             const auto* change = std::get_if<statemachine::Ptr<statemachine::Change>>(&row.value);
             if (change != nullptr) turn_.changes.push_back(*change);
+            if (row.key.table == statemachine::Table::schemas) turn_.schemas_changed = true;
             mark_dirty(std::move(row));
         }
     }

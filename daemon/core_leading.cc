@@ -59,7 +59,7 @@ void Core::on(paxos::MemberId from, proto::Forward forward) {
     // What is chosen must be executed by every member: nothing is proposed that cannot be read.
     // Each forwards what it numbered itself, or a window of requests would be kept for anybody.
     const auto entry = proto::decode_entry(forward.entry.view());
-    if (!entry || entry->request.member != from.number) return;
+    if (!entry || entry->request.member != from.number || entry->spares_room) return;
     // A full queue says nothing: the origin sends again, or gives up at its deadline.
     enqueue(std::move(forward.entry));
 }
@@ -115,13 +115,22 @@ void Core::leave_leading() {
 
 void Core::pump() {
     if (held_back_since_) return;
+    const bool spares_room = !queue_.empty() && room_is_spared();
     while (!queue_.empty() && replica_.can_propose()) {
         const Bytes entry = std::move(queue_.front());
         queue_.pop_front();
         queue_bytes_ -= entry.size();
         ++proposals_;
-        step(paxos::Propose{{Bytes(proto::with_stamp(entry.view(), wall_))}});
+        step(paxos::Propose{{Bytes(proto::with_stamp(entry.view(), wall_, spares_room))}});
     }
+}
+
+// Nobody is asked to hold more than it can: a state that one member has no room for would be the
+// end of that member.
+bool Core::room_is_spared() const {
+    return spares_room_ || std::ranges::any_of(reports_, [&](const auto& one) {
+               return one.second.report.spares_room && in_touch(one.first);
+           });
 }
 
 void Core::run_leader_timers() {

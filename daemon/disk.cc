@@ -60,6 +60,7 @@ Disk::Disk(persistence::LogStore log, persistence::StateStore state,
     : log_(std::move(log)),
       state_(std::move(state)),
       post_(std::move(post)),
+      state_bytes_(state_.bytes_used()),
       durable_applied_(durable_applied) {}
 
 void Disk::append(std::vector<paxos::Record> records, std::vector<Outgoing> once_durable) {
@@ -142,6 +143,7 @@ void Disk::start_keeping() {
 }
 
 void Disk::commit_state(StateBatch batch) {
+    state_bytes_coming_ = batch.bytes;
     held_state_ = std::move(batch);
     // What was executed may rest on records that still collect, or are being synced.
     held_until_ = handed_ + (collecting_.records.empty() ? 0 : 1);
@@ -158,6 +160,8 @@ void Disk::start_state() {
         state_.commit(batch->rows, batch->globals);
         post_([this, applied = batch->globals.applied] {
             state_busy_ = false;
+            state_bytes_ = state_.bytes_used();
+            state_bytes_coming_ = 0;
             durable_applied_ = applied;
         });
     });
@@ -215,6 +219,7 @@ void Disk::install(const statemachine::Machine& snapshot, std::function<void(Fre
         fresh->durable = log_.recover(applied, applied);
         post_([this, applied, fresh, done] {
             state_busy_ = false;
+            state_bytes_ = state_.bytes_used();
             durable_applied_ = applied.number;
             done(std::move(*fresh));
         });

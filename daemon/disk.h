@@ -41,6 +41,10 @@ public:
     // The log lacks room for much more, and some of it can go once it is in the durable state.
     bool log_is_nearly_full() const { return log_.is_nearly_full(waiting_bytes_); }
 
+    // Pages that the state has, and those that the batch on its way writes anew, about.
+    std::uint64_t state_bytes() const { return state_bytes_; }
+    std::uint64_t state_bytes_coming() const { return state_bytes_coming_; }
+
     // The state: only when state_is_idle().
     bool state_is_idle() const { return !state_busy_ && !held_state_; }
     void commit_state(StateBatch batch);
@@ -109,6 +113,8 @@ private:
     std::uint64_t durable_ = 0;  // ... and known durable.
     std::uint64_t commits_ = 0;
     std::optional<StateBatch> held_state_;
+    std::uint64_t state_bytes_;
+    std::uint64_t state_bytes_coming_ = 0;
     std::uint64_t held_until_ = 0;  // The batch that must be durable first.
     struct Aside {
         std::function<void()> job{};

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "daemon/alarms.h"
 #include "daemon/clock.h"
 #include "daemon/log.h"
 #include "daemon/node_impl.h"
@@ -62,6 +63,9 @@ void Node::Impl::tick() {
 // Only while some of the log can go soon: what it must hold it is given, come what may, or the
 // member might wait for what it does not take.
 bool Node::Impl::lacks_room() const {
+    // So much at most is written anew by one commit of the state, and waits for the next.
+    const std::uint64_t bound = disk_.state().map_bytes() / 8;
+    if (core_->dirty_bytes() > bound && !disk_.state_is_idle()) return true;
     if (!disk_.log_is_nearly_full()) return false;
     const std::uint64_t durable = disk_.durable_applied();
     return core_->machine().applied() > durable || disk_.log().oldest().number <= durable;
@@ -81,6 +85,7 @@ void Node::Impl::schedule_turn() {
 void Node::Impl::turn() {
     if (!core_) return;
     core_->hold_back(lacks_room());
+    core_->spare_room(state_bytes_to_be() >= state_bytes_allowed());
     Turn turn = core_->end_turn();
     if (turn.diverged) end_diverged(*turn.diverged);
     if (turn.retired) retire("a majority of the members has what it had");
@@ -88,6 +93,7 @@ void Node::Impl::turn() {
     applied_.store(core_->machine().applied(), std::memory_order_relaxed);
     leader_.store(core_->replica().leader().number, std::memory_order_relaxed);
     note_history();
+    if (turn.schemas_changed) note_schemas(core_->machine());
 
     for (const auto& role : turn.roles) {
         log::info("role", {{"role", to_string(role.role)},
@@ -107,7 +113,20 @@ void Node::Impl::turn() {
         source_.on_ask(from, ask, monotonic_now());
     }
     if (turn.snapshot && !leaving_) return begin_anew_from(std::move(*turn.snapshot));
-    if (core_->dirty_rows() >= options_.state_commit_rows) hand_state_over(true);
+    const bool many_bytes = core_->dirty_bytes() >= disk_.state().map_bytes() / 16;
+    if (many_bytes || core_->dirty_rows() >= options_.state_commit_rows) hand_state_over(true);
+}
+
+// The other half of the map is for pages that a commit writes anew before those they replace are
+// free, and for a snapshot beside the state that it takes the place of.
+std::uint64_t Node::Impl::state_bytes_to_be() const {
+    return disk_.state_bytes() + disk_.state_bytes_coming() + core_->dirty_bytes();
+}
+
+void Node::Impl::note_schemas(const statemachine::Machine& machine) {
+    auto all = machine.schemas();
+    using All = const std::vector<statemachine::Ptr<statemachine::Schema>>;
+    schemas_ = all.empty() ? nullptr : std::make_shared<All>(std::move(all));
 }
 
 // It is the same for ever once it is there.
@@ -207,6 +226,8 @@ api::Status Node::Impl::status() const {
     status.log_oldest = disk_.log().oldest().number;
     status.state_bytes = disk_.state().bytes_used();
     status.state_bytes_max = disk_.state().map_bytes();
+    add_alarm_of_use(status.alarms, "the room of the state on this member's disk",
+                     status.state_bytes, state_bytes_allowed());
     status.messages_dropped = peers_->dropped() + messages_refused_;
     status.commits = disk_.commits();
     status.snapshots_sent = source_.snapshots_sent();
@@ -278,6 +299,7 @@ std::shared_ptr<void> Node::subscribe(std::function<void(Changes)> sink) {
     return shared;
 }
 
+api::Gateway::Schemas Node::schemas() const { return impl_->schemas(); }
 std::uint64_t Node::applied() const { return impl_->applied(); }
 std::uint16_t Node::leader() const { return impl_->leader(); }
 api::HistoryId Node::history_id() const { return impl_->history_id(); }

@@ -70,6 +70,7 @@ public:
     void backup(statemachine::Revision least, std::chrono::milliseconds timeout,
                 std::function<void(api::BackupResult)> done) override;
     std::shared_ptr<void> subscribe(std::function<void(Changes)> sink) override;
+    Schemas schemas() const override;
     std::uint64_t applied() const override;
     std::uint16_t leader() const override;
     api::HistoryId history_id() const override;

@@ -56,6 +56,7 @@ public:
     void subscribe(std::weak_ptr<Clients::Sink> sink) { clients_.subscribe(std::move(sink)); }
 
     // From any thread.
+    api::Gateway::Schemas schemas() const { return schemas_.load(); }
     std::uint64_t applied() const { return applied_.load(std::memory_order_relaxed); }
     std::uint16_t leader() const { return leader_.load(std::memory_order_relaxed); }
     api::HistoryId history_id() const { return history_id_.load(std::memory_order_relaxed); }
@@ -72,6 +73,7 @@ private:
     api::Failure::Kind unavailable() const;
 
     void note_history();
+    void note_schemas(const statemachine::Machine& machine);
 
     // The loop.
     void tick();
@@ -80,6 +82,8 @@ private:
     void release(std::vector<Outgoing> messages);
     void hand_state_over(bool now);
     bool lacks_room() const;
+    std::uint64_t state_bytes_to_be() const;
+    std::uint64_t state_bytes_allowed() const { return disk_.state().map_bytes() / 2; }
 
     // The other members.
     proto::Hello hello() const;
@@ -150,6 +154,7 @@ private:
     Clock::time_point state_handed_at_{};
     Clock::time_point noted_at_ = Clock::now();
 
+    std::atomic<api::Gateway::Schemas> schemas_{};
     std::atomic<std::uint64_t> applied_{0};
     std::atomic<std::uint16_t> leader_{0};
     std::atomic<api::HistoryId> history_id_{0};

@@ -91,6 +91,7 @@ void Node::Impl::make_core() {
                         .client_address = options_.client_address,
                         .version = options_.version,
                         .limits = options_.limits};
+    note_schemas(*machine_);
     core_.emplace(std::move(config), std::move(*machine_), durable_, monotonic_now(), wall_now());
     machine_.reset();
     durable_ = {};

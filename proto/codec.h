@@ -24,8 +24,10 @@ inline constexpr std::size_t command_bytes_max = statemachine::value_bytes_max +
 
 std::string encode(const statemachine::Entry& entry);
 Result<statemachine::Entry> decode_entry(std::string_view bytes);
-// The leader's stamp, set without decoding the rest.
-std::string with_stamp(std::string_view entry, statemachine::TimeMs stamp);
+// What the leader says, set without decoding the rest: its stamp, and whether room is spared. An
+// entry that spares room already is not given here.
+std::string with_stamp(std::string_view entry, statemachine::TimeMs stamp,
+                       bool spares_room = false);
 
 std::string encode(const PeerMessage& message);
 Result<PeerMessage> decode_peer_message(std::string_view bytes);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/invariant.h"
+#include "proto/bounds_codec.h"
 #include "proto/codec.h"
 #include "proto/entry.pb.h"
 #include "proto/wire.h"
@@ -109,6 +110,7 @@ void put(const PutKey& from, schema::Entry& to) {
     put_precondition(from.precondition, command);
     command.set_session(from.session);
     put_guard(from.guard, command);
+    command.set_schema(from.schema);
 }
 
 void put(const DeleteKey& from, schema::Entry& to) {
@@ -141,6 +143,7 @@ void put(const PutOperation& from, schema::Operation& to) {
     operation.set_value(from.value.view().data(), from.value.size());
     operation.set_content_type(from.content_type);
     operation.set_session(from.session);
+    operation.set_schema(from.schema);
 }
 
 void put(const DeleteOperation& from, schema::Operation& to) {
@@ -207,6 +210,20 @@ void put(const RollBack& from, schema::Entry& to) {
     command.set_to(from.to);
     command.set_author(from.author);
     command.set_reason(from.reason);
+    command.set_judged(from.judged);
+}
+
+void put(const SetSchema& from, schema::Entry& to) {
+    auto& command = *to.mutable_set_schema();
+    command.set_prefix(from.prefix);
+    command.set_text(from.text);
+    command.set_author(from.author);
+}
+
+void put(const SetQuota& from, schema::Entry& to) {
+    auto& command = *to.mutable_set_quota();
+    command.set_prefix(from.prefix);
+    put_bounds(from.bounds, command);
 }
 
 void put(const ExpireSessions& from, schema::Entry& to) {
@@ -320,7 +337,8 @@ PutKey take(schema::PutKey& from, Check& check) {
             .precondition = take_precondition(from, check),
             .session = from.session(),
             .guard = take_guard(from, check),
-            .reason = check.text(from.mutable_reason(), label_bytes_max)};
+            .reason = check.text(from.mutable_reason(), label_bytes_max),
+            .schema = from.schema()};
 }
 
 DeleteKey take(schema::DeleteKey& from, Check& check) {
@@ -349,7 +367,8 @@ PutOperation take(schema::Operation::Put& from, Check& check) {
     return {.key = check.text(from.mutable_key(), name_bytes_max),
             .value = check.bytes(from.mutable_value(), value_bytes_max),
             .content_type = check.text(from.mutable_content_type(), label_bytes_max),
-            .session = from.session()};
+            .session = from.session(),
+            .schema = from.schema()};
 }
 
 DeleteOperation take(schema::Operation::Delete& from, Check& check) {
@@ -439,6 +458,17 @@ ChangeMembers take(schema::ChangeMembers& from, Check& check) {
     return command;
 }
 
+SetSchema take(schema::SetSchema& from, Check& check) {
+    return {.prefix = check.text(from.mutable_prefix(), name_bytes_max),
+            .text = check.text(from.mutable_text(), schema_bytes_max),
+            .author = check.text(from.mutable_author(), label_bytes_max)};
+}
+
+SetQuota take(schema::SetQuota& from, Check& check) {
+    return {.prefix = check.text(from.mutable_prefix(), name_bytes_max),
+            .bounds = take_bounds(from)};
+}
+
 PinMembers take(schema::PinMembers& from, Check& check) {
     PinMembers command;
     check.that(static_cast<std::size_t>(from.pins_size()) <= member_changes_max);
@@ -454,7 +484,8 @@ RollBack take(schema::RollBack& from, Check& check) {
             .is_prefix = from.is_prefix(),
             .to = from.to(),
             .author = check.text(from.mutable_author(), label_bytes_max),
-            .reason = check.text(from.mutable_reason(), label_bytes_max)};
+            .reason = check.text(from.mutable_reason(), label_bytes_max),
+            .judged = from.judged()};
 }
 
 ExpireSessions take(schema::ExpireSessions& from, Check& check) {
@@ -500,6 +531,10 @@ Command take_command(schema::Entry& from, Check& check) {
             return taken(from.mutable_delete_prefix());
         case schema::Entry::kRollBack:
             return taken(from.mutable_roll_back());
+        case schema::Entry::kSetSchema:
+            return taken(from.mutable_set_schema());
+        case schema::Entry::kSetQuota:
+            return taken(from.mutable_set_quota());
         case schema::Entry::kExpireSessions:
             return taken(from.mutable_expire_sessions());
         case schema::Entry::COMMAND_NOT_SET:
@@ -514,7 +549,8 @@ Entry take(schema::Entry& from, Check& check) {
     Entry entry{.request = {.member = check.member(from.member()),
                             .boot = from.boot(),
                             .number = from.number()},
-                .stamp = from.stamp()};
+                .stamp = from.stamp(),
+                .spares_room = from.spares_room()};
     if (from.has_idempotency()) {
         auto& idempotency = check.known(*from.mutable_idempotency());
         entry.idempotency =
@@ -538,6 +574,7 @@ std::string encode(const Entry& entry) {
         idempotency.set_fingerprint(entry.idempotency->fingerprint);
     }
     std::visit([&message](const auto& command) { put(command, *message); }, entry.command);
+    message->set_spares_room(entry.spares_room);
     message->set_stamp(entry.stamp);
     return serialized(*message);
 }
@@ -547,17 +584,19 @@ Result<Entry> decode_entry(std::string_view bytes) {
         bytes, [](schema::Entry& message, Check& check) { return take(message, check); });
 }
 
-std::string with_stamp(std::string_view entry, TimeMs stamp) {
-    // Field 2047 of eight fixed bytes, the last of every entry, least significant byte first.
+std::string with_stamp(std::string_view entry, TimeMs stamp, bool spares_room) {
+    // Field 2047 of eight fixed bytes, the last of every entry, least significant byte first;
+    // before it, if it is set at all, field 2046.
     constexpr std::string_view tag = "\xF9\x7F";
+    constexpr std::string_view spares = "\xF0\x7F\x01";
     constexpr std::size_t field_bytes = tag.size() + 8;
 
     std::string stamped(entry);
     if (entry.size() >= field_bytes && entry.substr(entry.size() - field_bytes).starts_with(tag)) {
-        stamped.resize(entry.size() - 8);
-    } else {
-        stamped += tag;
+        stamped.resize(entry.size() - field_bytes);
     }
+    if (spares_room) stamped += spares;
+    stamped += tag;
     for (int shift = 0; shift < 64; shift += 8) {
         stamped += static_cast<char>(static_cast<std::uint64_t>(stamp) >> shift);
     }

@@ -154,6 +154,23 @@ void put_one(const SessionEnding& from, schema::Outcome& to) {
     to.mutable_session_ending()->set_left(from.left);
 }
 
+void put_one(const QuotaExceeded& from, schema::Outcome& to) {
+    auto& outcome = *to.mutable_quota_exceeded();
+    outcome.set_what(static_cast<schema::QuotaExceeded::What>(from.what));
+    outcome.set_prefix(from.prefix);
+    outcome.set_limit(from.limit);
+    outcome.set_used(from.used);
+    outcome.set_more(from.more);
+}
+
+void put_one(const StorageFull&, schema::Outcome& to) { to.mutable_storage_full(); }
+
+void put_one(const RuleNotFound&, schema::Outcome& to) { to.mutable_rule_not_found(); }
+
+void put_one(const SchemaChanged& from, schema::Outcome& to) {
+    to.mutable_schema_changed()->set_present(from.present);
+}
+
 Done take_one(schema::Done&, Check&) { return {}; }
 
 SessionOpened take_one(schema::SessionOpened& from, Check&) { return {.session = from.session()}; }
@@ -204,7 +221,7 @@ PreconditionFailed take_one(schema::PreconditionFailed& from, Check&) {
 }
 
 LimitReached take_one(schema::LimitReached& from, Check& check) {
-    return {.what = check.alternative(from.what(), LimitReached::What::keys_per_session)};
+    return {.what = check.alternative(from.what(), LimitReached::What::schemas)};
 }
 
 IdempotencyKeyReused take_one(schema::IdempotencyKeyReused&, Check&) { return {}; }
@@ -270,6 +287,19 @@ LockRefused take_one(schema::LockRefused& from, Check& check) {
 }
 
 SessionEnding take_one(schema::SessionEnding& from, Check&) { return {.left = from.left()}; }
+QuotaExceeded take_one(schema::QuotaExceeded& from, Check& check) {
+    return {.what = check.alternative(from.what(), QuotaExceeded::What::sessions),
+            .prefix = check.text(from.mutable_prefix(), name_bytes_max),
+            .limit = from.limit(),
+            .used = from.used(),
+            .more = from.more()};
+}
+
+StorageFull take_one(schema::StorageFull&, Check&) { return {}; }
+
+RuleNotFound take_one(schema::RuleNotFound&, Check&) { return {}; }
+
+SchemaChanged take_one(schema::SchemaChanged& from, Check&) { return {.present = from.present()}; }
 
 }  // namespace
 
@@ -339,6 +369,14 @@ Outcome take(schema::Outcome& from, Check& check) {
             return taken(from.mutable_deadlock());
         case Case::kLockRefused:
             return taken(from.mutable_lock_refused());
+        case Case::kQuotaExceeded:
+            return taken(from.mutable_quota_exceeded());
+        case Case::kStorageFull:
+            return taken(from.mutable_storage_full());
+        case Case::kRuleNotFound:
+            return taken(from.mutable_rule_not_found());
+        case Case::kSchemaChanged:
+            return taken(from.mutable_schema_changed());
         case Case::kSessionEnding:
             return taken(from.mutable_session_ending());
         case Case::OUTCOME_NOT_SET:

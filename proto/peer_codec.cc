@@ -231,6 +231,7 @@ void put(const MemberReport& from, schema::PeerMessage& to) {
     }
     message.set_durable(from.durable);
     message.set_lacks_room(from.lacks_room);
+    message.set_spares_room(from.spares_room);
 }
 
 paxos::Slot slot(std::uint64_t number) { return {number}; }
@@ -394,6 +395,8 @@ bool is_table(std::uint32_t number) {
         case Table::requests:
         case Table::idempotency:
         case Table::versions:
+        case Table::schemas:
+        case Table::quotas:
         case Table::holders:
             return number <= std::numeric_limits<std::uint8_t>::max();
     }
@@ -440,7 +443,8 @@ MemberReport take(schema::MemberReport& from, Check& check) {
         .client_address = check.text(from.mutable_client_address(), label_bytes_max),
         .version = check.text(from.mutable_version(), label_bytes_max),
         .durable = from.durable(),
-        .lacks_room = from.lacks_room()};
+        .lacks_room = from.lacks_room(),
+        .spares_room = from.spares_room()};
     check.that(from.hashes_size() <= static_cast<int>(state_hashes_max));
     for (auto& each : *from.mutable_hashes()) {
         check.known(each);

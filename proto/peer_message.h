@@ -79,6 +79,7 @@ struct MemberReport {
     std::vector<StateHash> hashes{};  // The latest first; at most state_hashes_max.
     std::uint64_t durable{};          // Its state on the disk is that of this slot or a later one.
     bool lacks_room{};                // In its log: it takes no values for now.
+    bool spares_room{};               // Its state's disk has no room for more than there is.
     bool operator==(const MemberReport&) const = default;
 };
 

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "base/invariant.h"
+#include "proto/bounds_codec.h"
 #include "proto/codec.h"
 #include "proto/outcome_codec.h"
 #include "proto/state.pb.h"
@@ -73,6 +74,7 @@ void put_into(const KeyValue& from, schema::KeyValue& to) {
     to.set_version(from.version);
     to.set_modified_at(from.modified_at);
     to.set_session(from.session);
+    to.set_schema(from.schema);
     to.set_reason(from.reason);
     to.set_deleted_before(from.deleted_before);
 }
@@ -155,6 +157,19 @@ void put_into(const IdempotencyRecord& from, schema::IdempotencyRecord& to) {
     put(from.outcome, *to.mutable_outcome());
 }
 
+void put_into(const Schema& from, schema::Schema& to) {
+    to.set_prefix(from.prefix);
+    to.set_text(from.text);
+    to.set_author(from.author);
+    to.set_revision(from.revision);
+    to.set_set_at(from.set_at);
+}
+
+void put_into(const Quota& from, schema::Quota& to) {
+    to.set_prefix(from.prefix);
+    put_bounds(from.bounds, to);
+}
+
 Session take(schema::Session& from, Check& check) {
     Session session{.id = from.id(),
                     .name = check.text(from.mutable_name(), label_bytes_max),
@@ -225,7 +240,8 @@ KeyValue take(schema::KeyValue& from, Check& check) {
             .modified_at = from.modified_at(),
             .session = from.session(),
             .reason = check.text(from.mutable_reason(), label_bytes_max),
-            .deleted_before = from.deleted_before()};
+            .deleted_before = from.deleted_before(),
+            .schema = from.schema()};
 }
 
 KeyDeletion take(schema::KeyDeletion& from, Check& check) {
@@ -328,6 +344,21 @@ IdempotencyRecord take(schema::IdempotencyRecord& from, Check& check) {
             .outcome = take_outcome(from, check)};
 }
 
+Schema take(schema::Schema& from, Check& check) {
+    check.that(!from.text().empty());
+    return {.prefix = check.text(from.mutable_prefix(), name_bytes_max),
+            .text = check.text(from.mutable_text(), schema_bytes_max),
+            .author = check.text(from.mutable_author(), label_bytes_max),
+            .revision = from.revision(),
+            .set_at = from.set_at()};
+}
+
+Quota take(schema::Quota& from, Check& check) {
+    const QuotaBounds bounds = take_bounds(from);
+    check.that(bounds.any());
+    return {.prefix = check.text(from.mutable_prefix(), name_bytes_max), .bounds = bounds};
+}
+
 template <class M>
 Result<RowValue> row(std::string_view bytes) {
     return decoded<M, RowValue>(bytes, [](M& from, Check& check) -> RowValue {
@@ -375,6 +406,16 @@ std::string encode_present(const Ptr<IdempotencyRecord>& value) {
     put_into(*value, *message);
     return serialized(*message);
 }
+std::string encode_present(const Ptr<Schema>& value) {
+    Scratch<schema::Schema> message;
+    put_into(*value, *message);
+    return serialized(*message);
+}
+std::string encode_present(const Ptr<Quota>& value) {
+    Scratch<schema::Quota> message;
+    put_into(*value, *message);
+    return serialized(*message);
+}
 std::string encode_present(const Ptr<Holder>& value) {
     Scratch<schema::Holder> message;
     put_into(*value, *message);
@@ -413,6 +454,10 @@ Result<RowValue> decode_row(Table table, std::string_view bytes) {
             return row<schema::PastVersion>(bytes);
         case Table::holders:
             return row<schema::Holder>(bytes);
+        case Table::schemas:
+            return row<schema::Schema>(bytes);
+        case Table::quotas:
+            return row<schema::Quota>(bytes);
     }
     return malformed();
 }

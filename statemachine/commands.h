@@ -105,6 +105,8 @@ struct Guard {
     Token token{};
     bool operator==(const Guard&) const = default;
 };
+// In place of a schema's revision: the value was found to fit none.
+inline constexpr Revision no_schema = ~Revision{0};
 
 struct PutKey {
     std::string key{};
@@ -116,6 +118,9 @@ struct PutKey {
         session{};  // The key is ephemeral: it is deleted when this session ends. 0: it is not.
     std::optional<Guard> guard{};
     std::string reason{};
+    // Of the schema that the value was found to fit by whoever proposes it; 0: there was none. The
+    // put is executed only if that is the one that governs the key.
+    Revision schema{};
     bool operator==(const PutKey&) const = default;
 };
 
@@ -162,6 +167,7 @@ struct PutOperation {
     Bytes value{};
     std::string content_type{};
     SessionId session{};  // As in PutKey.
+    Revision schema{};    // Likewise.
     bool operator==(const PutOperation&) const = default;
 };
 struct DeleteOperation {
@@ -195,6 +201,9 @@ struct RollBack {
     Revision to{};
     std::string author{};
     std::string reason{};
+    // What came back when its values were judged, and by which schemas (digest_of_restored); 0: by
+    // none. It is executed only if that is still so.
+    std::uint64_t judged{};
     bool operator==(const RollBack&) const = default;
 };
 
@@ -257,6 +266,23 @@ struct AcquireLocks {
     bool operator==(const AcquireLocks&) const = default;
 };
 
+// Bounds what is stored, below what Limits allow: everything, or the keys with the prefix. Replaces
+// the quota that was there; without any bound there is none from then on.
+struct SetQuota {
+    std::string prefix{};  // Empty: of everything.
+    QuotaBounds bounds{};
+    bool operator==(const SetQuota&) const = default;
+};
+
+// Values of keys with the prefix have to fit that JSON Schema from then on; those that are there
+// stay. Here it is just a text: values are judged before they are proposed.
+struct SetSchema {
+    std::string prefix{};
+    std::string text{};  // Empty: there is to be none.
+    std::string author{};
+    bool operator==(const SetSchema&) const = default;
+};
+
 // Several sessions lapse, as ExpireSession, and end together: what one of them held goes to nobody
 // else of them. One command ends no more than Limits::ended_per_command; the others stay as they
 // were, and one of which something is left goes on ending by the next.
@@ -266,10 +292,10 @@ struct ExpireSessions {
     bool operator==(const ExpireSessions&) const = default;
 };
 
-using Command =
-    std::variant<LeaderStart, OpenSession, EndSession, ExpireSession, AcquireLock, ReleaseLock,
-                 LeaveQueue, EndLockDelay, PutKey, DeleteKey, ChangeMembers, PinMembers,
-                 AcquireLocks, Transact, DeletePrefix, RollBack, ExpireSessions>;
+using Command = std::variant<LeaderStart, OpenSession, EndSession, ExpireSession, AcquireLock,
+                             ReleaseLock, LeaveQueue, EndLockDelay, PutKey, DeleteKey,
+                             ChangeMembers, PinMembers, AcquireLocks, Transact, DeletePrefix,
+                             RollBack, SetQuota, SetSchema, ExpireSessions>;
 
 // A client's Idempotency-Key and what it was used for: the same key with another fingerprint is
 // refused.
@@ -285,6 +311,9 @@ struct Entry {
     TimeMs stamp{};  // Set by the leader when it proposes.
     std::optional<IdempotencyKey> idempotency{};
     Command command{};
+    // Set by the leader, too: a disk has no room for more, so what would add to the state is
+    // refused.
+    bool spares_room{};
     bool operator==(const Entry&) const = default;
 };
 

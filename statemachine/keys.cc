@@ -50,7 +50,8 @@ Ptr<KeyValue> successor(const Step& step, const Ptr<KeyValue>& old, const PutOpe
                  .modified_at = step.time,
                  .session = put.session,
                  .reason = std::string(step.reason),
-                 .deleted_before = old ? old->deleted_before : 0});
+                 .deleted_before = old ? old->deleted_before : 0,
+                 .schema = put.schema});
 }
 
 Outcome Keys::put(Step& step, const PutKey& command) {
@@ -62,11 +63,11 @@ Outcome Keys::put(Step& step, const PutKey& command) {
     const Revision present = exists ? at->value->modified : 0;
     if (!holds(command.precondition, present)) return PreconditionFailed{present};
 
-    const KeyChange change{
-        exists ? at->value : nullptr,
-        successor(step, exists ? at->value : nullptr,
-                  {command.key, command.value, command.content_type, command.session})};
-    if (const auto refused = refusal({&change, 1})) return *refused;
+    const KeyChange change{exists ? at->value : nullptr,
+                           successor(step, exists ? at->value : nullptr,
+                                     {command.key, command.value, command.content_type,
+                                      command.session, command.schema})};
+    if (const auto refused = refusal(step, {&change, 1})) return *refused;
     this->change(step, at, change);
     return KeyPut{.version = change.after->version, .created = !exists};
 }
@@ -91,17 +92,23 @@ Outcome Keys::remove_prefix(Step& step, const DeletePrefix& command) {
     return PrefixDeleted{count};
 }
 
-Outcome Keys::roll_back(Step& step, const RollBackPlan& plan) {
+Outcome Keys::roll_back(Step& step, const RollBackPlan& plan, std::uint64_t judged) {
     if (plan.refused) return *plan.refused;
+    const auto governing = [this](std::string_view key) { return schemas_.governing(key); };
+    const bool fits = judged == digest_of_restored(plan, governing);
     std::vector<KeyChange> changes;
     RolledBack outcome;
     for (const auto& [present, past] : plan.changes) {
         ++(past ? outcome.restored : outcome.deleted);
-        changes.push_back(
-            {present, past ? successor(step, present, {past->key, past->value, past->content_type})
-                           : nullptr});
+        KeyChange& change = changes.emplace_back(KeyChange{present, nullptr});
+        if (past == nullptr) continue;
+        change.after = successor(step, present,
+                                 {.key = past->key,
+                                  .value = past->value,
+                                  .content_type = past->content_type,
+                                  .schema = fits ? governing(past->key) : no_schema});
     }
-    if (const auto refused = refusal(changes)) return *refused;
+    if (const auto refused = refusal(step, changes)) return *refused;
     for (const KeyChange& one : changes) change(step, one);
     return outcome;
 }
@@ -119,28 +126,35 @@ std::size_t Keys::end_session(Step& step, SessionId session, std::size_t most) {
     return entries.size();
 }
 
-std::optional<Outcome> Keys::refusal(std::span<const KeyChange> changes) const {
+std::optional<Outcome> Keys::refusal(const Step& step, std::span<const KeyChange> changes) const {
     std::int64_t keys = 0, bytes = 0;  // More than there were.
     std::map<SessionId, std::int64_t> ephemeral;
+    std::vector<Quotas::Growth> growths;
     for (const auto& [before, after] : changes) {
+        const Revision schema = after ? schemas_.governing(after->key) : 0;
+        if (after && after->schema != schema) return SchemaChanged{schema};
         keys += (after ? 1 : 0) - (before ? 1 : 0);
         bytes += footprint(after) - footprint(before);
+        growths.push_back({after ? after->key : before->key, (after ? 1 : 0) - (before ? 1 : 0),
+                           footprint(after) - footprint(before)});
         if (before && before->session != 0) --ephemeral[before->session];
         if (after && after->session != 0) ++ephemeral[after->session];
     }
     const auto passes = [](std::int64_t more, std::uint64_t present, std::uint64_t limit) {
         return more > 0 && present + static_cast<std::uint64_t>(more) > limit;
     };
+    if (step.spares_room && (keys > 0 || bytes > 0)) return StorageFull{};
     using What = LimitReached::What;
     if (passes(keys, keys_.size(), limits_.keys)) return LimitReached{What::keys};
     // A full store still takes a value that is no larger: it must not keep anybody from repairing
     // what is there.
-    if (passes(bytes, bytes_, limits_.key_bytes)) return LimitReached{What::key_bytes};
+    if (passes(bytes, this->bytes(), limits_.key_bytes)) return LimitReached{What::key_bytes};
     for (const auto& [session, more] : ephemeral) {
         if (passes(more, count_of(session), limits_.keys_per_session)) {
             return LimitReached{What::keys_per_session};
         }
     }
+    if (auto exceeded = quotas_.forbids(growths)) return *std::move(exceeded);
     return std::nullopt;
 }
 
@@ -151,13 +165,12 @@ void Keys::change(Step& step, const KeyChange& change) {
 void Keys::change(Step& step, Table::const_iterator at, const KeyChange& change) {
     const auto& before = change.before;
     const auto after = versions_.note(step, before, change.after);
-    bytes_ += static_cast<std::uint64_t>(footprint(after) - footprint(before));
     if (before) leave(*at);
     if (!after) {
         step.events.emplace_back(KeyDeletedEvent{before->key, before->version});
         step.rows.erase(key_row(before->key), at->hash);
         keys_.erase(at);
-        return;
+        return count(change);
     }
     step.events.emplace_back(KeyPutEvent{after});
     const std::uint64_t hash = step.rows.put(key_row(after->key), after, before ? at->hash : 0);
@@ -169,6 +182,29 @@ void Keys::change(Step& step, Table::const_iterator at, const KeyChange& change)
         at = keys_.insert(at, Entry{after->key, after, hash});
     }
     join(*at);
+    count(change);
+}
+
+// Once the table has changed.
+void Keys::count(const KeyChange& change) {
+    const auto& [before, after] = change;
+    const auto was = static_cast<std::uint64_t>(footprint(before));
+    const auto is = static_cast<std::uint64_t>(footprint(after));
+    if (before && after) {
+        tally_.replace(change.key(), was, is);
+    } else if (after) {
+        tally_.add(change.key(), is);
+    } else {
+        tally_.remove(change.key(), was);
+    }
+    if (before) quotas_.shrank(change.key(), {1, was});
+    if (after) quotas_.grew(change.key(), {1, is});
+}
+
+void Keys::walk(std::string_view from, const Tally::Visit& visit) const {
+    for (auto at = keys_.lower_bound(from); at != keys_.end(); ++at) {
+        if (!visit(at->name, static_cast<std::uint64_t>(footprint(at->value)))) return;
+    }
 }
 
 void Keys::join(const Entry& entry) {
@@ -183,9 +219,11 @@ void Keys::leave(const Entry& entry) {
 }
 
 void Keys::load(Ptr<KeyValue> value, std::uint64_t hash) {
-    bytes_ += static_cast<std::uint64_t>(footprint(value));
     const std::string_view name = value->key;
+    const auto bytes = static_cast<std::uint64_t>(footprint(value));
+    const std::size_t before = keys_.size();
     join(*keys_.insert(keys_.end(), Entry{name, std::move(value), hash}));
+    if (keys_.size() > before) tally_.add(name, bytes);
 }
 
 bool Keys::finish_load() const {
@@ -220,15 +258,17 @@ void Keys::append_rows(std::vector<Row>& rows) const {
 }
 
 void Keys::check_invariants() const {
-    std::uint64_t bytes = 0;
+    Use use;
     std::size_t ephemeral = 0;
     for (const Entry& entry : keys_) {
-        bytes += static_cast<std::uint64_t>(footprint(entry.value));
+        ++use.keys;
+        use.bytes += static_cast<std::uint64_t>(footprint(entry.value));
         if (entry.value->session != 0) ++ephemeral;
         invariant(entry.name.data() == entry.value->key.data(),
                   "a key's name is that of its value");
     }
-    invariant(bytes == bytes_, "the keys' bytes are counted");
+    invariant(use == tally_.all(), "the keys and their bytes are counted");
+    tally_.check_invariants();
     invariant(keys_.size() <= limits_.keys, "there are no more keys than allowed");
     for (const auto& [session, entries] : ephemeral_) {
         ephemeral -= entries.size();

@@ -10,8 +10,11 @@
 
 #include "statemachine/commands.h"
 #include "statemachine/limits.h"
+#include "statemachine/quotas.h"
+#include "statemachine/schemas.h"
 #include "statemachine/sessions.h"
 #include "statemachine/step.h"
+#include "statemachine/tally.h"
 #include "statemachine/versions.h"
 
 namespace gavel::statemachine {
@@ -33,19 +36,27 @@ Ptr<KeyValue> successor(const Step& step, const Ptr<KeyValue>& old, const PutOpe
 class Keys {
 public:
     // What is taken away goes to `versions`.
-    Keys(const Limits& limits, const Sessions& sessions, Versions& versions)
-        : limits_(limits), sessions_(sessions), versions_(versions) {}
+    Keys(const Limits& limits, const Sessions& sessions, Versions& versions, Quotas& quotas,
+         const Schemas& schemas)
+        : limits_(limits),
+          sessions_(sessions),
+          versions_(versions),
+          quotas_(quotas),
+          schemas_(schemas) {}
+    Keys(const Keys&) = delete;  // The tally walks this very table.
+    Keys& operator=(const Keys&) = delete;
+    ~Keys() = default;
 
     Outcome put(Step& step, const PutKey& command);
     Outcome remove(Step& step, const DeleteKey& command);
     Outcome remove_prefix(Step& step, const DeletePrefix& command);
-    Outcome roll_back(Step& step, const RollBackPlan& plan);
+    Outcome roll_back(Step& step, const RollBackPlan& plan, std::uint64_t judged);
     // The session has ended: its keys go, at most so many of them; gives how many.
     std::size_t end_session(Step& step, SessionId session, std::size_t most);
 
     // Why these changes, to as many keys, cannot be made together; none: they can. What takes no
     // more room than there was can be made even where there is too little.
-    std::optional<Outcome> refusal(std::span<const KeyChange> changes) const;
+    std::optional<Outcome> refusal(const Step& step, std::span<const KeyChange> changes) const;
     // Makes a change that was not refused.
     void change(Step& step, const KeyChange& change);
 
@@ -57,7 +68,8 @@ public:
     std::vector<Ptr<KeyValue>> list(std::string_view prefix, std::string_view after,
                                     std::size_t limit) const;
     std::size_t size() const { return keys_.size(); }
-    std::uint64_t bytes() const { return bytes_; }
+    std::uint64_t bytes() const { return tally_.all().bytes; }
+    Use use_of(std::string_view prefix) const { return tally_.with_prefix(prefix); }
     std::size_t count_of(SessionId session) const;
     const Limits& limits() const { return limits_; }
     void append_rows(std::vector<Row>& rows) const;
@@ -83,14 +95,19 @@ private:
 
     // `at` is where the key stands, or would.
     void change(Step& step, Table::const_iterator at, const KeyChange& change);
+    void count(const KeyChange& change);
+    void walk(std::string_view from, const Tally::Visit& visit) const;
     void join(const Entry& entry);
     void leave(const Entry& entry);
 
     const Limits& limits_;
     const Sessions& sessions_;
     Versions& versions_;
+    Quotas& quotas_;
+    const Schemas& schemas_;
     Table keys_;
-    std::uint64_t bytes_{};  // Of names and values together.
+    // Of names and values together.
+    Tally tally_{[this](std::string_view from, const Tally::Visit& visit) { walk(from, visit); }};
     std::map<SessionId, std::set<const Entry*, ByName>> ephemeral_;
 };
 

@@ -42,12 +42,15 @@ struct Limits {
     std::size_t idempotency_keys = 100'000;
     std::int64_t idempotency_ms = 24LL * 3600 * 1000;
     std::size_t ended_per_command = 256;  // Sessions, and what they held, that one command ends.
+    std::size_t quotas = 256;             // Of prefixes, and that of everything.
+    std::size_t schemas = 1'024;
 };
 
 // Bounds of single fields, checked where a command enters (api/) and relied on everywhere else.
 inline constexpr std::size_t name_bytes_max = 400;   // Names of locks and keys.
 inline constexpr std::size_t label_bytes_max = 256;  // Session names, authors, reasons, types.
 inline constexpr std::size_t metadata_bytes_max = 4'096;
+inline constexpr std::size_t schema_bytes_max = 64 << 10;
 inline constexpr std::size_t value_bytes_max = 1 << 20;
 inline constexpr std::size_t idempotency_key_bytes_max = 255;
 inline constexpr std::size_t row_key_bytes_max = 411;  // statemachine/state.h, RowKey.

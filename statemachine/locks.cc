@@ -33,10 +33,11 @@ Outcome Locks::acquire(Step& step, const Asked& asked) {
     if (asked.session != 0 && !sessions_.contains(asked.session)) {
         return SessionNotFound{asked.session};
     }
-    if (asked.session == 0 && !sessions_.has_room()) {
-        return LimitReached{LimitReached::What::sessions};
+    if (asked.session == 0) {
+        if (auto no = sessions_.forbids_another(step)) return *std::move(no);
     }
     if (auto outcome = from_before(step, asked)) return *std::move(outcome);
+    if (step.spares_room) return StorageFull{};
     const std::string* in_the_way = blocked(asked);
     return in_the_way == nullptr ? take(step, asked) : enqueue(step, asked, *in_the_way);
 }

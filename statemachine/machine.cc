@@ -11,9 +11,11 @@
 #include "statemachine/keys.h"
 #include "statemachine/locks.h"
 #include "statemachine/members.h"
+#include "statemachine/quotas.h"
 #include "statemachine/requests.h"
 #include "statemachine/row_hash.h"
 #include "statemachine/rows.h"
+#include "statemachine/schemas.h"
 #include "statemachine/sessions.h"
 #include "statemachine/step.h"
 #include "statemachine/timeline.h"
@@ -48,7 +50,10 @@ public:
         advance(slot);
         globals_.time = std::max(globals_.time, entry.stamp);
 
-        Step step{.revision = slot, .time = globals_.time, .rows = rows_};
+        Step step{.revision = slot,
+                  .time = globals_.time,
+                  .spares_room = entry.spares_room,
+                  .rows = rows_};
         idempotency_.expire(step);
         versions_.expire(step);
         if (!globals_.removed.empty()) {
@@ -57,6 +62,8 @@ public:
         Answer answer = answer_once(step, entry);
         end_sessions_that_go_with_their_locks(step);
         for (const SettledWait& wait : step.settled) idempotency_.settle(step, wait);
+        // What keys were goes before anybody is told for long that there is no room.
+        if (step.spares_room) versions_.make_room(step);
         versions_.trim(step);
         members_.forget_the_past();  // With alpha 1 the set that was left governs the next slot.
 
@@ -88,6 +95,7 @@ public:
     bool finish_load(const Globals& globals) {
         globals_ = globals;
         history_.set_floor(globals.history_floor);
+        quotas_.count([this](std::string_view prefix) { return keys_.use_of(prefix); });
         return locks_.finish_load() && keys_.finish_load() &&
                versions_.finish_load(globals.versions_floor) && rows_.hash() == globals.rows_hash &&
                members_.is_sound();
@@ -104,10 +112,12 @@ public:
     Rows rows_;
     Requests requests_{limits_};
     Idempotency idempotency_{limits_};
-    Sessions sessions_{limits_};
+    Quotas quotas_{limits_};
+    Sessions sessions_{limits_, quotas_};
     Locks locks_{limits_, sessions_};
     Versions versions_{limits_};
-    Keys keys_{limits_, sessions_, versions_};
+    Schemas schemas_{limits_};
+    Keys keys_{limits_, sessions_, versions_, quotas_, schemas_};
     Timeline timeline_{limits_, keys_, versions_};
     Transaction transaction_{keys_, locks_, sessions_};
     History history_{limits_};
@@ -126,14 +136,8 @@ private:
         return answer;
     }
 
-    static bool is_refused_by_limit(const Outcome& outcome) {
-        return std::holds_alternative<LimitReached>(outcome) ||
-               std::holds_alternative<TooMuch>(outcome) ||
-               std::holds_alternative<RollBackRefused>(outcome);
-    }
-
-    // An Idempotency-Key likewise, but for refusals on account of a limit: they changed nothing,
-    // and the client may try again with the same key once there is room.
+    // An Idempotency-Key likewise, but for refusals for want of room, or for too much at once: they
+    // changed nothing, and the client may try again with the same key.
     Answer answer_once_per_key(Step& step, const Entry& entry) {
         const Revision now = step.revision;
         if (!entry.idempotency) return {execute(step, entry, {}), now, false};
@@ -147,9 +151,7 @@ private:
             return {LimitReached{LimitReached::What::idempotency_keys}, now, false};
         }
         Outcome outcome = execute(step, entry, key.key);
-        if (!is_refused_by_limit(outcome)) {
-            idempotency_.record(step, key, outcome);
-        }
+        if (!is_passing(outcome)) idempotency_.record(step, key, outcome);
         return {std::move(outcome), now, false};
     }
 
@@ -232,7 +234,15 @@ private:
         return guarded(command, [&] { return transaction_.execute(step, command); });
     }
     Outcome on(Step& step, const RollBack& command) {
-        return keys_.roll_back(step, timeline_.plan(command, step.revision - 1));
+        return keys_.roll_back(step, timeline_.plan(command, step.revision - 1), command.judged);
+    }
+    Outcome on(Step& step, const SetSchema& command) {
+        if (step.spares_room && !command.text.empty()) return StorageFull{};
+        return schemas_.set(step, command);
+    }
+    Outcome on(Step& step, const SetQuota& command) {
+        if (step.spares_room && command.bounds.any()) return StorageFull{};
+        return quotas_.set(step, command, keys_.use_of(command.prefix));
     }
 
     // Here and nowhere earlier: whoever had the lock when the command was sent may have lost it on
@@ -319,6 +329,8 @@ private:
     void place(Ptr<PastVersion> value, std::uint64_t hash) {
         versions_.load(std::move(value), hash);
     }
+    void place(Ptr<Quota> value, std::uint64_t hash) { quotas_.load(std::move(value), hash); }
+    void place(Ptr<Schema> value, std::uint64_t hash) { schemas_.load(std::move(value), hash); }
 };
 
 Machine::Machine(Limits limits, std::uint64_t alpha, std::vector<Member> members)
@@ -356,6 +368,10 @@ void Machine::check_invariants() const {
     impl_->keys_.check_invariants();
     impl_->versions_.check_invariants();
     impl_->timeline_.check_invariants();
+    invariant(impl_->schemas_.all().size() <= limits().schemas,
+              "there are no more schemas than allowed");
+    impl_->quotas_.check_invariants(
+        [this](std::string_view prefix) { return impl_->keys_.use_of(prefix); });
     impl_->requests_.check_invariants();
     impl_->idempotency_.check_invariants();
     impl_->history_.check_invariants();
@@ -370,6 +386,8 @@ std::vector<Row> Machine::rows() const {
     impl_->requests_.append_rows(rows);
     impl_->idempotency_.append_rows(rows);
     impl_->versions_.append_rows(rows);
+    impl_->quotas_.append_rows(rows);
+    impl_->schemas_.append_rows(rows);
     std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.key < b.key; });
     return rows;
 }
@@ -445,6 +463,16 @@ RollBackPlan Machine::plan(const RollBack& command) const {
 }
 std::size_t Machine::version_count() const { return impl_->versions_.size(); }
 std::uint64_t Machine::version_bytes() const { return impl_->versions_.bytes(); }
+
+std::vector<Ptr<Schema>> Machine::schemas() const { return impl_->schemas_.all(); }
+
+std::vector<Machine::QuotaView> Machine::quotas() const {
+    auto quotas = impl_->quotas_.all();
+    if (quotas.empty() || !quotas.front().quota->prefix.empty()) {
+        quotas.insert(quotas.begin(), {nullptr, key_bytes(), key_count()});
+    }
+    return quotas;
+}
 
 std::vector<Ptr<Change>> Machine::history(Revision since, std::size_t limit) const {
     return impl_->history_.since(since, limit);

@@ -119,6 +119,15 @@ public:
     RollBackPlan plan(const RollBack& command) const;
     std::size_t version_count() const;
     std::uint64_t version_bytes() const;
+    // By prefix.
+    std::vector<Ptr<Schema>> schemas() const;
+    struct QuotaView {
+        Ptr<Quota> quota{};  // Null: none was set of everything.
+        std::uint64_t bytes{};
+        std::uint64_t keys{};
+    };
+    // That of everything first; then by prefix.
+    std::vector<QuotaView> quotas() const;
     // The changes above `since`, oldest first, at most `limit`. Complete only when
     // since >= globals().history_floor; else what is missing has been forgotten.
     std::vector<Ptr<Change>> history(Revision since, std::size_t limit) const;

@@ -167,10 +167,38 @@ struct LimitReached {
         keys,
         key_bytes,
         idempotency_keys,
-        keys_per_session
+        keys_per_session,
+        quotas,
+        schemas
     };
     What what{};
     bool operator==(const LimitReached&) const = default;
+};
+
+// A bound that an operator set would be passed. Changes nothing.
+struct QuotaExceeded {
+    enum class What : std::uint8_t { bytes, keys, sessions };
+    What what{};
+    std::string prefix{};  // Of the quota; empty: that of everything.
+    std::uint64_t limit{};
+    std::uint64_t used{};
+    std::uint64_t more{};  // What was asked for on top.
+    bool operator==(const QuotaExceeded&) const = default;
+};
+// A member's disk has no room for more than there is. Changes nothing.
+struct StorageFull {
+    bool operator==(const StorageFull&) const = default;
+};
+// Nothing of that kind was set for the prefix.
+struct RuleNotFound {
+    bool operator==(const RuleNotFound&) const = default;
+};
+
+// The value was judged by another schema than governs the key now. Changes nothing: it has to be
+// judged again.
+struct SchemaChanged {
+    Revision present{};  // Of the one that governs; 0: none does.
+    bool operator==(const SchemaChanged&) const = default;
 };
 
 // The Idempotency-Key was used for another request.
@@ -230,6 +258,22 @@ using Outcome =
                  LockHeld, LockReleased, LeftQueue, NotHolder, KeyPut, KeyDeleted, KeyNotFound,
                  PreconditionFailed, LimitReached, IdempotencyKeyReused, RequestTooOld,
                  MembersChanged, EpochMismatch, MembersRefused, Deadlock, LockRefused, Transacted,
-                 StaleToken, PrefixDeleted, TooMuch, RolledBack, RollBackRefused, SessionEnding>;
+                 StaleToken, PrefixDeleted, TooMuch, RolledBack, RollBackRefused, QuotaExceeded,
+                 StorageFull, RuleNotFound, SchemaChanged, SessionEnding>;
+
+// It changed nothing because there was no room, or it was too much at once: the same may go well
+// another time.
+inline bool lacks_room(const Outcome& outcome) {
+    return std::holds_alternative<LimitReached>(outcome) ||
+           std::holds_alternative<TooMuch>(outcome) ||
+           std::holds_alternative<RollBackRefused>(outcome) ||
+           std::holds_alternative<QuotaExceeded>(outcome) ||
+           std::holds_alternative<StorageFull>(outcome);
+}
+
+// Not kept for an Idempotency-Key: the same command has another outcome when its time has come.
+inline bool is_passing(const Outcome& outcome) {
+    return lacks_room(outcome) || std::holds_alternative<SchemaChanged>(outcome);
+}
 
 }  // namespace gavel::statemachine

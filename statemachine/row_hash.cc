@@ -57,6 +57,7 @@ struct Fields {
         digest.text(value.author).number(value.created).number(value.modified);
         digest.number(value.version).number(unsigned_of(value.modified_at));
         digest.number(value.session);
+        if (value.schema != 0) digest.number(value.schema);
         digest.text(value.reason).number(value.deleted_before);
     }
 
@@ -102,6 +103,19 @@ struct Fields {
         digest.text(record.key).number(record.fingerprint).number(record.revision);
         digest.number(unsigned_of(record.expires_at));
         add(record.outcome);
+    }
+
+    void add(const std::uint64_t& number) { digest.number(number); }
+    void add(const Quota& quota) {
+        digest.text(quota.prefix);
+        add(quota.bounds.bytes);
+        add(quota.bounds.keys);
+        add(quota.bounds.sessions);
+    }
+
+    void add(const Schema& schema) {
+        digest.text(schema.prefix).text(schema.text).text(schema.author);
+        digest.number(schema.revision).number(unsigned_of(schema.set_at));
     }
 
     void add(const Done&) {}
@@ -155,6 +169,13 @@ struct Fields {
     void add(const StaleToken& outcome) { digest.number(outcome.live); }
     void add(const PrefixDeleted& outcome) { digest.number(outcome.count); }
     void add(const TooMuch& outcome) { digest.number(ordinal(outcome.what)); }
+    void add(const QuotaExceeded& outcome) {
+        digest.number(ordinal(outcome.what)).text(outcome.prefix).number(outcome.limit);
+        digest.number(outcome.used).number(outcome.more);
+    }
+    void add(const StorageFull&) {}
+    void add(const RuleNotFound&) {}
+    void add(const SchemaChanged& outcome) { digest.number(outcome.present); }
 
     void add(const Deadlock& outcome) {
         digest.number(outcome.length).number(outcome.cycle.size());

@@ -53,6 +53,14 @@ RowKey idempotency_row(std::string_view key) {
     return {Table::idempotency, big_endian<8>(hash64(key)).append(key.substr(0, 255))};
 }
 
+RowKey quota_row(std::string_view prefix) {
+    return {Table::quotas, std::string("/").append(prefix)};
+}
+
+RowKey schema_row(std::string_view prefix) {
+    return {Table::schemas, std::string("/").append(prefix)};
+}
+
 std::uint64_t Rows::put(RowKey key, RowValue value, std::uint64_t replaced) {
     const std::uint64_t hash = row_hash(key, value);
     hash_ += hash - replaced;

@@ -17,6 +17,8 @@ RowKey history_row(Revision revision);
 RowKey version_row(std::string_view key, Revision revision);
 RowKey request_row(const RequestId& request, std::uint64_t window);
 RowKey idempotency_row(std::string_view key);
+RowKey quota_row(std::string_view prefix);
+RowKey schema_row(std::string_view prefix);
 
 // The rows that the running command changed, and the sum of the hashes of all rows there are.
 //

@@ -7,8 +7,17 @@
 
 namespace gavel::statemachine {
 
+std::optional<Outcome> Sessions::forbids_another(const Step& step) const {
+    if (step.spares_room) return StorageFull{};
+    // One that is ending has its room still.
+    const std::size_t present = sessions_.size() + ending_.size();
+    if (present >= limits_.sessions) return LimitReached{LimitReached::What::sessions};
+    if (auto no = quotas_.forbids_session(present)) return *std::move(no);
+    return std::nullopt;
+}
+
 Outcome Sessions::open(Step& step, const OpenSession& command) {
-    if (!has_room()) return LimitReached{LimitReached::What::sessions};
+    if (auto no = forbids_another(step)) return *std::move(no);
 
     const SessionId id = step.revision;
     auto session =

@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "statemachine/commands.h"
 #include "statemachine/limits.h"
+#include "statemachine/quotas.h"
 #include "statemachine/step.h"
 
 namespace gavel::statemachine {
@@ -16,12 +18,12 @@ namespace gavel::statemachine {
 // to be freed it is kept aside.
 class Sessions {
 public:
-    explicit Sessions(const Limits& limits) : limits_(limits) {}
+    Sessions(const Limits& limits, const Quotas& quotas) : limits_(limits), quotas_(quotas) {}
 
     Outcome open(Step& step, const OpenSession& command);
-    bool has_room() const { return sessions_.size() + ending_.size() < limits_.sessions; }
     // It ends here. What it held is still its own until it is freed; then close() forgets it.
     void end(Step& step, SessionId id, ReleaseReason reason);
+    std::optional<Outcome> forbids_another(const Step& step) const;
     void close(Step& step, SessionId id);
 
     void load(Ptr<Session> session);
@@ -37,6 +39,7 @@ public:
 
 private:
     const Limits& limits_;
+    const Quotas& quotas_;
     std::map<SessionId, Ptr<Session>> sessions_;
     std::map<SessionId, Ptr<Session>> ending_;
 };

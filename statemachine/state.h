@@ -88,6 +88,7 @@ struct KeyValue {
     std::string reason{};
     // Of the deletion that its creation followed; 0: of none that was remembered.
     Revision deleted_before{};
+    Revision schema{};  // That it was found to fit; 0: none governed the key.
     bool operator==(const KeyValue&) const = default;
 };
 
@@ -173,6 +174,23 @@ struct IdempotencyRecord {
     Outcome outcome{};
 };
 
+// What values of keys with the prefix have to fit.
+struct Schema {
+    std::string prefix{};
+    std::string text{};  // A JSON Schema; opaque here.
+    std::string author{};
+    Revision revision{};  // Of the command that set it.
+    TimeMs set_at{};
+    bool operator==(const Schema&) const = default;
+};
+
+// What an operator allows to be stored.
+struct Quota {
+    std::string prefix{};  // Empty: of everything.
+    QuotaBounds bounds{};
+    bool operator==(const Quota&) const = default;
+};
+
 // A member that left: its id is never used again.
 struct RemovedMember {
     MemberNumber id{};
@@ -208,6 +226,8 @@ enum class Table : std::uint8_t {
     requests = 6,
     idempotency = 7,
     versions = 8,
+    schemas = 9,
+    quotas = 10,
     holders = 11
 };
 
@@ -219,6 +239,7 @@ enum class Table : std::uint8_t {
 //   versions            the key's name, and 8 bytes, big-endian revision
 //   idempotency         8 bytes, big-endian hash64 of the key, and its first 255 bytes
 //   holders             8 bytes, big-endian session, and the lock's name
+//   schemas, quotas     a slash, for no key may be empty, and the prefix
 struct RowKey {
     Table table{};
     std::string key{};
@@ -226,9 +247,9 @@ struct RowKey {
 };
 
 // monostate: the row is gone.
-using RowValue =
-    std::variant<std::monostate, Ptr<Session>, Ptr<Lock>, Ptr<Waiter>, Ptr<KeyValue>, Ptr<Change>,
-                 Ptr<RequestRecord>, Ptr<IdempotencyRecord>, Ptr<Holder>, Ptr<PastVersion>>;
+using RowValue = std::variant<std::monostate, Ptr<Session>, Ptr<Lock>, Ptr<Waiter>, Ptr<KeyValue>,
+                              Ptr<Change>, Ptr<RequestRecord>, Ptr<IdempotencyRecord>, Ptr<Holder>,
+                              Ptr<PastVersion>, Ptr<Quota>, Ptr<Schema>>;
 
 struct Row {
     RowKey key{};

@@ -19,6 +19,7 @@ struct SettledWait {
 struct Step {
     Revision revision{};
     TimeMs time{};
+    bool spares_room{};  // What would add to the state is refused.
     Rows& rows;
     // Who asked for it and why, as the command says.
     std::string_view author{};

@@ -150,7 +150,7 @@ std::optional<Outcome> Transaction::attempt(Draft& draft, const std::vector<Oper
             step.got.push_back(std::move(value));
         }
     }
-    return keys_.refusal(draft.changes());
+    return keys_.refusal(step, draft.changes());
 }
 
 std::vector<Ptr<KeyValue>> Transaction::got_before(const Transact& command,

@@ -3,6 +3,7 @@
 #include <compare>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,16 @@ struct Member {
     bool wants_vote{};            // A learner that is to vote once it has caught up.
 
     bool operator==(const Member&) const = default;
+};
+
+// What may be stored; none: as much as Limits allow.
+struct QuotaBounds {
+    std::optional<std::uint64_t> bytes{};  // Of keys and values together.
+    std::optional<std::uint64_t> keys{};
+    std::optional<std::uint64_t> sessions{};  // Only of everything.
+
+    bool any() const { return bytes || keys || sessions; }
+    bool operator==(const QuotaBounds&) const = default;
 };
 
 // A membership and the first slot it governs (design: what slot i leaves governs slot i+alpha).

@@ -10,6 +10,7 @@ namespace gavel::statemachine {
 namespace {
 
 constexpr int expired_per_command_max = 8;
+constexpr int made_room_for_per_command = 64;
 
 // What a piece takes beside its texts, about, in memory: the value, its name in the order of being
 // forgotten, its place in the past. A number of our own and not a sizeof, as for the history.
@@ -100,6 +101,10 @@ void Versions::expire(Step& step) {
         if (turns_.begin()->over_at + limits_.version_ms > step.time) return;
         forget_next(step);
     }
+}
+
+void Versions::make_room(Step& step) {
+    for (int i = 0; i < made_room_for_per_command && !turns_.empty(); ++i) forget_next(step);
 }
 
 void Versions::trim(Step& step) {

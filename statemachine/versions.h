@@ -40,6 +40,8 @@ public:
 
     // Forgets what is too old, a few at a time, so that no command has much to do.
     void expire(Step& step);
+    // Room is spared: forgets the oldest, some at a time, whatever there is.
+    void make_room(Step& step);
     // Forgets the oldest while there is too much: no more than what commands have added.
     void trim(Step& step);
 

@@ -67,6 +67,18 @@ const rules = {
     rollBack(request) {
         if ('reason' in JSON.parse(request.body)) delete request.headers['Gavel-Reason'];
     },
+    // Wide ones, or there would be room for nothing that the others ask for.
+    setQuota(request, values, chance) {
+        setBody(request, {keys: 1000 + chance.below(1000), ...chance.often(50) && {sessions: 5000, bytes: 2 ** 30}});
+    },
+    setQuotaOfPrefix(request, values, chance) {
+        setBody(request, {keys: chance.pick([0, 5, 1000]), ...chance.often(50) && {bytes: 2 ** 20}});
+    },
+    setSchema(request, values, chance) {
+        const schemas = [true, {}, {type: ['object', 'array']}, {type: 'object', maxProperties: 2}, 'no schema'];
+        request.body = Buffer.from(JSON.stringify(chance.pick(schemas)));
+        if (chance.often(50)) request.headers['Content-Type'] = 'application/schema+json';
+    },
     putKey: oneCondition,
     deleteKey(request, values, chance) {
         oneCondition(request, values, chance);

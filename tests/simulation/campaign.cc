@@ -96,6 +96,7 @@ constexpr std::array must_be_reached{
     "power failed",
     "promise in parts",
     "promise set aside",
+    "quota exceeded",
     "read asked of a leader that was replaced",
     "reader put behind a writer that waits",
     "refused: an earlier start",
@@ -119,6 +120,8 @@ constexpr std::array must_be_reached{
     "sessions lapsed together",
     "several locks granted at once from the queue",
     "shared lock granted to several together",
+    "room spared",
+    "schema changed before a put was executed",
     "snapshot 0 slots after a change, alpha 1",
     "snapshot 0 slots after a change, alpha 2",
     "snapshot 0 slots after a change, alpha 3",
@@ -146,6 +149,7 @@ constexpr std::array must_be_reached{
     "watch resumed over a snapshot",
     "watch snapshot broken off",
     "watch snapshot followed a change",
+    "value put under a schema",
 };
 
 }  // namespace

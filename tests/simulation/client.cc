@@ -394,6 +394,11 @@ void Client::on_result(const std::shared_ptr<Operation>& operation,
                          std::holds_alternative<statemachine::RequestTooOld>(executed->outcome);
     if (executed != nullptr && !too_old) {
         seen_revision_ = std::max(seen_revision_, executed->revision);
+        if (statemachine::lacks_room(executed->outcome)) {
+            world_.counters().count("client refused for want of room");
+            operation->gave_up(operation->may_be_done);
+            return next();
+        }
         operation->done(*executed);
         if (operation->key && prng_.chance(15)) ask_again(*operation, *executed);
         return next();

@@ -435,6 +435,7 @@ void Member::tick() {
         if (run == run_) tick();
     });
     const std::uint64_t run = run_;
+    core_->spare_room(around_.schedule.now() < lacks_room_until_);
     core_->tick(monotonic(), wall());
     turn();
     if (run != run_) return;

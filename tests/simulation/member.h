@@ -61,6 +61,8 @@ public:
     void pause(Time lasts);
     void stall_disk(Time lasts);
     void jump_clock(std::int64_t by_ms);
+    // In its state's environment.
+    void lack_room(Time lasts) { lacks_room_until_ = around_.schedule.now() + lasts; }
     void begin_shutdown();
     void spoil_disk();
     const Disk& disk() const { return disk_; }
@@ -144,6 +146,7 @@ private:
     Time paused_until_ = 0;
     bool tick_missed_ = false;
     Time state_handed_at_ = 0;
+    Time lacks_room_until_ = 0;
     std::int64_t clock_offset_ms_ = 0;
     std::int64_t clock_drift_percent_ = 0;
     std::optional<std::uint64_t> crash_in_;

@@ -228,6 +228,8 @@ void Observer::execute_chosen() {
             }
             tell(slot, *entry, applied);
             check_guard(*entry, applied);
+            check_room(*entry, applied);
+            check_schema(*entry, applied);
             check_events(*entry, applied);
             check_ephemeral(*entry, applied);
             learn(applied.events);
@@ -247,11 +249,11 @@ void Observer::execute_chosen() {
 
 void Observer::tell(Revision slot, const statemachine::Entry& entry,
                     const statemachine::Applied& applied) {
-    constexpr std::array commands{"LeaderStart",   "OpenSession", "EndSession",    "ExpireSession",
-                                  "AcquireLock",   "ReleaseLock", "LeaveQueue",    "EndLockDelay",
-                                  "PutKey",        "DeleteKey",   "ChangeMembers", "PinMembers",
-                                  "AcquireLocks",  "Transact",    "DeletePrefix",  "RollBack",
-                                  "ExpireSessions"};
+    constexpr std::array commands{"LeaderStart",  "OpenSession", "EndSession",    "ExpireSession",
+                                  "AcquireLock",  "ReleaseLock", "LeaveQueue",    "EndLockDelay",
+                                  "PutKey",       "DeleteKey",   "ChangeMembers", "PinMembers",
+                                  "AcquireLocks", "Transact",    "DeletePrefix",  "RollBack",
+                                  "SetQuota",     "SetSchema",   "ExpireSessions"};
 
     trace_.line(schedule_.now(), "chosen", slot, commands.at(entry.command.index()), "of",
                 entry.request.member, entry.request.boot, entry.request.number, "outcome",
@@ -263,6 +265,57 @@ void Observer::tell(Revision slot, const statemachine::Entry& entry,
         trace_.line(schedule_.now(), "lock", lock->lock, static_cast<unsigned>(lock->change),
                     "session", lock->session, "token", lock->token);
     }
+}
+
+// Whatever is put was judged by the schema that governs its key at that very revision.
+void Observer::check_schema(const statemachine::Entry& entry,
+                            const statemachine::Applied& applied) {
+    using namespace statemachine;
+    if (std::holds_alternative<SchemaChanged>(applied.outcome)) {
+        reached_.count("schema changed before a put was executed");
+    }
+    if (applied.repeated) return;
+    const auto* set = std::get_if<SetSchema>(&entry.command);
+    if (set != nullptr && std::holds_alternative<Done>(applied.outcome)) {
+        schemas_.erase(set->prefix);
+        if (!set->text.empty()) schemas_[set->prefix] = applied.revision;
+    }
+    const auto* put = std::get_if<PutKey>(&entry.command);
+    if (put == nullptr || !std::holds_alternative<KeyPut>(applied.outcome)) return;
+    Revision governing = 0;
+    for (const auto& [prefix, revision] : schemas_) {  // The longer ones come later.
+        if (put->key.starts_with(prefix)) governing = revision;
+    }
+    const auto value = machine_.key(put->key);
+    expect(value->schema == governing, "a value says which schema it fits");
+    if (!put->key.starts_with("q/")) return;
+    const std::string judged_by = std::to_string(governing) + '/';
+    expect(value->value.view().starts_with(judged_by), "a value was judged by what governs it");
+    if (governing != 0) reached_.count("value put under a schema");
+}
+
+// What is in use of a quota gets no more than that allows, and where there is more already it gets
+// no more at all; nor does anything while room is spared.
+void Observer::check_room(const statemachine::Entry& entry, const statemachine::Applied& applied) {
+    using namespace statemachine;
+    if (std::holds_alternative<QuotaExceeded>(applied.outcome)) reached_.count("quota exceeded");
+    if (std::holds_alternative<StorageFull>(applied.outcome)) reached_.count("room spared");
+    std::map<std::string, Machine::QuotaView> now;
+    for (const auto& view : machine_.quotas()) {
+        const std::string prefix = view.quota ? view.quota->prefix : "";
+        now.emplace(prefix, view);
+        const auto before = quotas_.find(prefix);
+        if (before == quotas_.end()) continue;
+        const bool keys_grew = view.keys > before->second.keys;
+        const bool bytes_grew = view.bytes > before->second.bytes;
+        expect(!entry.spares_room || (!keys_grew && !bytes_grew), "spared room is not taken");
+        if (view.quota == nullptr) continue;
+        const auto& bounds = view.quota->bounds;
+        expect(!keys_grew || !bounds.keys || view.keys <= *bounds.keys, "a quota of keys is kept");
+        expect(!bytes_grew || !bounds.bytes || view.bytes <= *bounds.bytes,
+               "a quota of bytes is kept");
+    }
+    quotas_ = std::move(now);
 }
 
 // Once it is known which directory a member has, it is that one for good.

@@ -138,6 +138,8 @@ private:
     void learn(const std::vector<statemachine::Event>& events);
     void check_state() const;
     void check_ending(const statemachine::Entry& entry, const statemachine::Applied& applied);
+    void check_schema(const statemachine::Entry& entry, const statemachine::Applied& applied);
+    void check_room(const statemachine::Entry& entry, const statemachine::Applied& applied);
     void check_message(paxos::MemberId from, const paxos::Message& message);
     void check_members();
     void check_retirement(paxos::MemberId member, paxos::Slot at) const;
@@ -166,6 +168,9 @@ private:
     statemachine::Revision executed_ = 0;
 
     statemachine::Machine machine_;
+    std::map<std::string, statemachine::Revision> schemas_;  // By prefix, as commands set them.
+    std::map<std::string, statemachine::Machine::QuotaView>
+        quotas_;  // By prefix, before a command.
     Epochs epochs_;
     std::map<statemachine::MemberNumber, std::uint64_t> directories_;
     std::vector<std::uint64_t> hashes_;  // By slot.

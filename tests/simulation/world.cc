@@ -49,6 +49,7 @@ void World::run() {
     }
     for (auto& client : clients_) client->start();
     for (auto& watcher : watchers_) watcher->attach();
+    tenant_.start();
     begin_troubles();
     run_until(settings_.chaos);
 

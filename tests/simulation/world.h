@@ -19,6 +19,7 @@
 #include "tests/simulation/reached.h"
 #include "tests/simulation/schedule.h"
 #include "tests/simulation/settings.h"
+#include "tests/simulation/tenant.h"
 #include "tests/simulation/watcher.h"
 
 namespace gavel::simulation {
@@ -102,6 +103,7 @@ private:
     std::vector<std::unique_ptr<Client>> clients_;
     std::vector<std::unique_ptr<Watcher>> watchers_;
     Crowd crowd_{*this};
+    Tenant tenant_{*this};
     std::map<std::string, statemachine::Token> tokens_;
     std::uint64_t newcomers_ = 0;
     bool healed_ = false;

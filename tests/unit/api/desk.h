@@ -11,6 +11,7 @@
 
 #include "api/metrics.h"
 #include "api/router.h"
+#include "api/schema_book.h"
 #include "api/timers.h"
 #include "api/watch_hub.h"
 #include "tests/unit/api/contract.h"
@@ -110,7 +111,7 @@ public:
     // Sends a request without taking the mail: the answer may still be on its way.
     std::shared_ptr<FakeCall> send(Method method, const std::string& target,
                                    const std::string& body = "", Headers headers = {}) {
-        const Services services{gateway, *this, hub, metrics, waits, watches, backups, options};
+        const Services services{gateway, *this, hub, metrics, waits, watches, backups, options, schemas};
         auto call = std::make_shared<FakeCall>(services);
         call->request.method = method;
         call->request.target = target;
@@ -143,6 +144,7 @@ public:
     ServerOptions options;
     FakeGateway gateway;
     WatchHub hub{};
+    SchemaBook schemas{};
     Metrics metrics{routes().size()};
     Places waits{options.waits_max};
     Places watches{options.watches_max};

@@ -55,8 +55,12 @@ public:
         submissions.push_back(submission);
         if (failure) return done(*failure);
         if (hold_submits) return held_.push_back(std::move(done));
-        auto applied = execute(
-            {{1, 1, ++number_}, now, submission.idempotency, std::move(submission.command)});
+        auto applied = execute({{1, 1, ++number_},
+                                now,
+                                submission.idempotency,
+                                std::move(submission.command),
+                                spares_room});
+        lags = false;
         if (const auto* queued = std::get_if<statemachine::LockQueued>(&applied.outcome)) {
             const auto& command = submissions.back().command;
             const auto* one = std::get_if<statemachine::AcquireLock>(&command);
@@ -78,6 +82,7 @@ public:
         const std::lock_guard lock(mutex_);
         reads.push_back(options);
         if (failure) return query(nullptr, failure);
+        if (!options.stale) lags = false;
         if (options.min_revision > machine_.applied()) {
             return query(nullptr, Failure{Failure::Kind::timed_out});
         }
@@ -163,6 +168,15 @@ public:
     std::uint16_t leader() const override { return status_.leader_id; }
     HistoryId history_id() const override { return history; }
 
+    Schemas schemas() const override {
+        const std::lock_guard lock(mutex_);
+        if (lags) return behind;
+        auto all = machine_.schemas();
+        if (all.empty()) return nullptr;
+        return std::make_shared<const std::vector<statemachine::Ptr<statemachine::Schema>>>(
+            std::move(all));
+    }
+
     // What other clients do.
     statemachine::Applied run(statemachine::Command command) {
         const std::lock_guard lock(mutex_);
@@ -203,6 +217,9 @@ public:
     Status& edit_status() { return status_; }
 
     HistoryId history = 0xc1a2b3c4;
+    bool lags{};                       // In what it knows of schemas, until a read is confirmed.
+    Schemas behind{};                  // Those that it knows then.
+    bool spares_room{};                // As if a member had no room for a larger state.
     std::optional<Failure> failure{};  // Of everything that follows.
     bool hold_submits{};               // Take them and never answer.
     bool fills = true;                 // A leader makes new sets govern, with no-ops.

@@ -98,7 +98,12 @@ TEST(Problem, IsMadeOfEachOutcomeThatIsARefusal) {
         {StaleToken{0}, "stale-token"},
         {TooMuch{TooMuch::What::keys_deleted}, "too-much-at-once"},
         {TooMuch{TooMuch::What::bytes_got}, "too-much-at-once"},
-        {TooMuch{TooMuch::What::bytes_compared}, "too-much-at-once"}};
+        {TooMuch{TooMuch::What::bytes_compared}, "too-much-at-once"},
+        {LimitReached{LimitReached::What::quotas}, "limit-reached"},
+        {QuotaExceeded{}, "quota-exceeded"},
+        {StorageFull{}, "storage-full"},
+        {SchemaChanged{}, "schema-changed"},
+        {LimitReached{LimitReached::What::schemas}, "limit-reached"}};
     for (const auto& [outcome, code] : expected) {
         EXPECT_EQ(body(to_problem(outcome))["code"], code) << outcome.index();
     }

@@ -164,6 +164,10 @@ void see_sessions_and_locks(Rounds& rounds) {
     rounds.see(desk, M::get, "/v1/locks");
     rounds.see(desk, M::remove, "/v1/locks/a?session=s1");
     rounds.see(desk, M::remove, "/v1/locks/a?session=s1");
+    desk.gateway.spares_room = true;
+    rounds.see(desk, M::put, "/v1/locks/c", one);
+    rounds.see(desk, M::post, "/v1/sessions");
+    desk.gateway.spares_room = false;
     rounds.see(desk, M::remove, "/v1/sessions/s1");
     rounds.see(desk, M::remove, "/v1/sessions/s1");
 
@@ -302,6 +306,55 @@ void see_history(Rounds& rounds) {
                R"({"key":"b","to_revision":)" + std::to_string(gone) + "}");
 }
 
+void see_schemas(Rounds& rounds) {
+    using M = Method;
+    const std::string target = "/v1/schemas/app/", numbers = R"({"type":"integer"})";
+    const Desk::Headers as_json{{"content-type", "application/json"}};
+    Desk desk;
+    rounds.see(desk, M::get, target);
+    rounds.see(desk, M::remove, target);
+    rounds.see(desk, M::put, "/v1/config/app/a", "x");
+    rounds.see(desk, M::put, target, numbers);
+    rounds.see(desk, M::put, target + "?check", numbers);
+    rounds.see(desk, M::put, target + "?force", numbers);
+    rounds.see(desk, M::put, target, "nonsense");
+    rounds.see(desk, M::put, target, std::string(70'000, ' '));
+    rounds.see(desk, M::put, target, numbers, {{"content-encoding", "gzip"}});
+    rounds.see(desk, M::put, "/v1/config/app/a", "\"x\"", as_json);
+    rounds.see(desk, M::get, target);
+    rounds.see(desk, M::get, "/v1/schemas");
+    rounds.see(desk, M::remove, target);
+    rounds.see_failures(desk, M::get, target);
+    rounds.see_failures(desk, M::get, "/v1/schemas");
+    rounds.see_failures(desk, M::put, target + "?force", numbers);
+    rounds.see_failures(desk, M::remove, target);
+    rounds.see_keys(M::put, target, numbers);
+    rounds.see_keys(M::remove, target);
+    desk.gateway.spares_room = true;
+    rounds.see(desk, M::put, target + "?force", numbers);
+}
+
+void see_quotas(Rounds& rounds) {
+    using M = Method;
+    const std::string bounds = R"({"keys":1})";
+    for (const std::string target : {"/v1/quotas", "/v1/quotas/app/"}) {
+        Desk desk;
+        rounds.see(desk, M::remove, target);
+        rounds.see(desk, M::put, target, bounds);
+        rounds.see(desk, M::put, target, bounds, {{"content-encoding", "gzip"}});
+        rounds.see(desk, M::remove, target);
+        desk.gateway.spares_room = true;
+        rounds.see(desk, M::put, target, bounds);
+        rounds.see_failures(desk, M::put, target, bounds);
+        rounds.see_failures(desk, M::remove, target);
+        rounds.see_keys(M::put, target, bounds);
+        rounds.see_keys(M::remove, target);
+    }
+    Desk desk;
+    rounds.see(desk, M::get, "/v1/quotas");
+    rounds.see_failures(desk, M::get, "/v1/quotas");
+}
+
 void see_operations(Rounds& rounds) {
     Desk desk;
     for (const auto* target : {"/v1/members", "/v1/status", "/livez", "/readyz", "/metrics",
@@ -367,6 +420,8 @@ TEST(OpenApi, HasEachStatusThatComesUpAndNoOther) {
     see_keys_and_watches(rounds);
     see_transactions(rounds);
     see_history(rounds);
+    see_schemas(rounds);
+    see_quotas(rounds);
     see_operations(rounds);
     see_members(rounds);
 
@@ -410,7 +465,9 @@ TEST(OpenApi, HasEachHeaderFieldThatIsLookedAtAndNoOther) {
                                  : path.starts_with("/v1/locks") ? R"({"session":"s1"})"
                                  : path == "/v1/transactions" ? R"({"then":[{"get":{"key":"a"}}]})"
                                  : path == "/v1/rollback"     ? R"({"key":"a","to_revision":0})"
-                                 : !members                   ? ""
+                                 : path.starts_with("/v1/quotas")  ? R"({"keys":1})"
+                                 : path.starts_with("/v1/schemas") ? "{}"
+                                 : !members                        ? ""
                                  : route.method == Method::put
                                      ? R"({"voters":[1]})"
                                      : R"({"name":"n3","peer_address":"db3:7500"})";

@@ -27,6 +27,9 @@ FakeServer cluster() {
         "succeeded":true,"results":[{"put":{"key":"a","version":1}}],
         "leader_id":1,"epoch":1,"from_slot":1,"governs":true,"verdict":"safe","cluster_id":"c1",
         "items":[{"key":"a","value":"x","revision":7},{"key":"b","value":"y","revision":8}],
+        "schemas":[{"prefix":"a/"},{"prefix":"b/"}],"keys_checked":1,"complete":true,
+        "conflicts":[{"key":"a","violations":[{"pointer":"","reason":"x"}]}],
+        "quotas":[{"prefix":""},{"prefix":"a/"}],"prefix":"a/",
         "locks":[{"name":"a","holders":[]}],"sessions":[{"id":"s1"}],"pending":[],
         "changes":[{"kind":"put","revision":7}],"from":{"value":"x"},"to":{"value":"y"},
         "members":[{"member_id":1,"name":"n1","role":"voter"}],"ttl":"9s"})";
@@ -44,6 +47,7 @@ const std::map<std::string, std::vector<std::string>>& needs() {
     static const std::map<std::string, std::vector<std::string>> all{
         {"locks release", {"--token", "7"}},
         {"put", {"x"}},
+        {"quota set", {"--keys", "1"}},
         {"top", {"--interval", "100ms"}},
     };
     return all;

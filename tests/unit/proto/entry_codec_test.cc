@@ -60,6 +60,20 @@ TEST(EntryCodec, StampsAnEncodedEntryAsOftenAsALeaderWants) {
     }
 }
 
+TEST(EntryCodec, TakesFromTheLeaderThatRoomIsSpared) {
+    for (const auto& command : command_samples()) {
+        Entry entry = entry_sample(command);
+
+        const auto decoded = decode_entry(with_stamp(encode(entry), 7, true));
+
+        entry.stamp = 7;
+        entry.spares_room = true;
+        ASSERT_TRUE(decoded.has_value());
+        EXPECT_EQ(*decoded, entry);
+        EXPECT_EQ(encode(*decoded), with_stamp(encode(entry_sample(command)), 7, true));
+    }
+}
+
 TEST(EntryCodec, StampsWhatIsNoEntryWithoutHalting) {
     Prng prng(2);
     for (int i = 0; i < 100; ++i) {

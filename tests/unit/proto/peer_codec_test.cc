@@ -150,7 +150,7 @@ TEST(PeerCodec, RefusesASnapshotThatNobodyWouldSend) {
     EXPECT_TRUE(refused(SnapshotChunk{.applied = 0, .rows = {{key, "row"}}})) << "of no slot";
     EXPECT_TRUE(refused(chunk({{key, "row"}, {key, "row"}}))) << "a row twice";
     EXPECT_TRUE(refused(chunk({{{Table::locks, "l"}, "row"}}))) << "a row that is there already";
-    EXPECT_TRUE(refused(chunk({{{Table{9}, "k"}, "row"}}))) << "an unknown table";
+    EXPECT_TRUE(refused(chunk({{{Table{12}, "k"}, "row"}}))) << "an unknown table";
     EXPECT_TRUE(refused(chunk({{{Table::keys, long_key}, "row"}})));
     EXPECT_TRUE(refused(chunk({{key, std::string(snapshot_row_bytes_max + 1, 'r')}})));
     EXPECT_TRUE(refused(chunk({}, std::string(snapshot_globals_bytes_max + 1, 'g'))));

@@ -113,6 +113,7 @@ std::vector<Command> command_samples() {
                .guard = Guard{.lock = "a/b", .token = 12},
                .reason = "because"},
         PutKey{.key = "k"},
+        PutKey{.key = "k", .value = "{}", .schema = 7},
         DeleteKey{.key = "k",
                   .author = "me",
                   .precondition = {Precondition::Kind::none_matches, {0}},
@@ -152,8 +153,18 @@ std::vector<Command> command_samples() {
                      .guard = Guard{.lock = "a/b", .token = 12},
                      .reason = "because"},
         DeletePrefix{.key = "k"},
-        RollBack{.target = "app/", .is_prefix = true, .to = 5, .author = "me", .reason = "because"},
+        RollBack{.target = "app/",
+                 .is_prefix = true,
+                 .to = 5,
+                 .author = "me",
+                 .reason = "because",
+                 .judged = ~0ULL},
         RollBack{},
+        SetSchema{.prefix = "app/", .text = "{}", .author = "me"},
+        SetSchema{.prefix = "app/"},
+        SetQuota{.prefix = "app/", .bounds = {.bytes = 0, .keys = 1}},
+        SetQuota{.bounds = {.bytes = 1, .keys = 2, .sessions = 3}},
+        SetQuota{},
         ExpireSessions{.sessions = {9, 1ULL << 40, 9}, .leader_start = 4},
         ExpireSessions{}};
 }
@@ -217,7 +228,9 @@ std::vector<PeerMessage> peer_samples() {
                      .client_address = "127.0.0.1:7400",
                      .version = "0.1.0",
                      .hashes = {{2'048, 14}, {1'024, 12}},
-                     .durable = 11},
+                     .durable = 11,
+                     .lacks_room = true,
+                     .spares_room = true},
         LeasesAsk{.number = 10, .sessions = {11, 12}},
         LeasesAnswer{.number = 10, .leases = {{11, 9'000}, {12, 0}}},
         HandOverAsk{.to = 3, .force = true},
@@ -272,11 +285,18 @@ std::vector<Outcome> outcome_samples() {
                                   TooMuch{.what = TooMuch::What::bytes_got},
                                   TooMuch{.what = TooMuch::What::bytes_compared},
                                   RolledBack{.restored = 14, .deleted = 15},
+                                  StorageFull{},
+                                  RuleNotFound{},
+                                  SchemaChanged{.present = 9},
                                   SessionEnding{.left = 14},
                                   SessionEnding{}};
     for (int reason = 0; reason <= static_cast<int>(RollBackRefused::Reason::too_large); ++reason) {
         outcomes.emplace_back(
             RollBackRefused{static_cast<RollBackRefused::Reason>(reason), "app/a", 16});
+    }
+    for (int what = 0; what <= static_cast<int>(QuotaExceeded::What::sessions); ++what) {
+        outcomes.emplace_back(
+            QuotaExceeded{static_cast<QuotaExceeded::What>(what), "app/", 3, 2, 4});
     }
     for (int reason = 0; reason <= static_cast<int>(MembersRefused::Reason::ids_used_up);
          ++reason) {
@@ -285,7 +305,7 @@ std::vector<Outcome> outcome_samples() {
     for (int reason = 0; reason <= static_cast<int>(LockRefused::Reason::held); ++reason) {
         outcomes.emplace_back(LockRefused{static_cast<LockRefused::Reason>(reason), "a", 3});
     }
-    for (int what = 0; what <= static_cast<int>(LimitReached::What::keys_per_session); ++what) {
+    for (int what = 0; what <= static_cast<int>(LimitReached::What::schemas); ++what) {
         outcomes.emplace_back(LimitReached{static_cast<LimitReached::What>(what)});
     }
     return outcomes;
@@ -302,7 +322,8 @@ std::vector<std::pair<Table, RowValue>> row_samples() {
                          .modified_at = 4,
                          .session = 5,
                          .reason = "because",
-                         .deleted_before = 5};
+                         .deleted_before = 5,
+                         .schema = 6};
     const KeyDeletion deletion{
         .key = "k", .revision = 1, .version = 2, .at = 3, .author = "me", .reason = "because"};
     std::vector<std::pair<Table, RowValue>> rows{
@@ -352,8 +373,19 @@ std::vector<std::pair<Table, RowValue>> row_samples() {
                         {1, 2, false, LockEvent{"a", LockEvent::Change::acquired, 1, 2}},
                         {1, 3, false, LockEvent{"a", LockEvent::Change::released, 1, 2}},
                         {1, 4, false, LockEvent{"a", LockEvent::Change::expired, 1, 2}},
-                        {1, 5, true,
+                        {1, 5, false, member_event(MemberEvent::Change::added)},
+                        {1, 6, false, member_event(MemberEvent::Change::removed)},
+                        {1, 7, false, member_event(MemberEvent::Change::role_changed)},
+                        {1, 8, true,
                          LockEvent{"a", LockEvent::Change::broken, 1, 2, LockMode::shared}}}})}};
+    rows.emplace_back(
+        Table::schemas,
+        std::make_shared<const Schema>(
+            Schema{.prefix = "app/", .text = "{}", .author = "me", .revision = 3, .set_at = 4}));
+    rows.emplace_back(Table::quotas, std::make_shared<const Quota>(Quota{
+                                         .prefix = "app/", .bounds = {.bytes = 1, .keys = 0}}));
+    rows.emplace_back(Table::quotas,
+                      std::make_shared<const Quota>(Quota{.bounds = {.sessions = 2}}));
     for (const auto reason : {ReleaseReason::released, ReleaseReason::session_ended,
                               ReleaseReason::session_expired, ReleaseReason::forced}) {
         rows.emplace_back(Table::locks, std::make_shared<const Lock>(
@@ -441,7 +473,8 @@ Entry random_entry(Prng& prng) {
         ExpireSessions{{random_number(prng), random_number(prng)}, random_number(prng)},
         PutKey{random_text(prng, name_bytes_max), random_text(prng, 3'000),
                random_text(prng, label_bytes_max), random_text(prng, label_bytes_max),
-               random_precondition(prng), random_number(prng), random_guard(prng)},
+               random_precondition(prng), random_number(prng), random_guard(prng),
+               random_text(prng, label_bytes_max), random_number(prng)},
         DeleteKey{random_text(prng, name_bytes_max), random_text(prng, label_bytes_max),
                   random_precondition(prng), random_guard(prng)},
         DeletePrefix{random_text(prng, name_bytes_max), random_text(prng, label_bytes_max),
@@ -450,7 +483,8 @@ Entry random_entry(Prng& prng) {
     Entry entry{.request = {static_cast<MemberNumber>(prng.next()), random_number(prng),
                             random_number(prng)},
                 .stamp = static_cast<TimeMs>(prng.next()),
-                .command = std::move(commands[prng.below(commands.size())])};
+                .command = std::move(commands[prng.below(commands.size())]),
+                .spares_room = prng.chance(20)};
     if (prng.chance(50)) {
         entry.idempotency =
             IdempotencyKey{random_text(prng, idempotency_key_bytes_max), random_number(prng)};

@@ -105,6 +105,10 @@ TEST(RowCodec, GivesBackEveryField) {
             EXPECT_EQ(after.request, (*request)->request);
             EXPECT_EQ(after.revision, (*request)->revision);
             EXPECT_EQ(after.outcome, (*request)->outcome);
+        } else if (const auto* schema = std::get_if<Ptr<Schema>>(&value)) {
+            EXPECT_TRUE(equal(*schema, *decoded));
+        } else if (const auto* quota = std::get_if<Ptr<Quota>>(&value)) {
+            EXPECT_TRUE(equal(*quota, *decoded));
         } else {
             const auto& before = *std::get<Ptr<IdempotencyRecord>>(value);
             const auto& after = *std::get<Ptr<IdempotencyRecord>>(*decoded);
@@ -115,7 +119,7 @@ TEST(RowCodec, GivesBackEveryField) {
             EXPECT_EQ(after.outcome, before.outcome);
         }
     }
-    EXPECT_EQ(compared, 13U);
+    EXPECT_EQ(compared, 16U);
 }
 
 TEST(RowCodec, RefusesAnUnknownTableAndARecordWithoutItsOutcome) {
@@ -126,6 +130,8 @@ TEST(RowCodec, RefusesAnUnknownTableAndARecordWithoutItsOutcome) {
     EXPECT_TRUE(decode_row(Table::idempotency, "").has_error());
     EXPECT_TRUE(decode_row(Table::history, std::string("\x1A\0", 2)).has_error());
     EXPECT_TRUE(decode_row(Table::versions, "").has_error()) << "neither a value nor a deletion";
+    EXPECT_TRUE(decode_row(Table::quotas, "").has_error()) << "a quota without a bound";
+    EXPECT_TRUE(decode_row(Table::schemas, "").has_error()) << "a schema without its text";
 }
 
 TEST(RowCodec, NeverHaltsOnDamagedBytes) {

@@ -9,7 +9,8 @@ Entry Chance::entry(const Machine& machine) {
     Entry entry{.request = request(),
                 .stamp = static_cast<TimeMs>(10'000 + machine.applied() * 50) -
                          static_cast<TimeMs>(prng_.below(200)),
-                .command = command(machine)};
+                .command = command(machine),
+                .spares_room = prng_.chance(5)};
     if (prng_.chance(40)) {
         entry.idempotency = IdempotencyKey{name("k", 9), prng_.below(3)};
     }
@@ -109,7 +110,8 @@ Operation Chance::operation(const Machine& machine) {
         default:
             return PutOperation{.key = key,
                                 .value = Bytes(std::string(prng_.below(40), 't')),
-                                .session = prng_.chance(30) ? session(machine) : 0};
+                                .session = prng_.chance(30) ? session(machine) : 0,
+                                .schema = schema_of(machine, key)};
     }
 }
 
@@ -158,10 +160,43 @@ Command Chance::acquire_several(SessionId who) {
     return command;
 }
 
+Command Chance::quota() {
+    constexpr const char* prefixes[] = {"", "key/", "key/1", "k", "other"};
+    SetQuota quota{.prefix = prefixes[prng_.below(5)]};
+    if (prng_.chance(40)) quota.bounds.bytes = prng_.below(150);
+    if (prng_.chance(40)) quota.bounds.keys = prng_.below(8);
+    if (prng_.chance(20)) quota.bounds.sessions = prng_.below(6);
+    return quota;
+}
+
+Command Chance::schema() {
+    constexpr const char* prefixes[] = {"key/1", "key/2", "k", "other"};
+    return SetSchema{.prefix = prefixes[prng_.below(4)], .text = prng_.chance(50) ? "{}" : ""};
+}
+
+// Mostly the one that governs.
+Revision Chance::schema_of(const Machine& machine, const std::string& key) {
+    Revision governing = 0;
+    std::size_t longest = 0;
+    for (const auto& each : machine.schemas()) {
+        if (!key.starts_with(each->prefix) || each->prefix.size() < longest) continue;
+        longest = each->prefix.size();
+        governing = each->revision;
+    }
+    return prng_.chance(85) ? governing : prng_.below(50);
+}
+
 Command Chance::command(const Machine& machine) {
     const SessionId who = session(machine);
     const std::string lock = name("lock/", 5), key = name("key/", 8);
-    switch (prng_.below(27)) {
+    switch (prng_.below(29)) {
+        case 28:
+            return ExpireSessions{{who, session(machine), session(machine)},
+                                  prng_.chance(80) ? machine.globals().leader_start : 1};
+        case 26:
+            return schema();
+        case 27:
+            return quota();
         case 20:
         case 21:
             return transaction(machine);
@@ -171,10 +206,8 @@ Command Chance::command(const Machine& machine) {
             return PutKey{.key = key,
                           .value = "e",
                           .session = prng_.chance(70) ? who : 0,
-                          .guard = guard(machine)};
-        case 26:
-            return ExpireSessions{{who, session(machine), session(machine)},
-                                  prng_.chance(80) ? machine.globals().leader_start : 1};
+                          .guard = guard(machine),
+                          .schema = schema_of(machine, key)};
         case 16:
             return PinMembers{{{static_cast<MemberNumber>(1 + prng_.below(4)), prng_.below(9)}}};
         case 17:
@@ -229,7 +262,8 @@ Command Chance::command(const Machine& machine) {
         case 14:
             return PutKey{.key = key,
                           .value = Bytes(std::string(prng_.below(40), 'v')),
-                          .precondition = precondition(machine, key)};
+                          .precondition = precondition(machine, key),
+                          .schema = schema_of(machine, key)};
         default:
             return DeleteKey{.key = key, .precondition = precondition(machine, key)};
     }

@@ -34,7 +34,9 @@ inline constexpr Limits tight{.sessions = 5,
                               .request_window = 6,
                               .idempotency_keys = 5,
                               .idempotency_ms = 2'000,
-                              .ended_per_command = 2};
+                              .ended_per_command = 2,
+                              .quotas = 3,
+                              .schemas = 2};
 
 // Random commands over a handful of names, sessions and tokens, many of them senseless, some of
 // them repeats.
@@ -62,6 +64,9 @@ private:
     Command acquire(const std::string& lock, SessionId who);
     Command acquire_several(SessionId who);
     std::uint64_t limit(LockMode mode);
+    Command quota();
+    Command schema();
+    Revision schema_of(const Machine& machine, const std::string& key);
 
     Prng prng_;
     std::deque<Entry> sent_;

@@ -84,7 +84,7 @@ TEST(RowHash, DependsOnEachFieldOfAKey) {
          [](KeyValue& v) { v.created = 1; }, [](KeyValue& v) { v.modified = 1; },
          [](KeyValue& v) { v.version = 1; }, [](KeyValue& v) { v.modified_at = 1; },
          [](KeyValue& v) { v.session = 1; }, [](KeyValue& v) { v.reason = "x"; },
-         [](KeyValue& v) { v.deleted_before = 1; }});
+         [](KeyValue& v) { v.deleted_before = 1; }, [](KeyValue& v) { v.schema = 1; }});
 }
 
 TEST(RowHash, DependsOnEachFieldOfAPastVersion) {
@@ -170,6 +170,16 @@ TEST(RowHash, DependsOnEachFieldOfARequestAndItsOutcome) {
              outcome(LockQueued{1, 0}),
              outcome(LockQueued{0, 1}),
              outcome(LockQueued{0, 0, 1}),
+             outcome(QuotaExceeded{}),
+             outcome(QuotaExceeded{.what = QuotaExceeded::What::keys}),
+             outcome(QuotaExceeded{.prefix = "x"}),
+             outcome(QuotaExceeded{.limit = 1}),
+             outcome(QuotaExceeded{.used = 1}),
+             outcome(QuotaExceeded{.more = 1}),
+             outcome(StorageFull{}),
+             outcome(RuleNotFound{}),
+             outcome(SchemaChanged{}),
+             outcome(SchemaChanged{1}),
              outcome(LockHeld{0, 0, 0}),
              outcome(LockHeld{1, 0, 0}),
              outcome(LockHeld{0, 1, 0}),
@@ -238,6 +248,21 @@ TEST(RowHash, DependsOnEachFieldOfAnIdempotencyRecord) {
         {}, {[](Record& r) { r.key = "x"; }, [](Record& r) { r.fingerprint = 1; },
              [](Record& r) { r.revision = 1; }, [](Record& r) { r.expires_at = 1; },
              [](Record& r) { r.outcome = SessionEnded{}; }});
+}
+
+TEST(RowHash, DependsOnEachFieldOfASchema) {
+    expect_told_apart<Schema>({},
+                              {[](Schema& s) { s.prefix = "x"; }, [](Schema& s) { s.text = "x"; },
+                               [](Schema& s) { s.author = "x"; }, [](Schema& s) { s.revision = 1; },
+                               [](Schema& s) { s.set_at = 1; }});
+}
+
+TEST(RowHash, DependsOnEachFieldOfAQuota) {
+    expect_told_apart<Quota>(
+        {}, {[](Quota& q) { q.prefix = "x"; }, [](Quota& q) { q.bounds.bytes = 0; },
+             [](Quota& q) { q.bounds.bytes = 1; }, [](Quota& q) { q.bounds.keys = 0; },
+             [](Quota& q) { q.bounds.keys = 1; }, [](Quota& q) { q.bounds.sessions = 0; },
+             [](Quota& q) { q.bounds.sessions = 1; }});
 }
 
 TEST(StateHash, DependsOnEverythingThatBelongsToNoRow) {

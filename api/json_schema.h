@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/names.h"
+#include "base/result.h"
+
+namespace gavel::api {
+
+// A JSON Schema (draft-07 or 2020-12, as docs/http-api.md says), ready to judge values. A schema
+// and a value may both come from somebody who means ill: every step is counted, and a value that
+// takes too many is no better than one that does not fit. Immutable; shared between threads.
+class JsonSchema {
+public:
+    static constexpr std::size_t levels_max = 64;
+    static constexpr std::size_t reasons_max = 10;
+
+    // Why a value does not fit, and the place in it (RFC 6901).
+    struct Reason {
+        std::string pointer{};
+        std::string text{};
+        bool operator==(const Reason&) const = default;
+    };
+
+    // Refuses what it could not hold a value to: keywords that it does not know among them.
+    static Result<JsonSchema, Unfit> compile(std::string_view text);
+
+    // Empty: the value, which is JSON, fits.
+    std::vector<Reason> judge(std::string_view value) const;
+
+    struct Node;
+
+private:
+    using Nodes = std::vector<std::unique_ptr<Node>>;
+
+    std::shared_ptr<const Nodes> nodes_;  // The first is the root.
+};
+
+}  // namespace gavel::api

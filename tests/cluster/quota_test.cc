@@ -1,0 +1,134 @@
+#include <gmock/gmock.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "base/prng.h"
+#include "tests/cluster/cluster.h"
+
+namespace gavel::test {
+namespace {
+
+std::uintmax_t state_file(const Cluster& cluster, std::size_t member) {
+    const auto arguments = cluster.arguments(member);
+    const std::string option = "--data-dir=";
+    const auto place = std::ranges::find_if(
+        arguments, [&](const auto& argument) { return argument.starts_with(option); });
+    return std::filesystem::file_size(std::filesystem::path(place->substr(option.size())) /
+                                      "state/data.mdb");
+}
+
+// Keys under fill/ with values of all sizes, as many as are taken.
+class Filler {
+public:
+    Filler(const Cluster& cluster, std::uint64_t seed) : cluster_(cluster), prng_(seed) {}
+
+    // Puts until that is refused for good; the code of the problem. What keys were may have to be
+    // forgotten first.
+    std::string fill(std::chrono::milliseconds patience = 3s) {
+        for (int i = 0; i < 20'000; ++i) {
+            auto answer = put();
+            if (answer.status == 507 && code_of(answer) == "storage-full") {
+                eventually([&] { return (answer = put()).status != 507; }, patience);
+            }
+            if (answer.status == 507) return code_of(answer);
+            EXPECT_TRUE(answer.ok()) << answer.status << answer.body;
+            if (!answer.ok()) return "";
+        }
+        return "never full";
+    }
+    static std::string code_of(const Answer& answer) { return answer.json().value("code", ""); }
+    Answer put() {
+        // Many small ones, some large: those that are deleted leave holes of all sizes.
+        const std::size_t size = prng_.chance(70) ? prng_.below(3'000) : prng_.below(200'000);
+        const std::string key = "fill/" + std::to_string(prng_.below(1'000'000));
+        auto client = cluster_.client(prng_.below(cluster_.size()));
+        auto answer = client.call("PUT", "/v1/config/" + key, std::string(size, 'v'));
+        if (answer.ok()) keys_.insert(key);
+        return answer;
+    }
+    // Deletes about so many of a hundred keys.
+    void thin_out(std::uint64_t percent) {
+        auto client = cluster_.client(prng_.below(cluster_.size()));
+        for (auto key = keys_.begin(); key != keys_.end();) {
+            if (!prng_.chance(percent)) {
+                ++key;
+                continue;
+            }
+            const auto answer = client.call("DELETE", "/v1/config/" + *key);
+            EXPECT_TRUE(answer.ok()) << "deletes always go: " << answer.status << answer.body;
+            key = keys_.erase(key);
+        }
+    }
+    std::size_t size() const { return keys_.size(); }
+
+private:
+    const Cluster& cluster_;
+    Prng prng_;
+    std::set<std::string> keys_{};
+};
+
+// Room that was freed is used again, without anybody's help.
+TEST(ClusterQuota, IsFilledEmptiedAndFilledAgain) {
+    Cluster cluster(1, {"--state-map-size=64MiB"});
+    cluster.start_all();
+    cluster.leader();
+    auto client = cluster.client(0);
+    ASSERT_TRUE(client.call("PUT", "/v1/quotas/fill/", R"({"bytes":8388608})").ok());
+    Filler filler(cluster, 1);
+    std::uintmax_t after_two = 0;
+    for (int round = 1; round <= 6; ++round) {
+        SCOPED_TRACE("round " + std::to_string(round));
+        ASSERT_EQ(filler.fill(), "quota-exceeded");
+        const auto quotas = client.call("GET", "/v1/quotas").json().at("quotas");
+        const std::uint64_t used = quotas.at(1).at("bytes").at("used");
+        EXPECT_LE(used, 8'388'608U);
+        EXPECT_GT(used, 8'000'000U);
+        EXPECT_EQ(quotas.at(1).at("bytes"), (nlohmann::json{{"used", used}, {"limit", 8'388'608}}));
+        // Now and then something stays, and stands in the way.
+        filler.thin_out(round % 2 == 0 ? 100 : 95);
+        if (round == 2) after_two = state_file(cluster, 0);
+    }
+    EXPECT_TRUE(cluster.running(0));
+    ASSERT_GT(after_two, 0U);
+    EXPECT_LE(state_file(cluster, 0), after_two + after_two / 2) << "the file grows without end";
+    EXPECT_LE(state_file(cluster, 0), 64U << 20);
+
+    cluster.signal(0, SIGTERM);
+    EXPECT_EQ(cluster.wait(0, 20s), 0);
+    cluster.start(0);
+    cluster.leader();
+    EXPECT_EQ(cluster.client(0).call("GET", "/v1/quotas").json().at("quotas").at(1).at("prefix"),
+              "fill/");
+}
+
+// No quota, and maps that are too small: what would add to the state is refused everywhere before
+// any member's map is full, deletes go on, and afterwards there is room.
+TEST(ClusterQuota, OfTheDisksIsKeptBeforeAnyMemberEnds) {
+    Cluster cluster(3, {"--state-map-size=64MiB"});
+    cluster.start_all();
+    cluster.leader();
+    Filler filler(cluster, 2);
+    for (int round = 1; round <= 3; ++round) {
+        SCOPED_TRACE("round " + std::to_string(round));
+        ASSERT_EQ(filler.fill(), "storage-full");
+        EXPECT_GT(filler.size(), 100U);
+        for (std::size_t member = 0; member < 3; ++member) {
+            auto client = cluster.client(member);
+            const auto refused =
+                client.call("PUT", "/v1/config/fill/more", std::string(100'000, 'v'));
+            EXPECT_EQ(refused.status, 507) << refused.body;
+            EXPECT_EQ(client.call("POST", "/v1/sessions", "{}").status, 507);
+            EXPECT_TRUE(client.call("GET", "/v1/config?keys_only=true").ok());
+        }
+        const auto alarms = cluster.client(cluster.leader()).call("GET", "/v1/status").json();
+        EXPECT_THAT(alarms.at("alarms").dump(), testing::HasSubstr("room"));
+        filler.thin_out(round == 2 ? 50 : 100);
+        EXPECT_TRUE(eventually([&] { return filler.put().ok(); })) << "there is room again";
+    }
+    for (std::size_t member = 0; member < 3; ++member) EXPECT_TRUE(cluster.running(member));
+}
+
+}  // namespace
+}  // namespace gavel::test

@@ -1,0 +1,257 @@
+#include <gmock/gmock.h>
+
+#include "tests/unit/api/desk.h"
+
+namespace gavel::api {
+namespace {
+
+using nlohmann::json;
+using testing::Desk;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+const Desk::Headers as_json = {{"content-type", "application/json"}};
+const std::string ports = R"({"type":"object","properties":{"port":{"type":"integer"}}})";
+
+class SchemasOverHttp : public ::testing::Test {
+protected:
+    auto put_json(const std::string& key, const std::string& value, Desk::Headers more = {}) {
+        more.insert(more.end(), as_json.begin(), as_json.end());
+        return desk.put("/v1/config/" + key, value, std::move(more));
+    }
+    Desk desk;
+};
+
+TEST_F(SchemasOverHttp, AreSetShownListedAndRemoved) {
+    const auto set = desk.put("/v1/schemas/app/", ports);
+    EXPECT_EQ(set->status(), 200U);
+    EXPECT_EQ(set->json(), json::parse(R"({"prefix":"app/","revision":1})"));
+
+    const auto shown = desk.get("/v1/schemas/app/");
+    EXPECT_EQ(shown->status(), 200U);
+    EXPECT_EQ(shown->field("Content-Type"), "application/schema+json");
+    EXPECT_EQ(shown->answer->body, ports);
+    const json list = desk.get("/v1/schemas")->json()["schemas"];
+    ASSERT_EQ(list.size(), 1U);
+    EXPECT_EQ(list[0]["prefix"], "app/");
+    EXPECT_EQ(list[0]["revision"], 1);
+    EXPECT_EQ(list[0]["bytes"], ports.size());
+
+    EXPECT_EQ(desk.remove("/v1/schemas/app/")->status(), 200U);
+    EXPECT_EQ(desk.remove("/v1/schemas/app/")->code(), "schema-not-found");
+    EXPECT_EQ(desk.get("/v1/schemas/app/")->code(), "schema-not-found");
+    EXPECT_EQ(put_json("app/a", R"({"port":"x"})")->status(), 201U);
+}
+
+TEST_F(SchemasOverHttp, RefuseWhatDoesNotFitAndSayWhereAndWhy) {
+    desk.put("/v1/schemas/app/", ports);
+
+    EXPECT_EQ(put_json("app/a", R"({"port":80})")->status(), 201U);
+    const auto refused = put_json("app/b", R"({"port":"80"})");
+
+    EXPECT_EQ(refused->status(), 422U);
+    EXPECT_EQ(refused->code(), "schema-violation");
+    const json body = refused->json();
+    EXPECT_EQ(body["retryable"], false);
+    EXPECT_EQ(body["key"], "app/b");
+    EXPECT_EQ(body["schema"], json::parse(R"({"prefix":"app/","revision":1})"));
+    EXPECT_EQ(body["violations"],
+              json::parse(R"([{"pointer":"/port","reason":"is not integer"}])"));
+    EXPECT_EQ(body["detail"],
+              "the value of 'app/b' does not fit the schema of 'app/': what is at "
+              "/port is not integer");
+    EXPECT_EQ(desk.get("/v1/config/app/b")->status(), 404U);
+    EXPECT_EQ(put_json("other", R"({"port":"80"})")->status(), 201U) << "another prefix";
+    EXPECT_EQ(desk.put("/v1/config/app/c", "port=80")->json()["violations"][0]["reason"],
+              "is of type 'application/octet-stream', which is not JSON");
+}
+
+TEST_F(SchemasOverHttp, OfTheLongestPrefixGoverns) {
+    desk.put("/v1/schemas/a", R"({"type":"integer"})");
+    desk.put("/v1/schemas/a/b", R"({"type":"string"})");
+
+    EXPECT_EQ(put_json("a/b/c", "\"x\"")->status(), 201U);
+    EXPECT_EQ(put_json("a/b/c", "1")->status(), 422U);
+    EXPECT_EQ(put_json("a/c", "1")->status(), 201U);
+}
+
+TEST_F(SchemasOverHttp, AreRefusedWhenNoValueCouldBeHeldToThem) {
+    const auto refused = desk.put("/v1/schemas/app/", R"({"proprties":{}})");
+
+    EXPECT_EQ(refused->status(), 422U);
+    EXPECT_EQ(refused->code(), "bad-schema");
+    EXPECT_THAT(refused->json()["detail"].get<std::string>(), HasSubstr("/proprties"));
+    EXPECT_EQ(desk.put("/v1/schemas/app/", "")->code(), "bad-schema");
+    EXPECT_EQ(desk.put("/v1/schemas/app/", '"' + std::string(65'536, 'x') + '"')->status(), 413U);
+    EXPECT_EQ(desk.put("/v1/schemas/", "{}")->code(), "bad-name");
+    EXPECT_THAT(desk.gateway.submissions, IsEmpty());
+}
+
+TEST_F(SchemasOverHttp, AreRefusedWhenValuesThatAreThereDoNotFit) {
+    for (int i = 0; i < 40; ++i) put_json("app/" + std::to_string(100 + i), "{}");
+    put_json("app/bad", R"({"port":"x"})");
+    desk.put("/v1/config/app/text", "x");
+    put_json("aq", R"({"port":"x"})");
+
+    const auto refused = desk.put("/v1/schemas/app/", ports);
+
+    EXPECT_EQ(refused->status(), 409U);
+    EXPECT_EQ(refused->code(), "schema-conflict");
+    EXPECT_EQ(refused->json()["keys_checked"], 42);
+    EXPECT_EQ(refused->json()["complete"], true);
+    const json conflicts = refused->json()["conflicts"];
+    ASSERT_EQ(conflicts.size(), 2U);
+    EXPECT_EQ(conflicts[0], json::parse(R"({"key":"app/bad","violations":
+                                            [{"pointer":"/port","reason":"is not integer"}]})"));
+    EXPECT_EQ(conflicts[1]["key"], "app/text");
+    EXPECT_EQ(desk.get("/v1/schemas")->json()["schemas"].size(), 0U);
+
+    EXPECT_EQ(desk.put("/v1/schemas/app/?force=true", ports)->status(), 200U);
+    EXPECT_EQ(put_json("app/bad", R"({"port":"x"})")->status(), 422U);
+    EXPECT_EQ(desk.remove("/v1/config/app/bad")->status(), 200U) << "what is there may go";
+}
+
+TEST_F(SchemasOverHttp, OnlyCheckWhenAskedTo) {
+    put_json("app/a", R"({"port":"x"})");
+
+    const auto check = desk.put("/v1/schemas/app/?check=true", ports);
+
+    EXPECT_EQ(check->status(), 200U);
+    EXPECT_EQ(check->json()["prefix"], "app/");
+    EXPECT_EQ(check->json()["conflicts"][0]["key"], "app/a");
+    EXPECT_EQ(desk.put("/v1/schemas/app/?check", "true")->json()["conflicts"], json::array());
+    EXPECT_EQ(desk.get("/v1/schemas")->json()["schemas"].size(), 0U);
+    EXPECT_EQ(desk.put("/v1/schemas/app/?check", "{")->code(), "bad-schema");
+}
+
+TEST_F(SchemasOverHttp, ListAHundredConflictsAtMost) {
+    for (int i = 0; i < 150; ++i) put_json("app/" + std::to_string(100 + i), "1");
+
+    const json body = desk.put("/v1/schemas/app/", ports)->json();
+
+    EXPECT_GE(body["conflicts"].size(), 100U);
+    EXPECT_LT(body["conflicts"].size(), 132U);
+    EXPECT_EQ(body["complete"], false);
+}
+
+TEST_F(SchemasOverHttp, LeaveToALongerPrefixWhatThatGoverns) {
+    desk.put("/v1/schemas/app/web", R"({"type":"string"})");
+    put_json("app/web/a", "\"x\"");
+
+    const auto set = desk.put("/v1/schemas/app/", ports);
+
+    EXPECT_EQ(set->status(), 200U) << set->answer->body;
+}
+
+// The member has not heard yet: the state machine refuses, and the value is judged anew.
+TEST_F(SchemasOverHttp, ThatTheMemberDoesNotKnowYetCount) {
+    desk.put("/v1/schemas/app/", ports);
+    desk.gateway.lags = true;
+    EXPECT_EQ(put_json("app/a", R"({"port":80})")->status(), 201U);
+    EXPECT_THAT(desk.gateway.submissions, SizeIs(3)) << "once in vain";
+    EXPECT_EQ(desk.gateway.submissions.back().idempotency, std::nullopt);
+
+    desk.gateway.lags = true;
+    EXPECT_EQ(put_json("app/a", R"({"port":"x"})")->status(), 422U);
+}
+
+TEST_F(SchemasOverHttp, ThatAreNoMoreDoNotRefuse) {
+    desk.put("/v1/schemas/app/", "false");
+    desk.gateway.behind = desk.gateway.schemas();
+    desk.remove("/v1/schemas/app/");
+    desk.gateway.lags = true;
+
+    EXPECT_EQ(put_json("app/a", "1")->status(), 201U) << "judged anew by what there is now";
+}
+
+TEST_F(SchemasOverHttp, DoNotComeBetweenARequestAndItsRepetition) {
+    const Desk::Headers once = {{"idempotency-key", "k1"}};
+    ASSERT_EQ(put_json("app/a", "1", once)->status(), 201U);
+    desk.put("/v1/schemas/app/?force=true", R"({"type":"string"})");
+
+    const auto again = put_json("app/a", "1", once);
+
+    EXPECT_EQ(again->status(), 201U) << again->answer->body;
+    EXPECT_EQ(again->json()["revision"], 1);
+    EXPECT_EQ(put_json("app/b", "1", {{"idempotency-key", "k2"}})->code(), "schema-violation");
+    EXPECT_EQ(put_json("app/b", "\"x\"", {{"idempotency-key", "k2"}})->status(), 201U)
+        << "a violation is no outcome that is kept";
+}
+
+TEST_F(SchemasOverHttp, HoldEveryPutOfATransaction) {
+    desk.put("/v1/schemas/app/", ports);
+    const auto transact = [&](const std::string& port, Desk::Headers headers = {}) {
+        return desk.post("/v1/transactions",
+                         R"({"if":[{"key":"x","exists":true}],"then":[{"put":{"key":"app/a",
+                            "value":{"port":)" +
+                             port + R"(}}}],"else":[{"put":{"key":"b","value":1}}]})",
+                         std::move(headers));
+    };
+
+    const auto refused = transact("\"x\"");
+    EXPECT_EQ(refused->code(), "schema-violation");
+    EXPECT_EQ(refused->json()["key"], "app/a");
+    EXPECT_EQ(transact("\"x\"", {{"idempotency-key", "k"}})->code(), "schema-violation");
+    EXPECT_EQ(desk.get("/v1/config/b")->status(), 404U) << "neither branch is done";
+    EXPECT_EQ(transact("80", {{"idempotency-key", "l"}})->status(), 200U);
+
+    desk.put("/v1/schemas/app/", R"({"type":"string"})");
+    EXPECT_EQ(transact("80", {{"idempotency-key", "l"}})->status(), 200U) << "done before";
+}
+
+TEST_F(SchemasOverHttp, HoldWhatARollbackBringsBack) {
+    const auto old = put_json("app/a", R"({"port":"x"})")->json()["revision"].get<int>();
+    const auto good = put_json("app/a", R"({"port":1})")->json()["revision"].get<int>();
+    put_json("app/a", R"({"port":2})");
+    desk.put("/v1/schemas/app/", ports);
+    const auto back_to = [&](int revision) {
+        return desk.post("/v1/rollback",
+                         R"({"key":"app/a","to_revision":)" + std::to_string(revision) + "}");
+    };
+
+    const auto refused = back_to(old);
+    EXPECT_EQ(refused->status(), 422U);
+    EXPECT_EQ(refused->code(), "schema-violation");
+    EXPECT_EQ(refused->json()["violations"][0]["pointer"], "/port");
+    EXPECT_EQ(back_to(good)->status(), 200U);
+    EXPECT_EQ(desk.get("/v1/config/app/a")->answer->content(), R"({"port":1})");
+    EXPECT_EQ(desk.gateway.schemas()->size(), 1U);
+}
+
+TEST_F(SchemasOverHttp, AreAsManyAsThereMayBe) {
+    Desk small({}, {.schemas = 1});
+    small.put("/v1/schemas/a", "{}");
+
+    const auto refused = small.put("/v1/schemas/b", "{}");
+
+    EXPECT_EQ(refused->status(), 429U);
+    EXPECT_EQ(refused->json()["limit"], "schemas");
+}
+
+TEST(SchemaBook, ForgetsWhatItReadWhenItIsTooMuch) {
+    SchemaBook book;
+    const std::string text =
+        R"({"type":"integer","description":")" + std::string(60'000, 'x') + "\"}";
+    std::vector<statemachine::Ptr<statemachine::Schema>> all;
+    for (statemachine::Revision i = 1; i <= 40; ++i) {
+        all.push_back(std::make_shared<const statemachine::Schema>(statemachine::Schema{
+            .prefix = "k" + std::to_string(i) + "/", .text = text, .revision = i}));
+    }
+    const auto schemas =
+        std::make_shared<const std::vector<statemachine::Ptr<statemachine::Schema>>>(all);
+    for (int round = 0; round < 2; ++round) {
+        for (int i = 1; i <= 40; ++i) {
+            const std::string key = "k" + std::to_string(i) + "/a";
+            const auto good = book.judge(schemas, key, "application/json", "1");
+            EXPECT_THAT(good.reasons, IsEmpty());
+            EXPECT_EQ(good.revision(), static_cast<statemachine::Revision>(i));
+            EXPECT_THAT(book.judge(schemas, key, "application/json", "\"x\"").reasons, SizeIs(1));
+        }
+    }
+    EXPECT_EQ(book.judge(schemas, "other", "text/plain", "x").schema, nullptr);
+    EXPECT_EQ(book.judge(nullptr, "k1/a", "text/plain", "x").schema, nullptr);
+}
+
+}  // namespace
+}  // namespace gavel::api
