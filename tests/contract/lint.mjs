@@ -7,7 +7,11 @@ import {formatProblems, getTotals, lint, loadConfig} from '@redocly/openapi-core
 const here = path => fileURLToPath(new URL(path, import.meta.url));
 
 const config = await loadConfig({configPath: here('redocly.yaml')});
-const problems = await lint({ref: here('../../docs/openapi.yaml'), config});
+// What is no YAML, a key that stands twice for one, is not a problem but an error.
+const problems = await lint({ref: here('../../docs/openapi.yaml'), config}).catch(({message}) => {
+    console.error(message);
+    process.exit(1);
+});
 if (problems.length > 0) {
     const totals = getTotals(problems);
     formatProblems(problems, {format: 'codeframe', totals, version: '', maxProblems: 200});
