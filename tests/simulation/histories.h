@@ -68,6 +68,7 @@ public:
         for (std::size_t i = 0; i < operations_.size(); ++i) {
             if (!forgotten_[i]) history.push_back(operations_[i]);
         }
+        if constexpr (requires { narrow(history); }) narrow(history);
         constexpr std::uint64_t steps_max = 200'000;
         return linearizability::check_by_object(M{}, history, steps_max);
     }

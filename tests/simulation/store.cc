@@ -1,6 +1,8 @@
 #include "tests/simulation/store.h"
 
 #include <algorithm>
+#include <limits>
+#include <utility>
 
 #include "base/hash.h"
 
@@ -95,6 +97,29 @@ std::optional<Store::State> Store::step_unanswered(const State& state, const Inp
 
 bool Store::is_spent(const State&, const Input& input) const {
     return !changes_anything(input.then) && !changes_anything(input.otherwise);
+}
+
+void narrow(History<Store>& history) {
+    std::vector<std::size_t> told;
+    for (std::size_t i = 0; i < history.size(); ++i) {
+        if (history[i].returned != never && history[i].output.revision != 0) told.push_back(i);
+    }
+    std::ranges::sort(told, {}, [&](std::size_t i) { return history[i].output.revision; });
+
+    History<Store> narrowed = history;
+    std::int64_t called = std::numeric_limits<std::int64_t>::min();
+    for (const std::size_t i : told) {
+        called = std::max(called, history[i].invoked);
+        narrowed[i].invoked = called;
+    }
+    std::int64_t answered = never;
+    for (auto i = told.rbegin(); i != told.rend(); ++i) {
+        answered = std::min(answered, history[*i].returned);
+        narrowed[*i].returned = answered;
+    }
+    const bool possible = std::ranges::all_of(
+        narrowed, [](const auto& operation) { return operation.invoked <= operation.returned; });
+    if (possible) history = std::move(narrowed);
 }
 
 std::uint64_t Store::hash(const State& state) const {

@@ -103,6 +103,35 @@ TEST(StoreHistory, CountsWhatIsRemoved) {
         Verdict::broken);
 }
 
+TEST(StoreHistory, IsNarrowedByItsRevisions) {
+    const auto as = [](std::int64_t invoked, std::int64_t returned, std::uint64_t revision) {
+        return OperationOf<Store>{1, invoked, returned, set("1", "0"), done(revision, {1, 1})};
+    };
+    History<Store> history{
+        as(0, 9, 7), as(3, 12, 5), as(1, never, 0), {1, 2, 8, both, seen("1", "0")}};
+
+    narrow(history);
+
+    EXPECT_EQ(history[0].invoked, 3);  // Revision 5 was not asked for earlier.
+    EXPECT_EQ(history[0].returned, 9);
+    EXPECT_EQ(history[1].invoked, 3);
+    EXPECT_EQ(history[1].returned, 9);  // By then revision 7 was done.
+    EXPECT_EQ(history[2].invoked, 1);
+    EXPECT_EQ(history[3].invoked, 2);  // A read is not told.
+    EXPECT_EQ(history[3].returned, 8);
+}
+
+TEST(StoreHistory, IsNotNarrowedWhereRevisionsContradictTime) {
+    History<Store> history{{1, 0, 1, set("1", "0"), done(5, {1, 1})},
+                           {1, 2, 3, set("0", "0"), done(4, {2, 2})}};
+
+    narrow(history);
+
+    EXPECT_EQ(history[1].invoked, 2);
+    EXPECT_EQ(history[1].returned, 3);
+    EXPECT_EQ(verdict_on(history), Verdict::broken);
+}
+
 // The search and the definition agree on whatever clients may claim.
 TEST(StoreHistory, IsJudgedAsTheDefinitionSays) {
     Prng prng(1);
@@ -149,6 +178,8 @@ TEST(StoreHistory, IsJudgedAsTheDefinitionSays) {
         }
         const bool expected = is_linearizable_by_definition(Store{}, history);
         ASSERT_EQ(verdict_on(history) == Verdict::linearizable, expected) << i;
+        narrow(history);
+        ASSERT_EQ(verdict_on(history) == Verdict::linearizable, expected) << i << ", narrowed";
         broken += expected ? 0 : 1;
     }
     EXPECT_GT(broken, 100);
