@@ -69,9 +69,15 @@ void Worker::run() {
 }
 
 Services Worker::services() {
-    return {shared_->gateway, *this,           hub_,
-            shared_->metrics, shared_->waits,  shared_->watches,
-            shared_->backups, shared_->options, schemas_};
+    return {shared_->gateway,
+            *this,
+            hub_,
+            shared_->metrics,
+            shared_->waits,
+            shared_->watches,
+            shared_->backups,
+            shared_->options,
+            schemas_};
 }
 
 bool Worker::put_in(Mail mail) {

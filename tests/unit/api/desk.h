@@ -111,7 +111,8 @@ public:
     // Sends a request without taking the mail: the answer may still be on its way.
     std::shared_ptr<FakeCall> send(Method method, const std::string& target,
                                    const std::string& body = "", Headers headers = {}) {
-        const Services services{gateway, *this, hub, metrics, waits, watches, backups, options, schemas};
+        const Services services{gateway, *this,   hub,     metrics, waits,
+                                watches, backups, options, schemas};
         auto call = std::make_shared<FakeCall>(services);
         call->request.method = method;
         call->request.target = target;
