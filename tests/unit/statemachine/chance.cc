@@ -6,12 +6,12 @@
 namespace gavel::statemachine {
 
 Entry Chance::entry(const Machine& machine) {
-    Entry entry{.request = request(),
+    Entry entry{.request = request(machine),
                 .stamp = static_cast<TimeMs>(10'000 + machine.applied() * 50) -
                          static_cast<TimeMs>(prng_.below(200)),
                 .command = command(machine),
                 .spares_room = prng_.chance(5)};
-    if (prng_.chance(40)) {
+    if (prng_.chance(15)) {
         entry.idempotency = IdempotencyKey{name("k", 9), prng_.below(3)};
     }
     if (prng_.chance(10) && !sent_.empty()) return sent_[prng_.below(sent_.size())];
@@ -24,8 +24,12 @@ std::string Chance::name(const char* prefix, std::uint64_t count) {
     return prefix + std::to_string(prng_.below(count));
 }
 
-RequestId Chance::request() {
-    const auto member = static_cast<MemberNumber>(prng_.below(4));
+// Mostly of a member that there is: what comes from one that has gone is not executed.
+RequestId Chance::request(const Machine& machine) {
+    const auto& members = machine.globals().epochs.back().members;
+    const auto member = members.empty() || prng_.chance(10)
+                            ? static_cast<MemberNumber>(prng_.below(4))
+                            : members[prng_.below(members.size())].id;
     if (prng_.chance(2)) ++boot_[member];
     std::uint64_t& number = number_[member];
     number += prng_.below(3);
@@ -129,6 +133,16 @@ Command Chance::transaction(const Machine& machine) {
     return transact;
 }
 
+Command Chance::open_session() {
+    return OpenSession{
+        .name = "s", .ttl = 1'000, .lock_delay = static_cast<DurationMs>(prng_.below(2) * 100)};
+}
+
+// Locks are worth something only where several want them.
+bool Chance::is_lonely(const Machine& machine) {
+    return machine.sessions().size() < 4 && prng_.chance(70);
+}
+
 // Under one limit mostly, or most would be refused.
 std::uint64_t Chance::limit(LockMode mode) {
     if (mode == LockMode::exclusive) return 0;
@@ -165,7 +179,7 @@ Command Chance::quota() {
     SetQuota quota{.prefix = prefixes[prng_.below(5)]};
     if (prng_.chance(40)) quota.bounds.bytes = prng_.below(150);
     if (prng_.chance(40)) quota.bounds.keys = prng_.below(8);
-    if (prng_.chance(20)) quota.bounds.sessions = prng_.below(6);
+    if (prng_.chance(20)) quota.bounds.sessions = 3 + prng_.below(4);
     return quota;
 }
 
@@ -191,6 +205,7 @@ Command Chance::command(const Machine& machine) {
     const std::string lock = name("lock/", 5), key = name("key/", 8);
     switch (prng_.below(29)) {
         case 28:
+            if (is_lonely(machine)) return open_session();
             return ExpireSessions{{who, session(machine), session(machine)},
                                   prng_.chance(80) ? machine.globals().leader_start : 1};
         case 26:
@@ -226,12 +241,11 @@ Command Chance::command(const Machine& machine) {
             return LeaderStart{static_cast<MemberNumber>(1 + prng_.below(3))};
         case 1:
         case 2:
-            return OpenSession{.name = "s",
-                               .ttl = 1'000,
-                               .lock_delay = static_cast<DurationMs>(prng_.below(2) * 100)};
+            return open_session();
         case 3:
-            return EndSession{who};
+            return is_lonely(machine) ? open_session() : Command(EndSession{who});
         case 4:
+            if (is_lonely(machine)) return open_session();
             return ExpireSession{who, prng_.chance(80) ? machine.globals().leader_start : 1};
         case 5: {
             const auto found = machine.lock(lock);

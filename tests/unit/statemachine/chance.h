@@ -50,7 +50,7 @@ public:
 
 private:
     std::string name(const char* prefix, std::uint64_t count);
-    RequestId request();
+    RequestId request(const Machine& machine);
     SessionId session(const Machine& machine);
     Token token(const Machine& machine, const std::string& lock);
     Revision attempt(const Machine& machine, const std::string& lock, SessionId session);
@@ -64,6 +64,8 @@ private:
     Command acquire(const std::string& lock, SessionId who);
     Command acquire_several(SessionId who);
     std::uint64_t limit(LockMode mode);
+    Command open_session();
+    bool is_lonely(const Machine& machine);
     Command quota();
     Command schema();
     Revision schema_of(const Machine& machine, const std::string& key);

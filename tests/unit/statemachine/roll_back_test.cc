@@ -188,7 +188,13 @@ TEST_P(RandomRollBack, LeavesTheStateOfItsRevision) {
     };
     int changed = 0, refused = 0;
     for (int i = 0; i < 3'000; ++i) {
-        const Entry entry = chance.entry(driver.machine());
+        Entry entry = chance.entry(driver.machine());
+        if (chance.percent(5)) {
+            const Revision applied = driver.machine().applied();
+            entry.command = RollBack{.target = "key/",
+                                     .is_prefix = true,
+                                     .to = applied - std::min<Revision>(applied, 4)};
+        }
         const State before = state_of(driver.machine());
         const Applied applied = driver.run(entry);
         const State after = state_of(driver.machine());
