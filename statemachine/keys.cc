@@ -228,7 +228,7 @@ void Keys::load(Ptr<KeyValue> value, std::uint64_t hash) {
 
 bool Keys::finish_load() const {
     return std::ranges::all_of(ephemeral_,
-                               [this](const auto& of) { return sessions_.contains(of.first); });
+                               [this](const auto& of) { return sessions_.may_own(of.first); });
 }
 
 Ptr<KeyValue> Keys::find(std::string_view key) const {

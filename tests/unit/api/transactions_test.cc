@@ -26,7 +26,7 @@ TEST(TransactionResource, DoesWhatItsConditionsDecide) {
         {"put":{"key":"a","revision":2,"version":1}},
         {"delete":{"key":"b","deleted":1}},
         {"get":{"exists":true,"key":"a","value":{"n":1},"content_type":"application/json",
-         "create_revision":2,"revision":2,"version":1,"author":"",
+         "create_revision":2,"revision":2,"version":1,"author":"","reason":"",
          "modified_at":"2023-11-14T22:13:20.123Z"}}]})"));
     const auto second = desk.post(target, body);
     EXPECT_EQ(second->status(), 200U);

@@ -128,6 +128,7 @@ TEST(Formats, AreBareValuesForScripts) {
         const auto value = run(line, {server.endpoint()});
 
         EXPECT_NE(value.out, "");
+        if (command.path == "schema get") return;  // The document is the value.
         EXPECT_THAT(value.out, testing::Not(testing::HasSubstr("  "))) << "no columns";
         EXPECT_FALSE(json::parse(value.out, nullptr, false).is_object()) << value.out;
         EXPECT_TRUE(command.path == "get" || value.out != table.out) << value.out;
