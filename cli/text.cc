@@ -28,21 +28,43 @@ std::size_t edits_between(std::string_view a, std::string_view b) {
     return row.back();
 }
 
+// How many bytes the character has that `text` begins with; 0 when it begins with none of UTF-8.
+std::size_t character_length(std::string_view text) {
+    const auto first = static_cast<unsigned char>(text.front());
+    if (first < 0x80) return 1;
+    if (first < 0xC2 || first > 0xF4) return 0;
+    const std::size_t length = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+    if (text.size() < length) return 0;
+    const auto rest = text.substr(1, length - 1);
+    const auto second = static_cast<unsigned char>(rest.front());
+    const bool too_long = (first == 0xE0 && second < 0xA0) || (first == 0xF0 && second < 0x90);
+    if (too_long) return 0;
+    return std::none_of(rest.begin(), rest.end(), starts_character) ? length : 0;
+}
+
+std::string escape(char c) {
+    if (c == '\n') return "\\n";
+    if (c == '\t') return "\\t";
+    const auto byte = static_cast<unsigned char>(c);
+    return {'\\', 'x', hex_digits[byte >> 4], hex_digits[byte & 15]};
+}
+
 }  // namespace
 
 std::string printable(std::string_view text) {
     std::string safe;
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (c == '\n') {
-            safe += "\\n";
-        } else if (c == '\t') {
-            safe += "\\t";
-        } else if (byte < 0x20 || byte == 0x7F) {
-            safe += {'\\', 'x', hex_digits[byte >> 4], hex_digits[byte & 15]};
+    while (!text.empty()) {
+        const std::size_t length = character_length(text);
+        const std::string_view character = text.substr(0, std::max<std::size_t>(length, 1));
+        // A code point of C1 is its second byte.
+        const bool c1 = length == 2 && character[0] == '\xC2' && character[1] < '\xA0';
+        const bool c0 = length == 1 && (character[0] < ' ' || character[0] == '\x7F');
+        if (length == 0 || c0 || c1) {
+            safe += escape(character.back());
         } else {
-            safe += c;
+            safe += character;
         }
+        text.remove_prefix(character.size());
     }
     return safe;
 }

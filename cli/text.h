@@ -6,7 +6,8 @@
 
 namespace gavel::cli {
 
-// Safe for a terminal: control characters become escapes such as \n or \x1b.
+// Safe for a terminal: control characters, those of C1 (U+0080 to U+009F) as well, and bytes that
+// are no UTF-8 become escapes such as \n or \x1b.
 std::string printable(std::string_view text);
 
 // At most `columns` characters of UTF-8, the last one an ellipsis if something was cut.

@@ -10,6 +10,18 @@ TEST(Text, ShowsControlCharactersInsteadOfSendingThemToTheTerminal) {
     EXPECT_EQ(printable("grün"), "grün");
 }
 
+TEST(Text, ShowsControlCharactersOfC1AndWhatIsNoUtf8) {
+    EXPECT_EQ(printable("a\xC2\x9B"
+                        "31m\xC2\x80\xC2\x9F"),
+              "a\\x9b31m\\x80\\x9f")
+        << "CSI in one";
+    EXPECT_EQ(printable("\xC2\xA0–€😀"), "\xC2\xA0–€😀") << "their bytes stand in others, too";
+    EXPECT_EQ(printable("a\x9B"
+                        "b\xFF\xC3"),
+              "a\\x9bb\\xff\\xc3");
+    EXPECT_EQ(printable("\xE0\x82\x9B"), "\\xe0\\x82\\x9b") << "another way to write it";
+}
+
 TEST(Text, IsShortenedByCharactersNotBytes) {
     EXPECT_EQ(shorten("äöü", 3), "äöü");
     EXPECT_EQ(shorten("äöüß", 3), "äö…");
