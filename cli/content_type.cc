@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <nlohmann/json.hpp>
+#include <utility>
+
+#include "cli/text.h"
 
 namespace gavel::cli {
 
@@ -24,9 +27,7 @@ std::string default_content_type(const std::string& value) {
 bool is_json_type(std::string_view content_type) {
     std::string type(content_type.substr(0, content_type.find(';')));
     while (type.ends_with(' ')) type.pop_back();
-    std::ranges::transform(type, type.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
+    type = lower(std::move(type));
     return type == "application/json" || type.ends_with("+json");
 }
 

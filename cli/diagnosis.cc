@@ -6,6 +6,7 @@
 #include "base/invariant.h"
 #include "cli/duration.h"
 #include "cli/endpoint.h"
+#include "cli/text.h"
 
 namespace gavel::cli {
 
@@ -32,11 +33,6 @@ std::string called(const Asked& asked) {
 
 std::string count(std::size_t number, const std::string& one) {
     return std::to_string(number) + ' ' + one + (number == 1 ? "" : "s");
-}
-
-std::string bytes(std::uint64_t number) {
-    constexpr std::uint64_t mib = 1ULL << 20;
-    return std::to_string((number + mib / 2) / mib) + " MiB";
 }
 
 bool is_loopback(const Endpoint& endpoint) {
@@ -214,18 +210,20 @@ private:
         }
         if (status.log_bytes_max > 0 && status.log_bytes > status.log_bytes_max / 4 * 3) {
             add(Level::problem, "log-filling", who,
-                "its log has " + bytes(status.log_bytes) + " of " + bytes(status.log_bytes_max),
+                "its log has " + size_text(status.log_bytes) + " of " +
+                    size_text(status.log_bytes_max),
                 "Look whether its disk keeps up; start it with a larger --log-map-size.");
         }
         if (status.state_bytes_max > 0 && status.state_bytes > status.state_bytes_max / 2) {
             add(Level::problem, "state-filling", who,
-                "its state has " + bytes(status.state_bytes) + " of " +
-                    bytes(status.state_bytes_max) + ", and a snapshot needs room beside it",
+                "its state has " + size_text(status.state_bytes) + " of " +
+                    size_text(status.state_bytes_max) + ", and a snapshot needs room beside it",
                 "Start it with a larger --state-map-size, or delete keys.");
         }
         if (&asked == best_ && status.key_bytes > key_bytes_limit / 10 * 9) {
             add(Level::problem, "keys-filling", "",
-                "keys and values have " + bytes(status.key_bytes) + " of " + bytes(key_bytes_limit),
+                "keys and values have " + size_text(status.key_bytes) + " of " +
+                    size_text(key_bytes_limit),
                 "Delete keys: no more can be put soon.");
         }
     }

@@ -13,6 +13,8 @@
 #include <optional>
 #include <utility>
 
+#include "cli/text.h"
+
 namespace gavel::cli {
 
 namespace asio = boost::asio;
@@ -42,11 +44,7 @@ template <class Message>
 HttpResponse head_of(const Message& message) {
     HttpResponse response{.status = static_cast<int>(message.result_int())};
     for (const auto& field : message) {
-        std::string name(field.name_string());
-        for (char& c : name) {
-            if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-        }
-        response.headers[name] = std::string(field.value());
+        response.headers[lower(field.name_string())] = std::string(field.value());
     }
     return response;
 }

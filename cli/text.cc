@@ -1,8 +1,10 @@
 #include "cli/text.h"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 #include <random>
+#include <sstream>
 
 namespace gavel::cli {
 
@@ -96,6 +98,24 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
         }
     }
     return best;
+}
+
+std::string size_text(std::uint64_t bytes) {
+    constexpr std::array units{"B", "KiB", "MiB", "GiB", "TiB"};
+    auto value = static_cast<double>(bytes);
+    std::size_t unit = 0;
+    for (; value >= 1024 && unit + 1 < units.size(); ++unit) value /= 1024;
+    std::ostringstream text;
+    text.precision(unit == 0 || value >= 100 ? 0 : 1);
+    text << std::fixed << value << ' ' << units.at(unit);
+    return text.str();
+}
+
+std::string lower(std::string text) {
+    for (char& c : text) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    return text;
 }
 
 std::string random_id() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,12 @@ std::size_t width(std::string_view text);
 
 // The candidate that takes the fewest edits to reach from `word`; empty when none is near.
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
+
+// "1.5 MiB"
+std::string size_text(std::uint64_t bytes);
+
+// With A to Z as a to z, and nothing else changed.
+std::string lower(std::string text);
 
 // 128 random bits in hexadecimal, for request ids and idempotency keys.
 std::string random_id();

@@ -42,20 +42,9 @@ TopRow row_of(const KnownMember& member, const Survey& before, const Survey& now
     return row;
 }
 
-std::string bytes(std::uint64_t number) {
-    constexpr const char* units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-    auto value = static_cast<double>(number);
-    std::size_t unit = 0;
-    for (; value >= 1024 && unit < 4; ++unit) value /= 1024;
-    std::ostringstream text;
-    text.precision(unit == 0 || value >= 100 ? 0 : 1);
-    text << std::fixed << value << ' ' << units[unit];
-    return text.str();
-}
-
 std::string share(std::uint64_t used, std::uint64_t most) {
-    if (most == 0) return bytes(used);
-    return bytes(used) + " (" + std::to_string(used * 100 / most) + "%)";
+    if (most == 0) return size_text(used);
+    return size_text(used) + " (" + std::to_string(used * 100 / most) + "%)";
 }
 
 std::string rate(const std::optional<Rates>& rates, double Rates::*which) {
@@ -118,7 +107,7 @@ std::vector<std::string> draw(const TopView& view, std::size_t columns, std::siz
         std::to_string(view.voters) + (view.voters == 1 ? " voter, " : " voters, ") +
         (view.tolerated < 0 ? "no quorum" : std::to_string(view.tolerated) + " may be lost"));
     drawn.push_back(std::to_string(view.sessions) + " sessions  " + std::to_string(view.keys) +
-                    " keys (" + bytes(view.key_bytes) + ")  " + std::to_string(view.watches) +
+                    " keys (" + size_text(view.key_bytes) + ")  " + std::to_string(view.watches) +
                     " watches  " + std::to_string(view.waiting) + " waiting for locks");
     drawn.emplace_back();
     std::ostringstream text;

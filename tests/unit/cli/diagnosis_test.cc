@@ -128,7 +128,7 @@ TEST(Diagnosis, SeesWhatFillsAndWhatRaisesAlarms) {
     EXPECT_THAT(found(survey), ElementsAre("problem log-filling n1", "problem keys-filling",
                                            "problem state-filling n2", "problem not-ready n3",
                                            "problem alarm n3"));
-    EXPECT_THAT(diagnose(survey)[0].what, HasSubstr("13312 MiB of 16384 MiB"));
+    EXPECT_THAT(diagnose(survey)[0].what, HasSubstr("13.0 GiB of 16.0 GiB"));
 
     survey.asked[0].status = healthy().asked[0].status;
     survey.asked[0].status.log_bytes = 12ULL << 30;

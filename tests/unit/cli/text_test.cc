@@ -22,6 +22,12 @@ TEST(Text, ShowsControlCharactersOfC1AndWhatIsNoUtf8) {
     EXPECT_EQ(printable("\xE0\x82\x9B"), "\\xe0\\x82\\x9b") << "another way to write it";
 }
 
+TEST(Text, SaysSizesAsPeopleDo) {
+    EXPECT_EQ(size_text(1023), "1023 B");
+    EXPECT_EQ(size_text(1536), "1.5 KiB");
+    EXPECT_EQ(size_text(200ULL << 30), "200 GiB");
+}
+
 TEST(Text, IsShortenedByCharactersNotBytes) {
     EXPECT_EQ(shorten("äöü", 3), "äöü");
     EXPECT_EQ(shorten("äöüß", 3), "äö…");
