@@ -19,6 +19,9 @@ const Parameter* find_flag(const CommandNode& command, std::string_view flag) {
     return nullptr;
 }
 
+// What a backslash may stand before between double quotes.
+bool is_special(char c) { return c == '"' || c == '$' || c == '`' || c == '\\'; }
+
 // Reads the words before the last one, and so finds out what the last one is.
 class Reader {
 public:
@@ -167,7 +170,9 @@ std::vector<std::string> split_command_line(std::string_view line, char& open_qu
     bool in_word = false;
     for (std::size_t i = 0; i < line.size(); ++i) {
         const char c = line[i];
-        const bool escapes = c == '\\' && open_quote != '\'';
+        const bool escapes =
+            c == '\\' && (open_quote == '\0' ||
+                          (open_quote == '"' && i + 1 < line.size() && is_special(line[i + 1])));
         if (escapes && i + 1 < line.size()) {
             words.back() += line[++i];
             in_word = true;
@@ -192,7 +197,7 @@ std::vector<std::string> split_command_line(std::string_view line, char& open_qu
 }
 
 std::string quote_for_bash(std::string_view word, char open_quote) {
-    constexpr std::string_view plain = "_-./:=@%+,~^";
+    constexpr std::string_view plain = "_-./:=@%+,^";
     std::string quoted;
     for (const char c : word) {
         const auto byte = static_cast<unsigned char>(c);
@@ -202,8 +207,11 @@ std::string quote_for_bash(std::string_view word, char open_quote) {
         if (open_quote == '\'') {
             quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
         } else if (open_quote == '"') {
-            const bool special = c == '"' || c == '$' || c == '`' || c == '\\';
-            quoted += special ? std::string{'\\', c} : std::string(1, c);
+            // Between double quotes '!' recalls history, and a backslash before it would stay: it
+            // goes between the quotes of two parts.
+            quoted += c == '!'        ? std::string("\"\\!\"")
+                      : is_special(c) ? std::string{'\\', c}
+                                      : std::string(1, c);
         } else {
             quoted += safe ? std::string(1, c) : std::string{'\\', c};
         }

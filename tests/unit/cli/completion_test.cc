@@ -90,6 +90,7 @@ TEST(Completion, SplitsALineAsAShellWould) {
     EXPECT_THAT(split_command_line("gavel put a '' \"x \\\"y", quote),
                 ElementsAre("gavel", "put", "a", "", "x \"y"));
     EXPECT_EQ(quote, '"');
+    EXPECT_THAT(split_command_line("get \"a\\b\"\\!\"c", quote), ElementsAre("get", "a\\b!c"));
     EXPECT_THAT(split_command_line("", quote), ElementsAre(""));
 }
 
@@ -97,8 +98,15 @@ TEST(Completion, QuotesAsBashReads) {
     EXPECT_EQ(quote_for_bash("app/a b$c", '\0'), "app/a\\ b\\$c");
     EXPECT_EQ(quote_for_bash("app/a b$c\"", '"'), "app/a b\\$c\\\"");
     EXPECT_EQ(quote_for_bash("it's", '\''), "it'\\''s");
-    for (const std::string word : {"a b", "it's", "$(x)", "`x`", "a;b|c&d", "*?[x]", "#a", "!x"}) {
-        EXPECT_EQ(shell("bash", "printf %s " + quote_for_bash(word, '\0')), word);
+    // As at a prompt: with the history that '!' recalls.
+    const auto as_read = [](const std::string& quoted) {
+        return shell("bash", "set -o history -o histexpand\nHOME=/home\nprintf %s " + quoted);
+    };
+    for (const std::string word : {"a b", "it's", "$(x)", "`x`", "a;b|c&d", "*?[x]", "#a", "!x",
+                                   "a!printf", "~", "~root/x", "a\\b", "^a^b"}) {
+        EXPECT_EQ(as_read(quote_for_bash(word, '\0')), word);
+        EXPECT_EQ(as_read('"' + quote_for_bash(word, '"') + '"'), word);
+        EXPECT_EQ(as_read('\'' + quote_for_bash(word, '\'') + '\''), word);
     }
 }
 
