@@ -12,6 +12,38 @@ namespace gavel::cli {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+constexpr int links_max = 40;  // As the kernel has it.
+
+Complaint cannot_write(const fs::path& name, const std::string& why) {
+    return {"cannot write " + name.string() + ": " + why};
+}
+
+// What is to get the name: the regular file that is there, or where nothing is, be it that a link
+// leads there.
+Result<fs::path, Complaint> find_place(const fs::path& name) {
+    using boost::system::in_place_value;
+    std::error_code error;
+    const auto there = fs::status(name, error);
+    if (fs::exists(there)) {
+        if (!fs::is_regular_file(there)) return cannot_write(name, "it is no regular file");
+        const auto place = fs::canonical(name, error);
+        if (error) return cannot_write(name, error.message());
+        return Result<fs::path, Complaint>(in_place_value, place);
+    }
+    fs::path place = name;
+    for (int links = 0; fs::is_symlink(fs::symlink_status(place, error)); ++links) {
+        if (links == links_max) return cannot_write(name, ::strerror(ELOOP));
+        const auto target = fs::read_symlink(place, error);
+        if (error) return cannot_write(name, error.message());
+        place = place.parent_path() / target;
+    }
+    return Result<fs::path, Complaint>(in_place_value, place);
+}
+
+}  // namespace
+
 AtomicFile::AtomicFile(fs::path name, std::string temporary, int descriptor)
     : name_(std::move(name)), temporary_(std::move(temporary)), descriptor_(descriptor) {}
 
@@ -30,14 +62,14 @@ Complaint AtomicFile::cannot(const std::string& what) const {
 }
 
 Result<AtomicFile, Complaint> AtomicFile::make(const fs::path& name) {
+    const auto place = find_place(name);
+    if (!place) return place.error();
     // Beside it, so that it can take its place.
-    std::string temporary = name.string() + ".XXXXXX";
+    std::string temporary = place->string() + ".XXXXXX";
     const int descriptor = ::mkostemp(temporary.data(), O_CLOEXEC);  // 0600.
-    if (descriptor < 0) {
-        return Complaint{"cannot write " + name.string() + ": " + ::strerror(errno)};
-    }
+    if (descriptor < 0) return cannot_write(name, ::strerror(errno));
     return Result<AtomicFile, Complaint>(boost::system::in_place_value,
-                                         AtomicFile(name, std::move(temporary), descriptor));
+                                         AtomicFile(*place, std::move(temporary), descriptor));
 }
 
 std::optional<Complaint> AtomicFile::write(std::string_view bytes) {

@@ -11,9 +11,12 @@
 namespace gavel::cli {
 
 // A file that gets its name only when all of it is on the disk: whatever was there under that name
-// stays until then, and whatever happens. Only its owner may read it.
+// stays until then, and whatever happens. Only its owner may read it. It goes again when this goes
+// before; whoever is to be ended by a signal has to see to that.
 class AtomicFile {
 public:
+    // Behind a symbolic link, what that leads to is meant. What is no regular file is not replaced:
+    // a device, a pipe.
     static Result<AtomicFile, Complaint> make(const std::filesystem::path& name);
     AtomicFile(AtomicFile&& other) noexcept;
     AtomicFile& operator=(AtomicFile&&) = delete;

@@ -1,4 +1,4 @@
-#include <unistd.h>
+#include <signal.h>
 
 #include <CLI/CLI.hpp>
 #include <memory>
@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/render.h"
+#include "cli/signals.h"
 #include "cli/text.h"
 
 namespace gavel::cli {
@@ -31,7 +32,12 @@ struct BackupOptions {
 class BackupRun {
 public:
     BackupRun(const Context& context, const BackupOptions& options)
-        : context_(context), options_(options), client_(context.endpoints) {}
+        : context_(context), options_(options) {
+        // So that a signal leaves no half of a file behind. Standard output may be read by somebody
+        // who has stopped reading: there a signal ends us as it ends anybody.
+        if (!to_output()) signals_.emplace({SIGINT, SIGTERM, SIGHUP, SIGQUIT});
+        client_.emplace(context.endpoints, signals_ ? signals_->fd() : -1);
+    }
 
     int run() {
         if (to_output()) {
@@ -46,6 +52,9 @@ public:
         }
         for (std::size_t tries = 1;; ++tries) {
             const auto answer = fetch();
+            if (const auto signal = signals_ ? signals_->take() : std::nullopt) {
+                return exit_by_signal(*signal);
+            }
             if (complaint_) return complain(*complaint_);
             if (answer && frames_.complete()) return finish();
             const std::string why = answer ? "the backup is not complete: its end is missing"
@@ -56,7 +65,7 @@ public:
                 return exit_error;
             }
             context_.say(why + "; beginning anew at the next endpoint");
-            if (answer) client_.use_next_endpoint();
+            if (answer) client_->use_next_endpoint();
             if (file_) {
                 if (const auto complaint = file_->clear()) return complain(*complaint);
             }
@@ -71,7 +80,7 @@ private:
     bool may_begin_anew() const { return file_ || bytes_ == 0; }
 
     Result<HttpResponse, Failure> fetch() {
-        return client_.stream(
+        return client_->stream(
             {.target = options_.stale ? "/v1/backup?consistency=stale" : "/v1/backup",
              .attempt_limit = silence_limit},
             [this](std::string_view piece) { return take(piece); });
@@ -139,7 +148,8 @@ private:
 
     const Context& context_;
     const BackupOptions& options_;
-    Client client_;
+    std::optional<SignalQueue> signals_{};
+    std::optional<Client> client_{};
     std::optional<AtomicFile> file_{};
     FrameReader frames_{};
     std::optional<Complaint> complaint_{};

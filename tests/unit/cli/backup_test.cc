@@ -1,5 +1,7 @@
 #include <gmock/gmock.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -100,6 +102,60 @@ TEST_F(BackupFile, IsNotTouchedByOneThatIsCutOrDamaged) {
 
     EXPECT_EQ(contents(), "an older one");
     EXPECT_EQ(files(), 1);
+}
+
+TEST_F(BackupFile, ReplacesNothingButAFile) {
+    auto server = serving(a_backup());
+    const auto pipe = (folder_ / "pipe").string();
+    ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+    fs::create_symlink("pipe", folder_ / "link");
+    fs::create_symlink("loop", folder_ / "loop");
+
+    for (const auto& name : {pipe, (folder_ / "link").string(), folder_.string()}) {
+        const auto ran = run({"backup", name}, {server.endpoint()});
+        EXPECT_EQ(ran.code, exit_error);
+        EXPECT_THAT(ran.err, HasSubstr("cannot write " + name + ": it is no regular file"));
+    }
+    EXPECT_THAT(run({"backup", (folder_ / "loop").string()}, {server.endpoint()}).err,
+                HasSubstr("cannot write"));
+
+    EXPECT_TRUE(fs::is_fifo(pipe));
+    EXPECT_TRUE(fs::is_symlink(folder_ / "link"));
+    EXPECT_TRUE(server.requests().empty());
+}
+
+TEST_F(BackupFile, IsWrittenWhereALinkLeads) {
+    auto server = serving(a_backup());
+    fs::create_directories(folder_ / "kept");
+    std::ofstream(folder_ / "kept/one") << "an older one";
+    fs::create_symlink("kept/one", file_);
+    fs::create_symlink("kept/two", folder_ / "second");
+    fs::create_symlink("second", folder_ / "first");
+
+    EXPECT_EQ(run({"backup", file_}, {server.endpoint()}).code, exit_success);
+    EXPECT_EQ(run({"backup", (folder_ / "first").string()}, {server.endpoint()}).code,
+              exit_success);
+
+    EXPECT_TRUE(fs::is_symlink(file_));
+    EXPECT_EQ(contents(), a_backup());
+    EXPECT_TRUE(fs::is_symlink(folder_ / "first"));
+    EXPECT_EQ(fs::file_size(folder_ / "kept/two"), a_backup().size()) << "it was not there before";
+}
+
+TEST_F(BackupFile, LeavesNothingBehindWhenASignalEndsIt) {
+    std::ofstream(file_) << "an older one";
+    for (const int signal : {SIGINT, SIGTERM}) {
+        FakeServer server([&](const FakeRequest&) {
+            EXPECT_EQ(files(), 2) << "it is written beside the old one";
+            ::kill(::getpid(), signal);
+            return FakeReply{.silent = true};
+        });
+
+        EXPECT_EQ(run({"backup", file_}, {server.endpoint()}).code, exit_by_signal(signal));
+
+        EXPECT_EQ(files(), 1);
+        EXPECT_EQ(contents(), "an older one");
+    }
 }
 
 TEST_F(BackupFile, IsBegunAnewAtTheNextEndpoint) {
