@@ -139,6 +139,8 @@ void Child::signal(int signal) const {
 
 bool Child::take_stopped() { return std::exchange(stopped_, false); }
 
+bool Child::wants_terminal() const { return wants_terminal_ && ::isatty(STDIN_FILENO) == 1; }
+
 void Child::resume() {
     if (wants_terminal_ && we_own_the_terminal()) {
         ::tcsetpgrp(STDIN_FILENO, pid_);

@@ -51,6 +51,8 @@ public:
     // Gives the terminal back to ourselves, if the child had it.
     void take_terminal_back();
     bool has_terminal() const { return has_terminal_; }
+    // Whether it is to have the terminal whenever we are in its foreground.
+    bool wants_terminal() const;
 
 private:
     Child(pid_t pid, bool wants_terminal, bool has_terminal)

@@ -33,7 +33,8 @@ struct EditOptions {
 struct Original {
     std::string value{};
     std::string content_type{};
-    std::string etag{};  // Empty: there was no such key.
+    std::string etag{};     // Empty: there was no such key.
+    std::string session{};  // Of an ephemeral key.
 };
 
 std::string editor_of(const char* variable) {
@@ -66,13 +67,16 @@ public:
         auto file = EditedFile::make(is_json_type(content_type()) ? "value.json" : "value.txt",
                                      original_.value);
         if (!file) return complain(file.error().text);
-        if (const int code = start(editor, file->path())) {
-            const auto left = file->read();
-            if (left && *left != original_.value) keep(*file);
+        const int code = start(editor, file->path());
+        const auto left = file->read();
+        if (code != 0) {
+            if (!left ? file->is_there() : *left != original_.value) keep(*file);
             return code;
         }
-        const auto left = file->read();
-        if (!left) return complain(left.error().text);
+        if (!left) {
+            complain(left.error().text);
+            return file->is_there() ? keep(*file) : exit_error;
+        }
         return take(*file, as_before(*left));
     }
 
@@ -90,7 +94,8 @@ private:
         }
         original_ = {.value = answer->body,
                      .content_type = std::string(answer->header("content-type")),
-                     .etag = std::string(answer->header("etag"))};
+                     .etag = std::string(answer->header("etag")),
+                     .session = std::string(answer->header("gavel-session"))};
         if (original_.etag.empty()) {
             return Failure{.code = "bad-answer",
                            .detail = "the answer has no ETag",
@@ -101,7 +106,7 @@ private:
 
     // 0 once the editor has ended well; else the exit code, and the complaint is made.
     int start(const std::string& editor, const std::filesystem::path& file) const {
-        SignalQueue signals{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD, SIGTTOU};
+        SignalQueue signals{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGCHLD, SIGCONT, SIGTTOU};
         auto child = Child::start({.command = {"/bin/sh", "-c", editor + " \"$1\"", editor, file},
                                    .signal_mask = signals.mask_before(),
                                    .signal_when_parent_dies = SIGTERM,
@@ -125,7 +130,8 @@ private:
     }
 
     int take(EditedFile& file, const std::string& value) {
-        if (value == original_.value) {
+        const bool other_type = !original_.etag.empty() && content_type() != original_.content_type;
+        if (value == original_.value && !other_type) {
             context_.say("nothing was changed");
             return exit_success;
         }
@@ -141,6 +147,8 @@ private:
                  .body = value,
                  .content_type = type,
                  .needs_key = true};
+        // It stays as ephemeral as it is; a put without a session would make it an ordinary key.
+        if (!original_.session.empty()) put.target += "?session=" + encode_query(original_.session);
         if (original_.etag.empty()) {
             put.headers.emplace_back("If-None-Match", "*");
         } else {

@@ -5,17 +5,16 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <utility>
+
+#include "cli/input.h"
 
 namespace gavel::cli {
 
 namespace fs = std::filesystem;
 
 namespace {
-
-constexpr std::size_t value_bytes_max = 16 << 20;  // Far more than any cluster takes.
 
 Complaint cannot(const std::string& what, const fs::path& path) {
     return {"cannot " + what + ' ' + path.string() + ": " + ::strerror(errno)};
@@ -62,23 +61,15 @@ Result<EditedFile, Complaint> EditedFile::make(const std::string& name, const st
 }
 
 Result<std::string, Complaint> EditedFile::read() const {
-    const int descriptor = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0) return cannot("read", path_);
-    std::string text;
-    std::array<char, 65'536> piece{};
-    for (ssize_t count = 1; count != 0;) {
-        count = ::read(descriptor, piece.data(), piece.size());
-        if (count < 0 && errno == EINTR) continue;
-        if (count >= 0) text.append(piece.data(), static_cast<std::size_t>(count));
-        if (text.size() > value_bytes_max) errno = EFBIG;
-        if (count < 0 || text.size() > value_bytes_max) {
-            const auto complaint = cannot("read", path_);
-            ::close(descriptor);
-            return complaint;
-        }
-    }
-    ::close(descriptor);
-    return Result<std::string, Complaint>(boost::system::in_place_value, std::move(text));
+    Complaint complaint;
+    auto text = read_input(path_.string(), complaint);
+    if (!text) return complaint;
+    return Result<std::string, Complaint>(boost::system::in_place_value, *std::move(text));
+}
+
+bool EditedFile::is_there() const {
+    std::error_code error;
+    return fs::exists(fs::symlink_status(path_, error));
 }
 
 }  // namespace gavel::cli

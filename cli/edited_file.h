@@ -22,6 +22,8 @@ public:
     const std::filesystem::path& path() const { return path_; }
     // What is there now. An editor may have put another file in its place.
     Result<std::string, Complaint> read() const;
+    // Whether there is anything, readable or not.
+    bool is_there() const;
     void keep() { kept_ = true; }
 
 private:

@@ -138,13 +138,18 @@ int supervise(Child& child, SignalQueue& signals, const SessionKeeper& keeper, O
 int wait_for(Child& child, SignalQueue& signals, int& signalled) {
     for (;;) {
         while (const auto signal = signals.take()) {
-            if (*signal == SIGCHLD || *signal == SIGPIPE) continue;
-            signalled = *signal;
-            child.signal(*signal);
+            if (*signal == SIGCHLD || *signal == SIGPIPE || *signal == SIGTTOU) continue;
+            if (*signal == SIGCONT) {
+                child.resume();
+            } else {
+                signalled = *signal;
+                child.signal(*signal);
+            }
         }
         if (const auto code = child.poll()) return *code;
-        // ^Z: stop as well, so that the shell has its terminal again.
-        if (child.take_stopped() && child.has_terminal()) {
+        // By ^Z, or because it asked for the terminal from the background: stop as well, so that
+        // the shell sees its job stopped and, at `fg`, gives us the terminal and wakes us.
+        if (child.take_stopped() && child.wants_terminal()) {
             child.take_terminal_back();
             ::kill(::getpid(), SIGSTOP);
             child.resume();

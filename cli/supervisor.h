@@ -17,7 +17,7 @@ int supervise(Child& child, SignalQueue& signals, const SessionKeeper& keeper, O
               const std::function<void(const std::string&)>& say);
 
 // The same without a lock: returns the child's exit code; `signalled` becomes the signal that was
-// passed on to it last.
+// passed on to it last. A child that wants the terminal needs SIGCONT among the signals.
 int wait_for(Child& child, SignalQueue& signals, int& signalled);
 
 }  // namespace gavel::cli

@@ -1,9 +1,15 @@
 #include <gmock/gmock.h>
+#include <poll.h>
+#include <pty.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <sstream>
 
 #include "cli/content_type.h"
@@ -23,6 +29,7 @@ using test::problem;
 using test::run;
 using testing::HasSubstr;
 using testing::MatchesRegex;
+using testing::Not;
 
 class Edit : public testing::Test {
 protected:
@@ -165,6 +172,107 @@ TEST_F(Edit, PutsNothingWhenTheEditorFails) {
     EXPECT_EQ(run({"edit", "a"}, {server.endpoint()}).code, exit_error);
     EXPECT_EQ(files(), 0U);
     EXPECT_TRUE(server.requests("PUT ").empty());
+}
+
+TEST_F(Edit, KeepsTheFileWhenWhatTheEditorLeftCannotBeRead) {
+    auto server = holding("old", "text/plain");
+    editor("sh -c 'head -c 17000000 /dev/zero >\"$0\"'");
+    const auto ran = run({"edit", "a"}, {server.endpoint()});
+    EXPECT_EQ(ran.code, exit_error);
+    EXPECT_THAT(ran.err, HasSubstr("cannot read " + folder_));
+    EXPECT_THAT(ran.err, HasSubstr("is kept in " + folder_));
+    EXPECT_EQ(kept().size(), 17'000'000U);
+    EXPECT_TRUE(server.requests("PUT ").empty());
+
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+    editor("sh -c 'rm \"$0\"'");
+    EXPECT_THAT(run({"edit", "a"}, {server.endpoint()}).err, Not(HasSubstr("is kept")));
+    EXPECT_EQ(files(), 0U) << "of what is not there nothing is left";
+}
+
+TEST_F(Edit, PutsTheSameValueWithAnotherContentType) {
+    auto server = holding("{}", "text/plain");
+    editor("true");
+
+    EXPECT_EQ(run({"edit", "a", "--content-type", "text/plain"}, {server.endpoint()}).err,
+              "gavel: nothing was changed\n");
+    const auto ran = run({"edit", "a", "--content-type", "application/json"}, {server.endpoint()});
+
+    EXPECT_EQ(ran.out, "put a: revision 8, version 2\n");
+    const auto put = server.requests("PUT ").at(0);
+    EXPECT_EQ(put.headers.at("content-type"), "application/json");
+    EXPECT_EQ(put.body, "{}");
+}
+
+TEST_F(Edit, LeavesAnEphemeralKeyToItsSession) {
+    FakeServer server([](const FakeRequest& request) {
+        if (request.method == "PUT") return FakeReply{.body = R"({"revision":8,"version":2})"};
+        return FakeReply{.body = "old",
+                         .content_type = "text/plain",
+                         .headers = {{"ETag", "\"7\""}, {"Gavel-Session", "s12"}}};
+    });
+    editor("sed -i s/old/new/");
+
+    EXPECT_EQ(run({"edit", "nodes/web-1"}, {server.endpoint()}).code, exit_success);
+
+    EXPECT_EQ(server.requests("PUT ").at(0).target, "/v1/config/nodes/web-1?session=s12");
+}
+
+// What a shell does for its job: it stops with the editor, is sent to the background, where the
+// editor asks for the terminal and both stop again, and comes back. True when it was so, and the
+// editor got what was typed.
+bool through_the_background(const std::function<int()>& job) {
+    ::alarm(20);
+    ::signal(SIGTTOU, SIG_IGN);
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+        ::signal(SIGTTOU, SIG_DFL);
+        ::setpgid(0, 0);
+        while (::tcgetpgrp(STDIN_FILENO) != ::getpgrp()) ::poll(nullptr, 0, 1);
+        ::_exit(job());
+    }
+    ::setpgid(pid, pid);
+    ::tcsetpgrp(STDIN_FILENO, pid);
+    const auto becomes = [&] {
+        int status = 0;
+        ::waitpid(pid, &status, WUNTRACED);
+        return status;
+    };
+    if (!WIFSTOPPED(becomes())) return false;
+    if (::tcgetpgrp(STDIN_FILENO) == pid) ::tcsetpgrp(STDIN_FILENO, ::getpgrp());
+    ::kill(-pid, SIGCONT);  // bg
+    if (!WIFSTOPPED(becomes())) return false;
+    ::tcsetpgrp(STDIN_FILENO, pid);  // fg
+    ::kill(-pid, SIGCONT);
+    const int status = becomes();
+    return WIFEXITED(status) && WEXITSTATUS(status) == exit_success;
+}
+
+TEST_F(Edit, GivesTheEditorTheTerminalAgainThatCameBackFromTheBackground) {
+    const std::string begun = folder_ + "/begun";
+    editor("sh -c 'touch " + begun + "; read word; echo $word >\"$0\"'");
+    int terminal = -1;
+    const pid_t shell = ::forkpty(&terminal, nullptr, nullptr, nullptr);
+    if (shell == 0) {
+        const bool so = through_the_background([] {
+            auto server = holding("old\n", "text/plain");
+            const auto ran = run({"edit", "a"}, {server.endpoint()});
+            const auto puts = server.requests("PUT ");
+            return ran.code != 0 || puts.size() != 1 || puts[0].body != "hello\n" ? 1 : 0;
+        });
+        ::_exit(so ? 0 : 1);
+    }
+    while (!fs::exists(begun) && ::waitpid(shell, nullptr, WNOHANG) == 0) ::poll(nullptr, 0, 10);
+
+    EXPECT_EQ(::write(terminal, "\x1a", 1), 1);
+    EXPECT_EQ(::write(terminal, "hello\n", 6), 6);
+
+    int status = 0;
+    ::waitpid(shell, &status, 0);
+    ::close(terminal);
+    EXPECT_TRUE(WIFEXITED(status)) << "it hung";
+    EXPECT_EQ(WEXITSTATUS(status), 0);
 }
 
 TEST_F(Edit, PrefersVisualAndStartsNothingThatNobodyCouldLeave) {
