@@ -74,7 +74,12 @@ void WatchPosition::advance(const EventId& id) {
 }
 
 void WatchPosition::begin_anew(const EventId& id) {
+    forget();
     complete_ = id;
+}
+
+void WatchPosition::forget() {
+    complete_.reset();
     open_ = shown_ = position_ = 0;
 }
 

@@ -63,6 +63,8 @@ public:
     void advance(const EventId& id);
     // What comes next does not follow what was shown: its revisions may be smaller ones.
     void begin_anew(const EventId& id);
+    // The same, and there is no place yet to go on from.
+    void forget();
 
     const std::optional<EventId>& complete() const { return complete_; }
 

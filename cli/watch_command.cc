@@ -78,6 +78,10 @@ public:
                 if (!was_open && refused.size() >= context_.endpoints.size()) {
                     return context_.fail(failure);
                 }
+            } else {
+                // A member that lags behind, or cuts who is slow, ends its streams in good order,
+                // and would end the next one, too.
+                client_.use_next_endpoint();
             }
             pause = opened_ ? first_pause : std::min(pause * 2, longest_pause);
             if (!client_.pause(pause)) return interrupted();
@@ -139,7 +143,18 @@ private:
         const auto revision =
             data.is_object() ? to_revision(text_of(data, "revision")) : std::nullopt;
         if (!revision || !position_.is_new(*revision, id)) return true;
+        if (options_.snapshot) remember(event.type, *revision, data);
         return tell(event.type, *revision, data);
+    }
+
+    // What is there is kept after the snapshot as well: behind a reset another one comes, which
+    // does not tell what went meanwhile.
+    void remember(const std::string& type, std::uint64_t revision, const nlohmann::json& data) {
+        if (leaves(type, data)) {
+            there_.erase(identity_of(data));
+        } else {
+            there_[identity_of(data)] = {revision, streams_, without_value(data)};
+        }
     }
 
     bool tell(const std::string& type, std::uint64_t revision, const nlohmann::json& data) {
@@ -152,19 +167,16 @@ private:
     // A snapshot has no place to resume at before it is closed: a stream that breaks within it
     // brings it anew, as it is then. What was shown of it is not shown again.
     bool take_of_snapshot(const std::string& type, const nlohmann::json& data) {
-        const std::string name = type_of_name(data) + name_of(data);
+        const std::string name = identity_of(data);
         const auto revision = to_revision(text_of(data, "revision"));
         if (!revision) return true;
-        const std::string change = text_of(data, "change");
-        const bool leaves =
-            type == "delete" || change == "removed" || change == "released" || change == "expired";
-        if (leaves) return there_.erase(name) == 0 || tell(type, *revision, data);
+        if (leaves(type, data)) return there_.erase(name) == 0 || tell(type, *revision, data);
         auto& seen = there_[name];
         // A member's revision is that of the reading.
         const bool known = type == "member" ? text_of(seen.data, "role") == text_of(data, "role")
                                             : seen.revision == *revision;
         if (seen.stream == 0 || !known) {
-            seen = {*revision, streams_, data};
+            seen = {*revision, streams_, without_value(data)};
             return tell(type, *revision, data);
         }
         seen.stream = streams_;
@@ -174,21 +186,28 @@ private:
     bool close_snapshot(const std::optional<EventId>& id, const nlohmann::json& data) {
         const auto revision = to_revision(text_of(data, "revision"));
         if (!id || !revision) return true;
-        for (auto& [name, seen] : std::exchange(there_, {})) {
-            if (seen.stream == streams_) continue;
+        for (auto at = there_.begin(); at != there_.end();) {
+            if (at->second.stream == streams_) {
+                ++at;
+                continue;
+            }
             // It was there when another stream brought it.
-            const bool is_key = seen.data.contains("key");
-            seen.data["revision"] = *revision;
-            if (is_key) seen.data.erase("value");
-            if (!is_key) seen.data["change"] = seen.data.contains("lock") ? "released" : "removed";
-            const auto* type = is_key ? "delete" : seen.data.contains("lock") ? "lock" : "member";
-            if (!tell(type, *revision, seen.data)) return false;
+            auto gone = std::move(at->second.data);
+            at = there_.erase(at);
+            const bool is_key = gone.contains("key");
+            gone["revision"] = *revision;
+            gone["snapshot"] = true;
+            if (!is_key) gone["change"] = gone.contains("lock") ? "released" : "removed";
+            const auto* type = is_key ? "delete" : gone.contains("lock") ? "lock" : "member";
+            if (!tell(type, *revision, gone)) return false;
         }
         position_.begin_anew(*id);
-        const bool for_programs =
-            context_.format == Format::json || context_.format == Format::jsonl;
-        if (for_programs) show("bookmark", *revision, data);
+        if (is_for_programs()) show("bookmark", *revision, data);
         return true;
+    }
+
+    bool is_for_programs() const {
+        return context_.format == Format::json || context_.format == Format::jsonl;
     }
 
     bool begin_anew(const std::optional<EventId>& id, const nlohmann::json& data) {
@@ -196,13 +215,42 @@ private:
         context_.say(foreign
                          ? "changes are missing here: this is another cluster, or one made anew"
                          : "changes are missing here: they are older than what the servers keep");
-        if (id) position_.begin_anew(*id);
-        there_.clear();
-        return true;
+        // Without an id what is there comes first, and only then is there a place to come back to.
+        if (id) {
+            position_.begin_anew(*id);
+        } else {
+            position_.forget();
+        }
+        ++streams_;
+        // The same revision of another cluster is another value.
+        if (foreign) {
+            for (auto& [name, seen] : there_) seen.stream = 0;
+        }
+        const auto told = data.is_object() ? data : nlohmann::json::object();
+        const auto revision = to_revision(text_of(told, "revision")).value_or(0);
+        if (is_for_programs()) show("reset", revision, told);
+        return context_.command.empty() || run_command("reset", revision, told);
     }
 
-    static std::string type_of_name(const nlohmann::json& data) {
-        return data.contains("key") ? "key " : data.contains("lock") ? "lock " : "member ";
+    static bool leaves(const std::string& type, const nlohmann::json& data) {
+        const std::string change = text_of(data, "change");
+        return type == "delete" || change == "removed" || change == "released" ||
+               change == "expired";
+    }
+
+    // Of what an event tells. Several sessions may hold one lock; no name has an end of line.
+    static std::string identity_of(const nlohmann::json& data) {
+        if (data.contains("key")) return "key " + name_of(data);
+        if (!data.contains("lock")) return "member " + name_of(data);
+        return "lock " + name_of(data) + '\n' + text_of(data, "session");
+    }
+
+    // There may be millions of keys, and nobody asks for their values again.
+    static nlohmann::json without_value(const nlohmann::json& data) {
+        if (!data.contains("key")) return data;
+        auto kept = nlohmann::json::object();
+        kept["key"] = name_of(data);
+        return kept;
     }
 
     static std::string name_of(const nlohmann::json& data) {
@@ -236,8 +284,7 @@ private:
                          << std::endl;
         } else {
             const std::string what = account_of(type, data);
-            const bool leaves = type == "delete" || text_of(data, "change") == "removed";
-            const bool there = data.value("snapshot", false) && !leaves;
+            const bool there = data.value("snapshot", false) && !leaves(type, data);
             std::string line = std::to_string(revision) + "  " + (there ? "there" : type) + "  " +
                                printable(name_of(data)) + (what.empty() ? "" : "  ") +
                                printable(what);
@@ -280,11 +327,11 @@ private:
     WatchPosition position_;
     struct There {
         std::uint64_t revision = 0;
-        std::uint64_t stream = 0;  // The last one that brought it.
+        std::uint64_t stream = 0;  // The last one that brought it; 0: none that counts.
         nlohmann::json data = nlohmann::json::object();
     };
-    std::map<std::string, There> there_{};  // Of a snapshot that is not closed.
-    std::uint64_t streams_ = 0;
+    std::map<std::string, There> there_{};  // With --snapshot: as far as it was shown.
+    std::uint64_t streams_ = 0;             // A reset begins another one.
     bool opened_ = false;
     std::uint64_t shown_ = 0;
     std::optional<int> exit_code_{};

@@ -93,6 +93,21 @@ TEST_F(Watch, ResumesThroughAnotherEndpointWithoutShowingAnythingTwice) {
     EXPECT_EQ(second.requests()[0].headers.at("last-event-id"), "5.c1a2b3c4");
 }
 
+TEST_F(Watch, LeavesAMemberThatEndsTheStream) {
+    // It lives, and would go on like that: one event at a time.
+    FakeServer lags([](const FakeRequest&) { return stream(put_event(5, "a", "one")); });
+    FakeServer other([](const FakeRequest&) {
+        return stream(put_event(6, "a", "two") + put_event(7, "a", "three"));
+    });
+
+    const auto ran =
+        run({"watch", "", "--count", "3", "-o", "value"}, {lags.endpoint(), other.endpoint()});
+
+    EXPECT_EQ(ran.out, "one\ntwo\nthree\n");
+    EXPECT_EQ(lags.requests().size(), 1U);
+    EXPECT_EQ(other.requests()[0].headers.at("last-event-id"), "5.c1a2b3c4");
+}
+
 TEST_F(Watch, DoesNotSendSinceAgainOnceItHasAPosition) {
     int streams = 0;
     FakeServer server(
@@ -201,6 +216,103 @@ TEST_F(Watch, ShowsNothingTwiceOfASnapshotThatBroke) {
               "1  there  a  x\n2  there  b  y\n3  there  c  z\n5  there  c  new\n"
               "6  delete  b\n7  put  a  end\n");
     EXPECT_EQ(server.requests()[2].headers.at("last-event-id"), "6.c1a2b3c4");
+}
+
+std::string reset(int revision, const std::string& reason) {
+    return "event: reset\ndata: {\"revision\":" + std::to_string(revision) + ",\"reason\":\"" +
+           reason + "\"}\n\n";
+}
+
+TEST_F(Watch, BeginsAnewWhenTheSnapshotBehindAResetBreaks) {
+    int streams = 0;
+    FakeServer server([&streams](const FakeRequest& request) {
+        ++streams;
+        EXPECT_EQ(request.headers.contains("last-event-id"), streams == 2)
+            << "where it was is no place to go on from any more";
+        if (streams == 1) return stream(there(1, "a", "x") + closed(6));
+        if (streams == 2) return stream(reset(90, "compacted") + there(80, "b", "y"));
+        return stream(there(80, "b", "y") + there(81, "c", "z") + closed(91));
+    });
+
+    const auto ran = run({"watch", "", "--snapshot", "--count", "4"}, {server.endpoint()});
+
+    EXPECT_EQ(ran.out, "1  there  a  x\n80  there  b  y\n81  there  c  z\n91  delete  a\n");
+    EXPECT_EQ(server.requests().at(2).target, "/v1/watch?prefix=&snapshot=true");
+}
+
+TEST_F(Watch, ShowsBehindAResetWhatChangedAndWhatWentMeanwhile) {
+    int streams = 0;
+    FakeServer server([&streams](const FakeRequest&) {
+        if (++streams == 1) {
+            return stream(there(1, "same", "x") + there(2, "other", "x") + there(3, "gone", "x") +
+                          there(4, "erased", "x") + closed(6) + put_event(7, "new", "x") +
+                          "event: delete\ndata: {\"revision\":8,\"key\":\"erased\"}\n"
+                          "id: 8.c1a2b3c4\n\n");
+        }
+        return stream(reset(90, "compacted") + there(1, "same", "x") + there(70, "other", "y") +
+                      closed(90));
+    });
+
+    const auto ran = run({"watch", "", "--snapshot", "--count", "9"}, {server.endpoint()});
+
+    EXPECT_EQ(ran.out,
+              "1  there  same  x\n2  there  other  x\n3  there  gone  x\n4  there  erased  x\n"
+              "7  put  new  x\n8  delete  erased\n"
+              "70  there  other  y\n90  delete  gone\n90  delete  new\n");
+}
+
+TEST_F(Watch, ShowsAllOfAnotherCluster) {
+    int streams = 0;
+    FakeServer server([&streams](const FakeRequest&) {
+        if (++streams == 1) return stream(there(1, "a", "x") + there(2, "b", "x") + closed(6));
+        return stream(reset(3, "other-cluster") + there(1, "a", "y") + closed(3));
+    });
+
+    const auto ran = run({"watch", "", "--snapshot", "--count", "4"}, {server.endpoint()});
+
+    EXPECT_EQ(ran.out, "1  there  a  x\n2  there  b  x\n1  there  a  y\n3  delete  b\n")
+        << "a revision there is not what it was here";
+}
+
+TEST_F(Watch, TellsProgramsThatChangesAreMissing) {
+    const auto serve = [](const FakeRequest&) {
+        return stream("event: reset\ndata: {\"revision\":50,\"reason\":\"compacted\"}\nid: 50\n\n" +
+                      put_event(51, "a", "x"));
+    };
+    FakeServer server(serve);
+
+    EXPECT_EQ(run({"watch", "a", "--count", "1", "-o", "jsonl"}, {server.endpoint()}).out,
+              "{\"event\":\"reset\",\"reason\":\"compacted\",\"revision\":50}\n"
+              "{\"event\":\"put\",\"key\":\"a\",\"revision\":51,\"value\":\"x\"}\n");
+    EXPECT_EQ(run({"watch", "a", "--count", "1", "-o", "value"}, {server.endpoint()}).out, "x\n");
+
+    const auto ran = run({"watch", "a", "--count", "1", "--exec", "sh", "-c",
+                          "echo $GAVEL_EVENT=$GAVEL_KEY=$GAVEL_REVISION >>$0", file_},
+                         {server.endpoint()});
+    EXPECT_EQ(ran.code, exit_success);
+    EXPECT_EQ(said(), "reset==50\nput=a=51\n");
+    EXPECT_EQ(run({"watch", "a", "--exec", "sh", "-c", "exit 4"}, {server.endpoint()}).code, 4);
+}
+
+TEST_F(Watch, KnowsTheHoldersOfASharedLockApart) {
+    const auto held = [](int token) {
+        const auto number = std::to_string(token);
+        return "event: lock\ndata: {\"revision\":" + number +
+               ",\"snapshot\":true,\"lock\":\"l\",\"change\":\"acquired\",\"session\":\"s" +
+               number + "\",\"token\":" + number + "}\n\n";
+    };
+    int streams = 0;
+    FakeServer server([&](const FakeRequest&) {
+        if (++streams == 1) return stream(held(4) + held(5));
+        return stream(held(4) + closed(6));
+    });
+
+    const auto ran =
+        run({"watch", "--locks", "", "--snapshot", "--count", "3"}, {server.endpoint()});
+
+    EXPECT_EQ(ran.out,
+              "4  there  l  acquired by s4, token 4\n5  there  l  acquired by s5, token 5\n"
+              "6  lock  l  released by s5, token 5\n");
 }
 
 TEST_F(Watch, SaysWhenChangesAreMissing) {
