@@ -275,7 +275,8 @@ private:
             }
             all += (all.empty() ? "" : ",") + member.client_address;
             const bool is_given = std::ranges::any_of(survey_.asked, [&](const Asked& asked) {
-                const bool here = asked.answered() && asked.status.id == member.id;
+                const bool here = asked.answered() && asked.status.id == member.id &&
+                                  asked.status.cluster == best_->status.cluster;
                 return asked.given && (here || same_place(asked.url, member.client_address));
             });
             if (!is_given) missing += (missing.empty() ? "" : ", ") + called(member);
@@ -325,8 +326,7 @@ Margin margin_of(const Survey& survey) {
     for (const auto& member : best->members) {
         if (!member.voter) continue;
         ++margin.voters;
-        const auto* asked = survey.find(member.id);
-        const bool answers = asked != nullptr && asked->status.cluster == best->status.cluster;
+        const bool answers = survey.find(member.id) != nullptr;
         const bool heard = member.last_contact && *member.last_contact <= contact_limit;
         if (answers || heard || member.id == best->status.id) ++margin.alive;
     }

@@ -18,15 +18,15 @@ struct Entry {
 
 constexpr std::array exit_codes{
     Entry{"0", "Done."},
-    Entry{"1", "Of txn: a condition did not hold, so else was done."},
+    Entry{"1",
+          "Of txn: a condition did not hold, so else was done. Of doctor: it found a problem."},
     Entry{"2", "Usage: an unknown command, a bad option."},
     Entry{"122", "The lock was lost while the command ran."},
     Entry{"123", "The lock is held by another (--no-wait)."},
     Entry{"124", "The time to wait passed before the lock was had."},
     Entry{
         "125",
-        "Any other error, of a server or in reaching one; what was asked about is not as it should "
-        "be."},
+        "Any other error, of a server or in reaching one; a --dry-run of what would not be done."},
     Entry{"126, 127", "The command cannot be executed; there is no such command."},
     Entry{"128+n", "Ended by signal n, the tool while it waited or the command."},
     Entry{"other", "The command's own, where one is run."},
@@ -72,8 +72,8 @@ constexpr std::array notes{
           "is kept, and its name is said. What is said to be JSON must be JSON."},
     Entry{"doctor",
           "Asks every endpoint and every member that these name. Each finding has a level, what is "
-          "wrong, and what to do about it. The exit code is 0 when there is none above a note, 1 "
-          "when there is, 125 when no member answers."},
+          "wrong, and what to do about it. The exit code is 0 when none of them is a problem, for "
+          "warnings and notes break nothing, 1 when one is, and 125 when no member answers."},
     Entry{"backup",
           "Fetches a consistent copy of the whole state from one member, compares it with its "
           "digest, and only then gives the file its name. gaveld recover makes a new cluster from "

@@ -151,8 +151,11 @@ const Asked* Survey::best() const {
 }
 
 const Asked* Survey::find(std::uint64_t member) const {
-    const auto found = std::ranges::find_if(
-        asked, [&](const Asked& each) { return each.answered() && each.status.id == member; });
+    const Asked* known = best();
+    const auto found = std::ranges::find_if(asked, [&](const Asked& each) {
+        return each.answered() && each.status.id == member &&
+               each.status.cluster == known->status.cluster;
+    });
     return found == asked.end() ? nullptr : &*found;
 }
 

@@ -72,6 +72,7 @@ struct Survey {
     // What the member knows that knows most: the leader if it answered, else the one furthest on.
     // Null: nobody answered.
     const Asked* best() const;
+    // The member of the same cluster as best(): another one's has nothing but its number in common.
     const Asked* find(std::uint64_t member) const;
 };
 

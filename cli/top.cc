@@ -85,8 +85,13 @@ TopView view_of(const Survey& before, const Survey& now, std::chrono::millisecon
                  .key_bytes = best->status.key_bytes};
     std::uint64_t furthest = 0;
     for (const auto& asked : now.asked) {
-        if (asked.answered()) furthest = std::max(furthest, asked.status.applied);
-        if (!asked.answered()) view.errors.push_back(asked.error);
+        if (!asked.answered()) {
+            view.errors.push_back(asked.error);
+        } else if (asked.status.cluster != view.cluster) {
+            view.errors.push_back(asked.url + " belongs to cluster " + asked.status.cluster);
+        } else {
+            furthest = std::max(furthest, asked.status.applied);
+        }
     }
     for (const auto& member : best->members) {
         if (member.id == best->status.leader) view.leader = member.name;

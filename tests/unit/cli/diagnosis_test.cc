@@ -106,6 +106,28 @@ TEST(Diagnosis, SeesClustersAndLeadersThatDiffer) {
     EXPECT_THAT(found(survey), ElementsAre("problem no-leader-known n3"));
 }
 
+TEST(Diagnosis, TakesNoMemberOfAnotherClusterForOneOfThisBecauseOfItsNumber) {
+    // Where n3 was there is a member 3 of another cluster; n3 itself is gone.
+    auto survey = healthy();
+    auto foreign = survey.asked[2];
+    lose(survey, 3);
+    foreign.url = "http://10.0.0.9:7400";
+    foreign.status.cluster = "c2";
+    survey.asked.push_back(foreign);
+
+    EXPECT_EQ(survey.find(3), nullptr);
+    EXPECT_THAT(found(survey),
+                ElementsAre("problem different-clusters n3", "problem no-fault-tolerated",
+                            "problem member-unreachable n3"));
+
+    // Nor is it at one of our endpoints that this one is.
+    survey = healthy();
+    survey.asked[2].status.cluster = "c2";
+    survey.asked[2].url = "http://10.0.0.9:7400";
+    EXPECT_THAT(found(survey),
+                ElementsAre("problem different-clusters n3", "note endpoints-incomplete n3"));
+}
+
 TEST(Diagnosis, SeesEvenVotersVersionsAndLag) {
     EXPECT_THAT(found(healthy(4)), ElementsAre("warning even-voters"));
     EXPECT_THAT(found(healthy(2)),

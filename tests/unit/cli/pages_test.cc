@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <fstream>
 #include <map>
 #include <regex>
@@ -103,6 +104,17 @@ TEST(Manual, HasAPageOnEachCommandWithAllOfItsOptions) {
         EXPECT_THAT(pages[0].text, HasSubstr("gavel\\-" + command.name() + "(1)"));
         EXPECT_THAT(text, Not(HasSubstr("\n\n"))) << "an empty line is a request of its own";
     }
+}
+
+TEST(Manual, SaysOfTheDoctorWhatItsExitCodesAre) {
+    const auto pages = manual_pages(describe_gavel());
+    const auto doctor = std::ranges::find(pages, std::string("gavel-doctor.1"), &NamedPage::file);
+    ASSERT_NE(doctor, pages.end());
+    // A warning is no problem, and alone it is no failure either.
+    EXPECT_THAT(doctor->text, HasSubstr("0 when none of them is a problem"));
+    EXPECT_THAT(doctor->text, HasSubstr("1 when one is, and 125 when no member answers"));
+    EXPECT_THAT(pages[0].text, HasSubstr("Of doctor: it found a problem"));
+    EXPECT_THAT(page(), HasSubstr("of `doctor`: it found a problem"));
 }
 
 TEST(Manual, DescribesWhatIsThere) {

@@ -63,6 +63,18 @@ TEST(Top, HasNoRateOfAMemberThatBeganAnewOrIsAway) {
 }
 
 TEST(Top, DrawsWhatFits) {
+TEST(Top, TellsOfMembersOfAnotherCluster) {
+    auto now = healthy();
+    now.asked[2].status.cluster = "c2";
+    now.asked[2].status.applied = 900;
+
+    const auto view = view_of(healthy(), now, milliseconds{1'000});
+
+    EXPECT_EQ(view.rows[2].role, "away");
+    EXPECT_EQ(view.rows[0].lag, 0U) << "its slots are not ours";
+    EXPECT_THAT(view.errors, ElementsAre("http://10.0.0.3:7400 belongs to cluster c2"));
+}
+
     auto now = healthy();
     lose(now, 3);
     now.asked[0].status.alarms = {"the disk\nis slow"};
