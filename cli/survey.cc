@@ -89,9 +89,9 @@ void compare_clocks(const json& document, system_clock::time_point sent,
     asked.clock_error = std::chrono::ceil<milliseconds>(half) + milliseconds{1};
 }
 
-Asked ask(const Endpoint& endpoint, bool given, milliseconds patience) {
+Asked ask(const Endpoint& endpoint, bool given, milliseconds patience, int interrupt_fd) {
     Asked asked{.url = endpoint.url(), .given = given};
-    Client client({endpoint});
+    Client client({endpoint}, interrupt_fd);
     const auto get = [&](const char* target) {
         return call_json(client,
                          {.target = target, .attempt_limit = patience, .patience = patience});
@@ -118,12 +118,13 @@ Asked ask(const Endpoint& endpoint, bool given, milliseconds patience) {
 }
 
 void ask_all(const std::vector<Endpoint>& endpoints, bool given, milliseconds patience,
-             std::vector<Asked>& into) {
+             int interrupt_fd, std::vector<Asked>& into) {
     const std::size_t before = into.size();
     into.resize(before + endpoints.size());
     std::vector<std::thread> threads;
     for (std::size_t i = 0; i < endpoints.size(); ++i) {
-        threads.emplace_back([&, i] { into[before + i] = ask(endpoints[i], given, patience); });
+        threads.emplace_back(
+            [&, i] { into[before + i] = ask(endpoints[i], given, patience, interrupt_fd); });
     }
     for (auto& thread : threads) thread.join();
 }
@@ -159,11 +160,12 @@ const Asked* Survey::find(std::uint64_t member) const {
     return found == asked.end() ? nullptr : &*found;
 }
 
-Survey take_survey(const std::vector<Endpoint>& endpoints, milliseconds patience) {
+Survey take_survey(const std::vector<Endpoint>& endpoints, milliseconds patience,
+                   int interrupt_fd) {
     Survey survey;
     std::vector<Endpoint> given;
     for (const auto& endpoint : endpoints) add_new(endpoint, {}, given);
-    ask_all(given, true, patience, survey.asked);
+    ask_all(given, true, patience, interrupt_fd, survey.asked);
 
     std::vector<Endpoint> named;
     for (const auto& each : survey.asked) {
@@ -174,7 +176,7 @@ Survey take_survey(const std::vector<Endpoint>& endpoints, milliseconds patience
             }
         }
     }
-    ask_all(named, false, patience, survey.asked);
+    ask_all(named, false, patience, interrupt_fd, survey.asked);
     return survey;
 }
 

@@ -77,7 +77,9 @@ struct Survey {
 };
 
 // Asks all endpoints at once, then the members that these name and that nobody asked yet. Takes
-// little more than twice `patience`, whoever is silent.
-Survey take_survey(const std::vector<Endpoint>& endpoints, std::chrono::milliseconds patience);
+// little more than twice `patience`, whoever is silent; nobody is waited for any more once
+// `interrupt_fd` is readable.
+Survey take_survey(const std::vector<Endpoint>& endpoints, std::chrono::milliseconds patience,
+                   int interrupt_fd = -1);
 
 }  // namespace gavel::cli

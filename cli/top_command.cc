@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -72,30 +73,38 @@ public:
     }
 
     int run() {
-        take();
+        if (const auto signal = take()) return exit_by_signal(*signal);
         if (now_.best() == nullptr) return nobody();
-        if (live_) open();
-        std::optional<int> signal;
-        for (;;) {
-            signal = wait();
-            if (signal && *signal != SIGWINCH) break;
-            if (!signal) take();
-            if (now_.best() == nullptr && !live_) return nobody();
+        if (!live_) {
+            if (const auto signal = look_again()) return exit_by_signal(*signal);
+            if (now_.best() == nullptr) return nobody();
             show();
-            if (!live_) return exit_success;
+            return exit_success;
         }
-        if (live_) close();
+        open();
+        std::optional<int> signal;
+        while (!(signal = look_again())) show();
+        close();
         // Who looked on and had enough has seen what there was to see.
-        return live_ && *signal == SIGINT ? exit_success : exit_by_signal(*signal);
+        return *signal == SIGINT ? exit_success : exit_by_signal(*signal);
     }
 
 private:
-    void take() {
+    // The signal that came, if one did, for which nobody is waited for any longer.
+    std::optional<int> take() {
         before_ = std::move(now_);
         const auto begun = Clock::now();
-        now_ = take_survey(context_.endpoints, patience);
+        now_ = take_survey(context_.endpoints, patience, signals_.fd());
         apart_ = std::chrono::duration_cast<milliseconds>(begun - taken_);
         taken_ = begun;
+        return signals_.take();
+    }
+
+    // Once it is time to; what is there already will do for a terminal that got another size.
+    std::optional<int> look_again() {
+        const bool resized = wait();
+        if (const auto signal = signals_.take()) return signal;
+        return resized ? std::nullopt : take();
     }
 
     int nobody() const {
@@ -103,13 +112,15 @@ private:
         return exit_error;
     }
 
-    // The signal that came, if one did before it is time to look again.
-    std::optional<int> wait() {
+    // Until it is time to look again or a signal comes. Whether the terminal has another size.
+    bool wait() {
         const auto left =
             std::chrono::ceil<milliseconds>(taken_ + interval_ - Clock::now()).count();
-        pollfd source{.fd = signals_.fd(), .events = POLLIN, .revents = 0};
-        ::poll(&source, 1, static_cast<int>(std::max<std::int64_t>(left, 0)));
-        return signals_.take();
+        std::array<pollfd, 2> sources{
+            {{.fd = signals_.fd(), .events = POLLIN, .revents = 0},
+             {.fd = live_ ? resizes_.fd() : -1, .events = POLLIN, .revents = 0}}};
+        ::poll(sources.data(), sources.size(), static_cast<int>(std::max<std::int64_t>(left, 0)));
+        return live_ && resizes_.take().has_value();
     }
 
     void show() {
@@ -151,7 +162,8 @@ private:
     const Context& context_;
     const milliseconds interval_;
     bool live_ = false;
-    SignalQueue signals_{SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH};
+    SignalQueue signals_{SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    SignalQueue resizes_{SIGWINCH};
     Survey before_{};
     Survey now_{};
     Clock::time_point taken_{};

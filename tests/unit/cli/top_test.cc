@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 
+#include <atomic>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -62,7 +63,6 @@ TEST(Top, HasNoRateOfAMemberThatBeganAnewOrIsAway) {
     EXPECT_EQ(view.errors.size(), 1U);
 }
 
-TEST(Top, DrawsWhatFits) {
 TEST(Top, TellsOfMembersOfAnotherCluster) {
     auto now = healthy();
     now.asked[2].status.cluster = "c2";
@@ -75,6 +75,7 @@ TEST(Top, TellsOfMembersOfAnotherCluster) {
     EXPECT_THAT(view.errors, ElementsAre("http://10.0.0.3:7400 belongs to cluster c2"));
 }
 
+TEST(Top, DrawsWhatFits) {
     auto now = healthy();
     lose(now, 3);
     now.asked[0].status.alarms = {"the disk\nis slow"};
@@ -141,6 +142,36 @@ TEST(Top, RedrawsInPlaceAndLeavesTheTerminalAsItWas) {
     EXPECT_THAT(ran.out, StartsWith("\x1b[?1049h\x1b[?25l\x1b[H"));
     EXPECT_THAT(ran.out, EndsWith("\x1b[J\x1b[?25h\x1b[?1049l"));
     EXPECT_THAT(ran.out, HasSubstr("\x1b[K"));
+}
+
+// A member that answers the first two times, and then sends a signal instead.
+FakeServer stuck(int signal, std::atomic<std::chrono::steady_clock::time_point>& stuck_since) {
+    auto count = std::make_shared<std::atomic<int>>(0);
+    return FakeServer([=, &stuck_since](const FakeRequest& request) {
+        if (request.target != "/v1/status") {
+            return FakeReply{.body = R"({"members":[{"member_id":1,"name":"n1","role":"voter"}]})"};
+        }
+        if (++*count <= 2) {
+            return FakeReply{.body = R"({"member_id":1,"name":"n1","role":"leader","leader_id":1,
+                "applied":5,"cluster_id":"c1"})"};
+        }
+        stuck_since = std::chrono::steady_clock::now();
+        ::kill(::getpid(), signal);
+        return FakeReply{.silent = true};
+    });
+}
+
+TEST(Top, EndsAtOnceThoughAMemberDoesNotAnswer) {
+    for (const int signal : {SIGINT, SIGTERM}) {
+        std::atomic<std::chrono::steady_clock::time_point> since{};
+        auto server = stuck(signal, since);
+
+        const auto ran = run({"top", "--interval", "100ms"}, {server.endpoint()}, true);
+
+        EXPECT_LT(std::chrono::steady_clock::now() - since.load(), milliseconds{1'000});
+        EXPECT_EQ(ran.code, signal == SIGINT ? exit_success : exit_by_signal(signal));
+        EXPECT_THAT(ran.out, EndsWith("\x1b[J\x1b[?25h\x1b[?1049l")) << "the terminal is as it was";
+    }
 }
 
 TEST(Top, SaysThatNobodyAnswers) {
