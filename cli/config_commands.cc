@@ -2,6 +2,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 #include "cli/api_call.h"
 #include "cli/author.h"
@@ -128,20 +129,96 @@ struct RemoveOptions {
 int remove(const Context& context, const RemoveOptions& options) {
     Client client(context.endpoints);
     Call call{.method = "DELETE", .target = key_target(options.key), .needs_key = true};
-    if (options.recursive) call.target += "?recursive=true";
     add_conditions(call, options.if_revision, false);
     if (const auto refused = add_guard(call, options.guard, context)) return *refused;
     add_note(call, context, options.note);
     const auto answer = call_json(client, call);
     if (!answer) return context.fail(answer.error());
-    std::string what = options.key;
-    if (options.recursive) {
-        const std::string count = text_of(*answer, "deleted");
-        what = count + (count == "1" ? " key of " : " keys of ") + options.key;
-    }
     return print_change(context, *answer,
-                        "removed " + what + ": revision " + text_of(*answer, "revision"));
+                        "removed " + options.key + ": revision " + text_of(*answer, "revision"));
 }
+
+constexpr std::size_t page_keys = 1'000;        // As many as a list has at most.
+constexpr std::size_t transaction_parts = 128;  // As many as a transaction takes.
+
+// A tree goes at one revision. One that is too large for that goes piece by piece, until what is
+// left is not.
+class RemoveTree {
+public:
+    RemoveTree(const Context& context, const RemoveOptions& options)
+        : context_(context), options_(options), client_(context.endpoints) {}
+
+    int run() {
+        Call call{.method = "DELETE",
+                  .target = key_target(options_.key) + "?recursive=true",
+                  .needs_key = true};
+        if (const auto refused = add_guard(call, options_.guard, context_)) return *refused;
+        add_note(call, context_, options_.note);
+        for (bool told = false;; told = true) {
+            auto answer = call_json(client_, call);
+            if (answer) return print(*std::move(answer));
+            if (answer.error().code != "too-much-at-once") return fail(answer.error());
+            if (!told) context_.say("these are too many keys for one revision; they go in pieces");
+            if (const auto failure = remove_page(answer.error())) return fail(*failure);
+        }
+    }
+
+private:
+    // `refusal`: why they cannot go at once.
+    std::optional<Failure> remove_page(const Failure& refusal) {
+        const auto page =
+            call_json(client_, {.target = "/v1/config?prefix=" + encode_query(options_.key + "/") +
+                                          "&keys_only=true&limit=" + std::to_string(page_keys)});
+        if (!page) return page.error();
+        if (page->value("items", nlohmann::json::array()).empty()) return refusal;
+        auto operations = nlohmann::json::array();
+        for (const auto& item : page->value("items", nlohmann::json::array())) {
+            operations.push_back({{"delete", {{"key", text_of(item, "key")}}}});
+            if (operations.size() < transaction_parts) continue;
+            if (auto failure = transact(std::exchange(operations, nlohmann::json::array()))) {
+                return failure;
+            }
+        }
+        return operations.empty() ? std::nullopt : transact(operations);
+    }
+
+    std::optional<Failure> transact(const nlohmann::json& operations) {
+        Call call{.method = "POST",
+                  .target = "/v1/transactions",
+                  .body = nlohmann::json{{"then", operations}}.dump(),
+                  .needs_key = true};
+        add_guard(call, options_.guard, context_);
+        add_note(call, context_, options_.note);
+        const auto answer = call_json(client_, call);
+        if (!answer) return answer.error();
+        for (const auto& each : answer->value("results", nlohmann::json::array())) {
+            removed_ += each.value("delete", nlohmann::json::object()).value("deleted", 0U);
+        }
+        return std::nullopt;
+    }
+
+    int print(nlohmann::json answer) const {
+        const auto count = answer.value("deleted", std::uint64_t{0}) + removed_;
+        answer["deleted"] = count;
+        return print_change(
+            context_, answer,
+            "removed " + count_of(count) + ": revision " + text_of(answer, "revision"));
+    }
+
+    int fail(const Failure& failure) const {
+        if (removed_ > 0) context_.say("removed " + count_of(removed_) + ", and then:");
+        return context_.fail(failure);
+    }
+
+    std::string count_of(std::uint64_t count) const {
+        return std::to_string(count) + (count == 1 ? " key of " : " keys of ") + options_.key;
+    }
+
+    const Context& context_;
+    const RemoveOptions& options_;
+    Client client_;
+    std::uint64_t removed_ = 0;  // Before what is left could go at once.
+};
 
 int list(const Context& context, const std::string& prefix, std::optional<std::uint64_t> revision) {
     Client client(context.endpoints);
@@ -213,7 +290,10 @@ void add_remove(CLI::App& app, Action& action) {
     add_guard_options(*command, options->guard);
     add_note_options(*command, options->note);
     command->callback([&action, options] {
-        action = [options](Context& context) { return remove(context, *options); };
+        action = [options](Context& context) {
+            return options->recursive ? RemoveTree(context, *options).run()
+                                      : remove(context, *options);
+        };
     });
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "cli/exit_code.h"
 #include "tests/unit/cli/fake_server.h"
@@ -241,6 +242,59 @@ TEST(Rm, RemovesAllBelowAKey) {
     EXPECT_EQ(run({"rm", "-r", "a"}, {server.endpoint()}).out,
               "removed 3 keys of a: revision 18\n");
     EXPECT_EQ(server.requests()[0].target, "/v1/config/a?recursive=true");
+}
+
+TEST(Rm, TakesATreeInPiecesThatIsTooLargeToGoAtOnce) {
+    int refused = 0;
+    FakeServer server([&](const FakeRequest& request) {
+        if (request.method == "GET") {
+            auto items = nlohmann::json::array();
+            for (int i = 0; i < 200; ++i) items.push_back({{"key", "a/" + std::to_string(i)}});
+            return FakeReply{.body = nlohmann::json{{"items", items}}.dump()};
+        }
+        if (request.method == "POST") {
+            auto results = nlohmann::json::array();
+            const auto body = nlohmann::json::parse(request.body);
+            for (const auto& each : body["then"]) {
+                const auto key = each["delete"]["key"];
+                // One went in between.
+                results.push_back({{"delete", {{"key", key}, {"deleted", key == "a/7" ? 0 : 1}}}});
+            }
+            return FakeReply{.body = nlohmann::json{{"results", results}}.dump()};
+        }
+        if (++refused <= 2) return test::problem(409, "too-much-at-once");
+        return FakeReply{.body = R"({"key":"a","revision":30,"deleted":10000})"};
+    });
+
+    const auto ran =
+        run({"rm", "-r", "a", "--lock", "deploy", "--token", "9"}, {server.endpoint()});
+
+    EXPECT_EQ(ran.code, exit_success) << ran.err;
+    EXPECT_EQ(ran.out, "removed 10398 keys of a: revision 30\n");
+    EXPECT_EQ(ran.err, "gavel: these are too many keys for one revision; they go in pieces\n");
+    const auto pieces = server.requests("POST /v1/transactions");
+    ASSERT_EQ(pieces.size(), 4U);
+    for (const auto& piece : pieces) {
+        EXPECT_EQ(piece.headers.at("gavel-lock"), "deploy;token=9") << "each of them rests on it";
+        EXPECT_LE(nlohmann::json::parse(piece.body)["then"].size(), 128U);
+    }
+    EXPECT_EQ(server.requests("GET ")[0].target, "/v1/config?prefix=a/&keys_only=true&limit=1000");
+}
+
+TEST(Rm, SaysHowMuchIsGoneWhenAPieceIsRefused) {
+    int pieces = 0;
+    FakeServer server([&](const FakeRequest& request) {
+        if (request.method == "DELETE") return test::problem(409, "too-much-at-once");
+        if (request.method == "GET" && pieces > 0) return FakeReply{.body = R"({"items":[]})"};
+        if (request.method == "GET") return FakeReply{.body = R"({"items":[{"key":"a/b"}]})"};
+        ++pieces;
+        return FakeReply{.body = R"({"results":[{"delete":{"key":"a/b","deleted":1}}]})"};
+    });
+
+    const auto ran = run({"rm", "-r", "a"}, {server.endpoint()});
+
+    EXPECT_EQ(ran.code, exit_error);
+    EXPECT_THAT(ran.err, HasSubstr("removed 1 key of a, and then:\ngavel: too-much-at-once"));
 }
 
 TEST(Txn, SendsTheFileAndShowsWhatWasDone) {
