@@ -10,8 +10,11 @@ using statemachine::Machine;
 
 namespace {
 
-// Of a snapshot, at a time: few, for what is there is little.
-constexpr api::Snapshot::PieceLimits piece_limits{.names = 1, .bytes = 64};
+// Of a snapshot, at a time: few, for what is there is little, but for the locks of a crowd.
+api::Snapshot::PieceLimits piece_limits(const Settings& settings) {
+    if (settings.crowd_every > Time{}) return {.names = 16, .bytes = 1'024};
+    return {.names = 1, .bytes = 64};
+}
 
 const char* kind_of(const statemachine::EventBody& body) {
     if (std::holds_alternative<statemachine::MemberEvent>(body)) return "member watched";
@@ -25,7 +28,7 @@ Watcher::Watcher(World& world, std::uint64_t number)
       prng_(world.settings().seed * 137 + number),
       wish_((world.settings().seed + number) % watch_filters().size()),
       filter_(watch_filters()[wish_]),
-      snapshot_(filter_, piece_limits),
+      snapshot_(filter_, piece_limits(world.settings())),
       known_(Known::of(Observer::fresh_machine(world.settings()), filter_)) {}
 
 void Watcher::attach() {

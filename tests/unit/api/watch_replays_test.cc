@@ -177,12 +177,11 @@ TEST(WatchReplay, TheEventsOfOneRevisionStayTogetherHoweverManyTheyAre) {
 
     const auto call = desk.get("/v1/watch?prefix=&since=" + std::to_string(whole - 1));
     const auto events = heard(call->stream);
-    ASSERT_THAT(events, SizeIs(1'501));
+    ASSERT_THAT(events, SizeIs(1'500));
     EXPECT_GT(call->stream.size(), 64U * 1024);
-    EXPECT_EQ(events.back().revision, whole + 1);
-    for (std::size_t i = 0; i < 1'500; ++i) {
-        EXPECT_EQ(events[i].revision, whole);
-        EXPECT_EQ(events[i].has_id, i == 1'499);
+    for (const auto& event : events) {
+        EXPECT_EQ(event.revision, whole);
+        EXPECT_EQ(event.has_id, &event == &events.back());
     }
     const auto poll =
         desk.get("/v1/watch?prefix=&wait=1s&since=" + std::to_string(whole - 1))->json();
