@@ -12,7 +12,7 @@ namespace {
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
 const Headers once{{"Idempotency-Key", "\"once\""}};
-const Headers once_more{{"Idempotency-Key", "\"once more\""}};
+const Headers once_more{{"Idempotency-Key", "\"once-more\""}};
 
 // What the first write under the key was answered, and what a second one without it left behind.
 class KeyedWrite {
