@@ -33,13 +33,17 @@ struct RowTable {
     Table table{};
     const char* name{};
 };
-constexpr std::array row_tables{
-    RowTable{Table::sessions, "sessions"},       RowTable{Table::locks, "locks"},
-    RowTable{Table::waiters, "waiters"},         RowTable{Table::keys, "keys"},
-    RowTable{Table::history, "history"},         RowTable{Table::requests, "requests"},
-    RowTable{Table::idempotency, "idempotency"}, RowTable{Table::versions, "versions"},
-    RowTable{Table::holders, "holders"},         RowTable{Table::schemas, "schemas"},
-    RowTable{Table::quotas, "quotas"}};
+constexpr std::array row_tables{RowTable{Table::sessions, "sessions"},
+                                RowTable{Table::locks, "locks"},
+                                RowTable{Table::waiters, "waiters"},
+                                RowTable{Table::keys, "keys"},
+                                RowTable{Table::history, "history"},
+                                RowTable{Table::requests, "requests"},
+                                RowTable{Table::idempotency, "idempotency"},
+                                RowTable{Table::versions, "versions"},
+                                RowTable{Table::holders, "holders"},
+                                RowTable{Table::schemas, "schemas"},
+                                RowTable{Table::quotas, "quotas"}};
 
 std::size_t index_of(Table table) {
     for (std::size_t i = 0; i < row_tables.size(); ++i) {

@@ -202,8 +202,8 @@ TEST(ClusterBackupTakenSlowly, DoesNotFillTheMapOfTheState) {
     std::array<char, 1'000> begun{};
     ASSERT_GT(::recv(socket, begun.data(), begun.size(), 0), 0);
 
-    // Each round is a state of its own on the disk, and they are more than the map has room for. The
-    // disk follows the log within two seconds.
+    // Each round is a state of its own on the disk, and they are more than the map has room for.
+    // The disk follows the log within two seconds.
     for (int round = 0; round < 12; ++round) {
         write_all(static_cast<char>('b' + round % 20));
         const auto now = client.call("GET", "/v1/status").json().at("applied");
