@@ -28,6 +28,7 @@ struct WatchRequest {
     std::optional<milliseconds> wait{};          // A long poll instead of a stream.
     std::shared_ptr<const Snapshot> snapshot{};  // What is there is to come first.
     WatchHub::Attention attention{};
+    std::shared_ptr<void> place{};  // Of a stream, among the bounded number of them.
 
     Revision revision() const { return since ? since->revision : 0; }
 };
@@ -36,25 +37,20 @@ struct WatchRequest {
 struct Start {
     Revision applied{};
     Revision floor{};
-    bool compacted{};
-    bool foreign{};                      // `since` counts in another history.
-    std::vector<Ptr<Change>> changes{};  // Those above `since` that are kept.
+    bool foreign{};        // `since` counts in another history.
+    HistoryPiece piece{};  // What came above `since`.
     std::optional<Snapshot::Piece> there{};
 
-    bool is_broken() const { return compacted || foreign; }
+    bool is_broken() const { return piece.compacted || foreign; }
 };
 
 // On the core thread.
 Start start_at(const Machine& state, const WatchRequest& asked, HistoryId history) {
     Start start{.applied = state.applied(), .floor = state.globals().history_floor};
-    if (asked.since) {
-        start.foreign = asked.since->contradicts(history);
-        start.compacted = asked.revision() < start.floor;
-    }
-    const bool resumes = asked.since && !start.is_broken();
-    if (resumes) {
-        start.changes = state.history(asked.revision(), state.limits().history_changes);
-    } else if (asked.snapshot != nullptr) {
+    start.foreign = asked.since && asked.since->contradicts(history);
+    start.piece =
+        HistoryPiece::read(state, asked.since && !start.foreign ? asked.revision() : start.applied);
+    if (asked.snapshot != nullptr && (!asked.since || start.is_broken())) {
         start.there = asked.snapshot->read(state, {});
     }
     return start;
@@ -179,6 +175,11 @@ void come_again(const CallPtr& call) {
     call->end_stream();
 }
 
+void stopping(const CallPtr& call, const WatchRequest& asked) {
+    if (asked.resumed) return come_again(call);
+    respond(call, {ProblemCode::shutting_down, "the member is stopping; ask another member"});
+}
+
 // The place among waiting requests, or none with the answer given.
 std::shared_ptr<void> place_among(Places& places, const CallPtr& call) {
     if (call->services.hub.stopped()) {
@@ -192,19 +193,24 @@ std::shared_ptr<void> place_among(Places& places, const CallPtr& call) {
     return place;
 }
 
+void ask(const CallPtr& call, WatchRequest asked);
+
 void start_poll(const CallPtr& call, const WatchRequest& asked, const Start& start) {
     if (start.is_broken()) return respond(call, broken(start));
-    const auto events = select(asked.filter, start.changes);
-    if (!events.empty() || asked.wait->count() == 0) {
-        const Position position{start.applied, call->services.gateway.history_id()};
-        return call->respond(poll_response(events, position));
+    const auto events = select(asked.filter, start.piece.changes);
+    const Position position{start.piece.through, call->services.gateway.history_id()};
+    if (!events.empty()) return call->respond(poll_response(events, position));
+    if (!start.piece.is_last) {
+        WatchRequest rest = asked;
+        rest.since = position;
+        return ask(call, std::move(rest));
     }
+    if (asked.wait->count() == 0) return call->respond(poll_response(events, position));
     auto place = place_among(call->services.waits, call);
     if (place == nullptr) return;
     const auto answer = [](const Call& back, const Matched* matched) {
-        const Position position{back.services.hub.position(), back.services.gateway.history_id()};
         return poll_response(matched != nullptr ? matched->events() : std::vector<const Event*>(),
-                             position);
+                             {back.services.hub.position(), back.services.gateway.history_id()});
     };
     std::make_shared<OnceWatcher>(call, answer, std::move(place))
         ->start(asked.filter, *asked.wait, asked.attention);
@@ -227,17 +233,15 @@ void start_stream(const CallPtr& call, const WatchRequest& asked, const Start& s
     } else if (!asked.since && !start.there) {
         first = stream_event("bookmark", position_data(start.applied), position);
     }
-    if (asked.resumed && call->services.hub.stopped()) return come_again(call);
-    auto place = place_among(call->services.watches, call);
-    if (place == nullptr) return;
+    if (call->services.hub.stopped()) return stopping(call, asked);
     NewStream stream{.call = call,
                      .filter = asked.filter,
-                     .place = std::move(place),
+                     .place = asked.place,
                      .attention = asked.attention,
                      .applied = start.applied,
                      .first = std::move(first)};
     if (start.there) return begin_stream(std::move(stream), asked.snapshot, *start.there);
-    begin_stream(std::move(stream), start.changes);
+    begin_stream(std::move(stream), start.piece);
 }
 
 // Most likely this member has not come as far as `since` in time.
@@ -249,13 +253,7 @@ void not_there_yet(const CallPtr& call, const WatchRequest& asked, Failure failu
     call->respond(poll_response({}, asked.since.value_or(Position{})));
 }
 
-}  // namespace
-
-void watch(const CallPtr& call) {
-    auto parsed = parse_watch(*call);
-    if (!parsed) return respond(call, parsed.error());
-    WatchRequest& asked = *parsed;
-    asked.attention = call->services.hub.attend();
+void ask(const CallPtr& call, WatchRequest asked) {
     auto& gateway = call->services.gateway;
     // What counts in another history is nothing to wait for.
     const bool counts = asked.since && !asked.since->contradicts(gateway.history_id());
@@ -275,6 +273,22 @@ void watch(const CallPtr& call) {
             start_stream(back, asked, start);
         },
         [asked](const CallPtr& back, Failure failure) { not_there_yet(back, asked, failure); });
+}
+
+}  // namespace
+
+void watch(const CallPtr& call) {
+    auto parsed = parse_watch(*call);
+    if (!parsed) return respond(call, parsed.error());
+    WatchRequest& asked = *parsed;
+    // Before it costs the core anything. A poll that finds something does not wait.
+    if (!asked.wait && call->request.method != Method::head) {
+        if (call->services.hub.stopped()) return stopping(call, asked);
+        asked.place = place_among(call->services.watches, call);
+        if (asked.place == nullptr) return;
+    }
+    asked.attention = call->services.hub.attend();
+    ask(call, std::move(asked));
 }
 
 void wait_for_key(const CallPtr& call, ReadOptions options, milliseconds wait) {

@@ -16,6 +16,7 @@ using statemachine::Revision;
 using std::chrono::steady_clock;
 
 constexpr std::size_t replay_bytes = 64 * 1024;  // Of history, rendered at a time.
+constexpr std::size_t piece_changes = 1'024;     // Of history, read at a time.
 
 // A stream of events that catches up first, in its own way, and then is sent each batch as it
 // comes. Kept alive by the hub and its call.
@@ -111,18 +112,20 @@ private:
     bool gone_{};
 };
 
-// Catches up with the history, while what happens is kept behind it.
+// Catches up with the history: the next piece is read when the client has taken the last one.
 class HistoryStream final : public Stream {
 public:
-    HistoryStream(NewStream& given, std::vector<Ptr<Change>> changes)
-        : Stream(given), history_(std::move(changes)) {}
+    HistoryStream(NewStream& given, HistoryPiece piece) : Stream(given), piece_(std::move(piece)) {}
 
 private:
-    bool has_caught_up() const override { return next_ >= history_.size(); }
+    bool has_caught_up() const override { return piece_.is_last && next_ >= piece_.changes.size(); }
     void begin() override { go_on(); }
     void on_drained() override { go_on(); }
 
+    // What comes before the last piece was read is in a piece; what comes behind it is kept until
+    // that one has been sent.
     void meanwhile(const Matched& matched) override {
+        if (!piece_.is_last) return;
         kept_bytes_ += matched.text()->size();
         if (kept_bytes_ > call()->services.options.stream_bytes_max) return cut();
         kept_.push_back(matched.text());
@@ -130,23 +133,48 @@ private:
 
     // Renders the next piece of the history: whole revisions, for a piece may be the last one sent.
     void go_on() {
+        if (gone() || reading_ || has_caught_up()) return;
         std::string text;
-        while (!gone() && next_ < history_.size() && text.size() < replay_bytes) {
-            text += *Matched(select(filter(), {history_[next_++]}), history_id()).text();
+        while (next_ < piece_.changes.size() && text.size() < replay_bytes) {
+            text += *Matched(select(filter(), {piece_.changes[next_++]}), history_id()).text();
         }
-        if (gone() || history_.empty()) return;
-        if (!text.empty()) send(std::move(text));
-        if (next_ < history_.size() || gone()) return;
-        history_ = {};
+        // Of a piece that shows nothing no drain follows.
+        const bool shows = !text.empty();
+        if (shows) send(std::move(text));
+        if (gone() || next_ < piece_.changes.size()) return;
+        piece_.changes = {};
         next_ = 0;
+        if (!piece_.is_last) return shows ? void() : read_on();
         for (const auto& piece : std::exchange(kept_, {})) {
             if (!gone()) send(piece);
         }
         kept_bytes_ = 0;
     }
 
-    std::vector<Ptr<Change>> history_;
-    std::size_t next_{};  // In history_.
+    void read_on() {
+        reading_ = true;
+        auto self = std::static_pointer_cast<HistoryStream>(shared_from_this());
+        query(
+            call(), {.stale = true, .timeout = call()->services.options.request_timeout},
+            [after = piece_.through](const Machine& state) {
+                return HistoryPiece::read(state, after);
+            },
+            [self](const CallPtr& back, HistoryPiece piece, Revision applied) {
+                self->reading_ = false;
+                // Positions that come next are not before the end of this piece.
+                back->services.hub.advance(applied);
+                if (piece.compacted) return self->cut();
+                self->piece_ = std::move(piece);
+                self->go_on();
+            },
+            [self](const CallPtr&, Failure) {
+                if (!self->gone()) self->finish();
+            });
+    }
+
+    HistoryPiece piece_;
+    std::size_t next_{};  // In the changes of piece_.
+    bool reading_{};
     std::vector<std::shared_ptr<const std::string>> kept_{};
     std::size_t kept_bytes_{};
 };
@@ -232,8 +260,20 @@ std::string position_data(Revision revision) {
     return json.open('{').number("revision", revision).close('}').take();
 }
 
-void begin_stream(NewStream stream, std::vector<Ptr<Change>> changes) {
-    auto made = std::make_shared<HistoryStream>(stream, std::move(changes));
+HistoryPiece HistoryPiece::read(const Machine& state, Revision after) {
+    HistoryPiece piece{.through = state.applied(), .is_last = true};
+    piece.compacted = after < state.globals().history_floor;
+    if (piece.compacted) return piece;
+    piece.changes = state.history(after, piece_changes);
+    if (piece.changes.size() == piece_changes) {
+        piece.through = piece.changes.back()->revision;
+        piece.is_last = false;
+    }
+    return piece;
+}
+
+void begin_stream(NewStream stream, HistoryPiece piece) {
+    auto made = std::make_shared<HistoryStream>(stream, std::move(piece));
     made->start(std::move(stream));
 }
 

@@ -289,6 +289,57 @@ TEST(Watch, TakesALongHistoryInPiecesWithLaterChangesBehindIt) {
               expected + put_event(21, "k", "late", 21) + put_event(22, "k", "later", 22));
 }
 
+// A thousand watchers that come back at once must not copy the whole history each.
+TEST(Watch, ReadsALongHistoryPieceByPieceWhileMoreHappens) {
+    Desk desk;
+    std::string expected;
+    const auto put = [&](const std::string& key) {
+        const auto revision = desk.gateway.put(key, "v");
+        if (key != "other") expected += put_event(revision, key, "v");
+    };
+    for (int i = 0; i < 1'500; ++i) put("k" + std::to_string(i));
+    for (int i = 0; i < 1'500; ++i) put("other");
+    desk.take_mail();
+
+    const auto call = desk.get("/v1/watch?prefix=k&since=0");
+    EXPECT_EQ(desk.gateway.reads.size(), 1U);
+    for (int turn = 0; turn < 40; ++turn) {
+        if (turn % 2 == 0) put("k/late" + std::to_string(turn));
+        if (turn % 3 == 0) desk.take_mail();
+        call->events.on_drained();
+    }
+    desk.take_mail();
+    put("k/last");
+    desk.take_mail();
+
+    EXPECT_EQ(call->stream, expected);
+    EXPECT_GE(desk.gateway.reads.size(), 3U) << "it is read in pieces";
+    EXPECT_EQ(desk.gateway.reads.back().min_revision, 0U);
+    desk.pass(std::chrono::seconds(20));
+    EXPECT_TRUE(call->stream.ends_with(bookmark(desk.gateway.applied())));
+}
+
+TEST(Watch, IsCutWhenTheHistoryIsForgottenFasterThanItTakesIt) {
+    Desk desk({}, {.history_changes = 2'000});
+    for (int i = 0; i < 1'900; ++i) desk.gateway.put("k", "v");
+    desk.take_mail();
+    const auto call = desk.get("/v1/watch?prefix=&since=0");
+    const std::string before = call->stream;
+    EXPECT_FALSE(call->ended);
+    for (int i = 0; i < 2'500; ++i) desk.gateway.put("k", "v");
+    desk.take_mail();
+
+    for (int turn = 0; turn < 50 && !call->ended; ++turn) {
+        call->events.on_drained();
+        desk.take_mail();
+    }
+
+    EXPECT_TRUE(call->ended);
+    EXPECT_TRUE(call->stream.starts_with(before));
+    EXPECT_THAT(call->stream, ::testing::Not(::testing::HasSubstr("bookmark")));
+    EXPECT_EQ(desk.watches.taken(), 0U);
+}
+
 TEST(Watch, IsForgottenWhenItsClientHasGone) {
     Desk desk;
     const auto call = desk.get("/v1/watch?prefix=");
@@ -339,6 +390,19 @@ TEST(Watch, HasOnlyAHeadForHead) {
     EXPECT_FALSE(call->streaming);
     EXPECT_EQ(call->field("Content-Type"), "text/event-stream");
     EXPECT_EQ(desk.hub.size(), 0U);
+}
+
+TEST(LongPoll, LooksThroughALongHistoryForWhatItWaitsFor) {
+    Desk desk;
+    for (int i = 0; i < 2'000; ++i) desk.gateway.put("other", "v");
+    const auto revision = desk.gateway.put("k", "v");
+    for (int i = 0; i < 700; ++i) desk.gateway.put("other", "v");
+
+    const auto answer = desk.get("/v1/watch?prefix=k&since=0&wait=1s")->json();
+    EXPECT_EQ(answer["events"].size(), 1U);
+    EXPECT_EQ(answer["events"][0]["revision"], revision);
+    const auto rest = desk.get("/v1/watch?prefix=k&since=" + std::to_string(revision) + "&wait=0s");
+    EXPECT_EQ(rest->json()["since"], revision + 700);
 }
 
 TEST(LongPoll, AnswersAtOnceWithWhatIsThere) {
