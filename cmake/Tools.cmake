@@ -1,7 +1,10 @@
 # Compiler cache, linker and warnings, the same for every target of the project.
 find_program(CCACHE ccache)
 if(CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  # It may keep what was compiled with a precompiled header: nobody here looks at __DATE__, or for
+  # macros that a header would have defined.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+    CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
 endif()
 
 find_program(MOLD mold)
@@ -33,4 +36,10 @@ function(gavel_room_private name)
   if(NOT type STREQUAL INTERFACE_LIBRARY)
     target_link_libraries(gavel-${name} PRIVATE ${ARGN})
   endif()
+endfunction()
+
+# Headers of libraries that most sources of a target include and that take longer than the source
+# itself: compiled once for the target. Sources go on including what they use.
+function(gavel_precompile target)
+  target_precompile_headers(${target} PRIVATE ${ARGN})
 endfunction()

@@ -100,8 +100,8 @@ TEST(Address, IsAHostThatOthersReachAndAPort) {
           "http://db4:7500", "db4/x:7500", "0.0.0.0:7500", "[::]:7500"}) {
         EXPECT_TRUE(check_address(text)) << text;
     }
-    EXPECT_FALSE(check_address(std::string(253, 'a') + ":1"));
-    EXPECT_TRUE(check_address(std::string(254, 'a') + ":1"));
+    EXPECT_FALSE(check_address(std::string(253, 'a').append(":1")));
+    EXPECT_TRUE(check_address(std::string(254, 'a').append(":1")));
 }
 
 TEST(Cursor, ComesBackAsItWasGivenOut) {
