@@ -238,6 +238,7 @@ void Observer::execute_chosen() {
                 archive_.check_roll_back(*back, applied);
             }
             check_ending(*entry, applied);
+            check_turn(*entry, applied);
         }
         if (known_at_.size() == slot) learn({});
         epochs_.learn(machine_.globals());
@@ -534,6 +535,15 @@ bool Observer::has_the_chosen(Slot slot, const std::set<MemberId>& lost) const {
         });
     }
     return false;
+}
+
+// Whoever asks stands behind those who wait already, also where it could share the lock.
+void Observer::check_turn(const statemachine::Entry& entry, const statemachine::Applied& applied) {
+    const auto* command = std::get_if<statemachine::AcquireLock>(&entry.command);
+    const auto* granted = std::get_if<statemachine::LockGranted>(&applied.outcome);
+    if (command == nullptr || applied.repeated || granted == nullptr || !granted->fresh) return;
+    const auto lock = machine_.lock(command->name);
+    expect(lock && lock->queue.empty(), "nobody is granted a lock before those who wait for it");
 }
 
 // However many sessions lapse, what one command does is bounded, and what it leaves is not lost.

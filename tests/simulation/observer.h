@@ -138,6 +138,7 @@ private:
     void learn(const std::vector<statemachine::Event>& events);
     void check_state() const;
     void check_ending(const statemachine::Entry& entry, const statemachine::Applied& applied);
+    void check_turn(const statemachine::Entry& entry, const statemachine::Applied& applied);
     void check_schema(const statemachine::Entry& entry, const statemachine::Applied& applied);
     void check_room(const statemachine::Entry& entry, const statemachine::Applied& applied);
     void check_message(paxos::MemberId from, const paxos::Message& message);
