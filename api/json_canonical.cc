@@ -36,6 +36,8 @@ std::variant<json, Unfit> read_strictly(std::string_view text, std::size_t level
     };
     json value = json::parse(text, look, false);
     if (unfit) return *std::move(unfit);
+    // Of JSON, numbers alone may be more than there is a value for.
+    if (value.is_discarded()) return Unfit{"has a number out of range"};
     return value;
 }
 

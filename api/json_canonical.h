@@ -10,8 +10,8 @@
 
 namespace gavel::api {
 
-// The value that the text is; unfit when it has a member twice, which readers take differently, or
-// more than so many levels.
+// The value that the text is; unfit when it has a member twice, which readers take differently, a
+// number beyond those of 64 bits (1e400), or more than so many levels.
 std::variant<nlohmann::json, Unfit> read_strictly(std::string_view text, std::size_t levels_max);
 
 // Equal for equal values, in the sense of JSON Schema: 1 and 1.0 are the same number, and the order

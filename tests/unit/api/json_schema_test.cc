@@ -276,5 +276,20 @@ TEST(JsonSchema, RefusesAValueThatReadersTakeDifferently) {
     EXPECT_THAT(judged("{}", "nonsense"), ElementsAre(Reason{"", "is not JSON"}));
 }
 
+// It is JSON all the same, and no reader has a value for it.
+TEST(JsonSchema, RefusesANumberOutOfRange) {
+    const auto out_of_range = ElementsAre(Reason{"", "has a number out of range"});
+    const std::string ports = R"({"properties":{"port":{"maximum":65535}}})";
+    for (const auto* number : {"1e400", "-1e400", "1E+999999999999"}) {
+        EXPECT_THAT(judged(ports, R"({"port":)" + std::string(number) + "}"), out_of_range);
+        EXPECT_THAT(judged("true", number), out_of_range);
+        EXPECT_THAT(judged(R"({"type":"object"})", R"({"x":[1,)" + std::string(number) + "]}"),
+                    out_of_range);
+    }
+    EXPECT_THAT(judged("true", std::string(400, '9')), out_of_range);
+    EXPECT_THAT(judged(ports, R"({"port":1e-400,"x":1e308})"), IsEmpty());
+    EXPECT_EQ(refusal(R"({"maximum":1e400})"), "the schema has a number out of range");
+}
+
 }  // namespace
 }  // namespace gavel::api

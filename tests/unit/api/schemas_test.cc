@@ -219,6 +219,28 @@ TEST_F(SchemasOverHttp, HoldWhatARollbackBringsBack) {
     EXPECT_EQ(desk.gateway.schemas()->size(), 1U);
 }
 
+// However it comes: it is JSON, and so it may be there before there is a schema.
+TEST_F(SchemasOverHttp, RefuseANumberOutOfRange) {
+    const std::string huge = R"({"port":1e400})";
+    const auto old = put_json("app/a", huge)->json()["revision"].get<int>();
+    const auto check = desk.put("/v1/schemas/app/?check=true", ports);
+    EXPECT_EQ(check->json()["conflicts"][0]["violations"][0]["reason"],
+              "has a number out of range");
+    put_json("app/a", R"({"port":1})");
+    desk.put("/v1/schemas/app/", ports);
+
+    EXPECT_EQ(put_json("app/a", huge)->code(), "schema-violation");
+    EXPECT_EQ(
+        desk.post("/v1/transactions", R"({"then":[{"put":{"key":"app/a","value":)" + huge + "}}]}")
+            ->code(),
+        "schema-violation");
+    EXPECT_EQ(
+        desk.post("/v1/rollback", R"({"key":"app/a","to_revision":)" + std::to_string(old) + "}")
+            ->code(),
+        "schema-violation");
+    EXPECT_EQ(desk.put("/v1/schemas/app/", R"({"maximum":1e400})")->code(), "bad-schema");
+}
+
 TEST_F(SchemasOverHttp, AreAsManyAsThereMayBe) {
     Desk small({}, {.schemas = 1});
     small.put("/v1/schemas/a", "{}");
