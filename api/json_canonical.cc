@@ -1,6 +1,8 @@
 #include "api/json_canonical.h"
 
+#include <charconv>
 #include <cmath>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -41,31 +43,80 @@ std::variant<json, Unfit> read_strictly(std::string_view text, std::size_t level
     return value;
 }
 
-void write_canonical(const json& value, std::string& into) {
-    if (value.is_object()) {
-        into += '{';
-        for (const auto& [name, member] : value.items()) {
-            into += json(name).dump();
-            into += ':';
-            write_canonical(member, into);
-            into += ',';
+namespace {
+
+class CanonicalWriter {
+public:
+    CanonicalWriter(std::string& into, const std::function<void(std::size_t)>& before_bytes)
+        : into_(into), before_bytes_(before_bytes) {}
+
+    void value(const json& value) {
+        switch (value.type()) {
+            case json::value_t::object:
+                add("{");
+                for (const auto& [name, member] : value.get_ref<const json::object_t&>()) {
+                    text(name);
+                    this->value(member);
+                }
+                return add("}");
+            case json::value_t::array:
+                add("[");
+                for (const auto& item : value) {
+                    this->value(item);
+                    add(",");
+                }
+                return add("]");
+            case json::value_t::string:
+                return text(value.get_ref<const std::string&>());
+            case json::value_t::boolean:
+                return add(value.get<bool>() ? "true" : "false");
+            case json::value_t::number_integer:
+                return number(value.get<std::int64_t>());
+            case json::value_t::number_unsigned:
+                return number(value.get<std::uint64_t>());
+            case json::value_t::number_float:
+                return number(value.get<double>());
+            default:
+                return add("null");
         }
-        into += '}';
-    } else if (value.is_array()) {
-        into += '[';
-        for (const auto& item : value) {
-            write_canonical(item, into);
-            into += ',';
-        }
-        into += ']';
-    } else if (value.is_number_float()) {
-        const double number = value.get<double>();
-        constexpr double exact = 9007199254740992.0;  // Whole numbers below are all doubles.
-        const bool whole = std::floor(number) == number && std::abs(number) < exact;
-        into += whole ? std::to_string(static_cast<std::int64_t>(number)) : value.dump();
-    } else {
-        into += value.dump();
     }
+
+private:
+    void add(std::string_view bytes) {
+        if (before_bytes_) before_bytes_(bytes.size());
+        into_ += bytes;
+    }
+    // The length says where it ends.
+    void text(const std::string& text) {
+        add('"' + std::to_string(text.size()) + ':');
+        add(text);
+    }
+    template <class Number>
+    void number(Number number) {
+        char digits[32];
+        const auto end = std::to_chars(digits, digits + sizeof(digits), number).ptr;
+        add({digits, end});
+    }
+    // Whole ones as the integers that they are: a reader takes 1e17 for the one, and
+    // 100000000000000000 for the other.
+    void number(double number) {
+        constexpr double from = -9223372036854775808.0, to = 18446744073709551616.0;
+        if (std::floor(number) != number || number < from || number >= to) {
+            return this->number<double>(number);
+        }
+        if (number < 0) return this->number(static_cast<std::int64_t>(number));
+        this->number(static_cast<std::uint64_t>(number));
+    }
+
+    std::string& into_;
+    const std::function<void(std::size_t)>& before_bytes_;
+};
+
+}  // namespace
+
+void write_canonical(const json& value, std::string& into,
+                     const std::function<void(std::size_t)>& before_bytes) {
+    CanonicalWriter(into, before_bytes).value(value);
 }
 
 }  // namespace gavel::api

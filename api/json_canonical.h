@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
@@ -15,7 +16,9 @@ namespace gavel::api {
 std::variant<nlohmann::json, Unfit> read_strictly(std::string_view text, std::size_t levels_max);
 
 // Equal for equal values, in the sense of JSON Schema: 1 and 1.0 are the same number, and the order
-// of members does not count.
-void write_canonical(const nlohmann::json& value, std::string& into);
+// of members does not count. Of a number it is one as JSON has them, of the rest not.
+// `before_bytes` is told how many bytes are to be written, piece by piece.
+void write_canonical(const nlohmann::json& value, std::string& into,
+                     const std::function<void(std::size_t)>& before_bytes = {});
 
 }  // namespace gavel::api

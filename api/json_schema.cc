@@ -49,6 +49,8 @@ std::string escaped(std::string_view name) {
     return text;
 }
 
+constexpr std::size_t step_bytes = 16;  // Of a pattern, at most.
+
 struct Refusal {
     std::string why{};
 };
@@ -56,6 +58,8 @@ struct Refusal {
 class Compiler {
 public:
     explicit Compiler(const json& root) : root_(root) {}
+
+    std::size_t size() const { return size_; }
 
     std::vector<std::unique_ptr<Node>> compile() {
         read_draft();
@@ -72,6 +76,14 @@ private:
     [[noreturn]] static void refuse(const std::string& at, const std::string& why) {
         throw Refusal{(at.empty() ? std::string("the schema") : "at '" + at + "' the schema") +
                       ' ' + why};
+    }
+
+    void grow(std::size_t size) {
+        size_ += size;
+        if (size_ > JsonSchema::size_max) {
+            refuse("", "is too large: there are more than " + std::to_string(JsonSchema::size_max) +
+                           " schemas in it and steps of patterns");
+        }
     }
 
     void read_draft() {
@@ -94,6 +106,7 @@ private:
         nodes_.push_back(std::make_unique<Node>());
         Node& node = *nodes_.back();
         by_place_.emplace(&schema, &node);  // First: it may refer to itself.
+        grow(1);
         if (schema.is_boolean()) {
             node.constant = schema.get<bool>();
             return &node;
@@ -363,9 +376,10 @@ private:
         for (const auto& each : value) all.push_back(text(each, at));
         return all;
     }
-    static Pattern pattern(const std::string& text, const std::string& at) {
+    Pattern pattern(const std::string& text, const std::string& at) {
         auto compiled = Pattern::compile(text);
         if (!compiled) refuse(at, "has a pattern that " + compiled.error().why);
+        grow(compiled->size());
         return *std::move(compiled);
     }
 
@@ -383,6 +397,7 @@ private:
     }
 
     const json& root_;
+    std::size_t size_ = 0;
     Draft draft_ = Draft::twenty;
     std::vector<std::unique_ptr<Node>> nodes_;
     std::map<const json*, Node::To> by_place_;
@@ -411,7 +426,10 @@ Result<JsonSchema, Unfit> JsonSchema::compile(std::string_view text) {
     if (const auto* unfit = std::get_if<Unfit>(&read)) return Unfit{"the schema " + unfit->why};
     try {
         JsonSchema schema;
-        schema.nodes_ = std::make_shared<const Nodes>(Compiler(std::get<json>(read)).compile());
+        Compiler compiler(std::get<json>(read));
+        schema.nodes_ = std::make_shared<const Nodes>(compiler.compile());
+        schema.bytes_ =
+            text.size() + schema.nodes_->size() * sizeof(Node) + compiler.size() * step_bytes;
         return schema;
     } catch (const Refusal& refusal) {
         return Unfit{refusal.why};

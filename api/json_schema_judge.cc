@@ -5,6 +5,9 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
+#include <string_view>
+#include <type_traits>
+#include <unordered_map>
 #include <variant>
 
 #include "api/json_canonical.h"
@@ -17,12 +20,11 @@ using nlohmann::json;
 using Node = JsonSchema::Node;
 using Reason = JsonSchema::Reason;
 
-// In units of some ten nanoseconds: what one judgement may take of a thread that others wait for.
-constexpr std::uint64_t effort_max = 20'000'000;
+constexpr std::uint64_t effort_per_byte = 4;  // To read the value.
 constexpr unsigned deep_max = 512;
 
 struct TooMuch {
-    const char* why{};
+    std::string_view why{};
 };
 
 std::uint64_t length_of(const std::string& text) {
@@ -54,10 +56,10 @@ std::string names_of(std::uint8_t types) {
 }
 
 // Names may be as long as a value.
+constexpr std::size_t shown_max = 500;
 std::string shortened(const std::string& text) {
-    constexpr std::size_t most = 500;
-    if (text.size() <= most) return text;
-    std::size_t end = most;
+    if (text.size() <= shown_max) return text;
+    std::size_t end = shown_max;
     while ((static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
     return text.substr(0, end) + "…";
 }
@@ -70,11 +72,13 @@ std::string shown(long double number) {
 
 class Judge {
 public:
+    explicit Judge(Effort& effort) : effort_(effort) {}
+
     std::vector<Reason> judge(const Node& root, const json& value) {
         try {
             fits(root, value, true);
         } catch (const TooMuch& end) {
-            reasons_.insert(reasons_.begin(), Reason{"", end.why});
+            reasons_.insert(reasons_.begin(), Reason{"", std::string(end.why)});
             if (reasons_.size() > JsonSchema::reasons_max) reasons_.pop_back();
         }
         return std::move(reasons_);
@@ -96,8 +100,7 @@ private:
     };
 
     void spend(std::uint64_t effort) {
-        if (effort > effort_left_) throw TooMuch{"it takes too much to find out whether it fits"};
-        effort_left_ -= effort;
+        if (!effort_.spend(effort)) throw TooMuch{too_much_effort};
     }
 
     // `tells`: what does not fit is to be told, and not just asked.
@@ -120,31 +123,40 @@ private:
 
     bool fits_itself(const Node& node, const json& value, bool tells) {
         if (node.types != 0 && (types_of(value) & node.types) == 0) {
-            return no(tells, "is not " + names_of(node.types));
+            return no(tells, [&] { return "is not " + names_of(node.types); });
         }
         if (!node.one_of_these && !node.only_this) return true;
-        std::string canonical;
-        write_canonical(value, canonical);
-        spend(canonical.size());
+        const std::string& canonical = canonical_of(value);
         const bool allowed = (!node.one_of_these || node.one_of_these->contains(canonical)) &&
                              (!node.only_this || *node.only_this == canonical);
         return allowed || no(tells, "is none of the values allowed");
+    }
+
+    // Written once, however many ask. The value stays where it is.
+    const std::string& canonical_of(const json& value) {
+        const auto [at, fresh] = canonical_.try_emplace(&value);
+        if (fresh) {
+            spend(20);
+            write_canonical(value, at->second, [this](std::size_t bytes) { spend(2 + bytes); });
+        }
+        spend(10 + at->second.size() / 16);
+        return at->second;
     }
 
     bool fits_number(const Node& node, const json& value, bool tells) {
         const auto number = value.get<long double>();
         bool good = true;
         if (node.minimum && number < *node.minimum) {
-            good = no(tells, "is less than " + shown(*node.minimum));
+            good = no(tells, [&] { return "is less than " + shown(*node.minimum); });
         }
         if (node.maximum && number > *node.maximum) {
-            good = no(tells, "is more than " + shown(*node.maximum));
+            good = no(tells, [&] { return "is more than " + shown(*node.maximum); });
         }
         if (node.above && number <= *node.above) {
-            good = no(tells, "is not more than " + shown(*node.above));
+            good = no(tells, [&] { return "is not more than " + shown(*node.above); });
         }
         if (node.below && number >= *node.below) {
-            good = no(tells, "is not less than " + shown(*node.below));
+            good = no(tells, [&] { return "is not less than " + shown(*node.below); });
         }
         if (node.multiple_of) {
             // Decimals are not exact in binary: 0.3 is a multiple of 0.1.
@@ -165,10 +177,12 @@ private:
         if (node.length_min || node.length_max) {
             const std::uint64_t length = length_of(text);
             if (node.length_min && length < *node.length_min) {
-                good = no(tells, "is shorter than " + std::to_string(*node.length_min));
+                good = no(tells,
+                          [&] { return "is shorter than " + std::to_string(*node.length_min); });
             }
             if (node.length_max && length > *node.length_max) {
-                good = no(tells, "is longer than " + std::to_string(*node.length_max));
+                good =
+                    no(tells, [&] { return "is longer than " + std::to_string(*node.length_max); });
             }
         }
         if (node.pattern && !is_found(*node.pattern, text)) {
@@ -178,7 +192,7 @@ private:
     }
 
     bool is_found(const Pattern& pattern, const std::string& text) {
-        spend(2 * (text.size() + 1) * pattern.size());
+        spend(2 * (text.size() + 1) * pattern.price());
         return pattern.is_found_in(text);
     }
 
@@ -186,16 +200,18 @@ private:
         const std::uint64_t size = value.size();
         bool good = true;
         if (node.items_min && size < *node.items_min) {
-            good = no(tells, "has fewer items than " + std::to_string(*node.items_min));
+            good = no(tells,
+                      [&] { return "has fewer items than " + std::to_string(*node.items_min); });
         }
         if (node.items_max && size > *node.items_max) {
-            good = no(tells, "has more items than " + std::to_string(*node.items_max));
+            good =
+                no(tells, [&] { return "has more items than " + std::to_string(*node.items_max); });
         }
         for (std::size_t i = 0; i < size && (good || (tells && !has_told_all())); ++i) {
             const bool in_prefix = i < node.prefix_items.size();
             const Node::To to = in_prefix ? node.prefix_items[i] : node.items;
             if (to == nullptr) break;
-            good &= fits_at(*to, value[i], std::to_string(i), tells);
+            good &= fits_at(*to, value[i], {.index = i}, tells);
         }
         if (node.unique_items) good &= has_no_item_twice(value, tells);
         if (node.contains != nullptr) good &= contains_enough(node, value, tells);
@@ -203,13 +219,13 @@ private:
     }
 
     bool has_no_item_twice(const json& value, bool tells) {
-        std::set<std::string> seen;
+        std::set<std::string_view> seen;
         for (std::size_t i = 0; i < value.size(); ++i) {
-            std::string canonical;
-            write_canonical(value[i], canonical);
-            spend(canonical.size() + 20);
-            if (!seen.insert(std::move(canonical)).second) {
-                return no(tells, "has an item twice, the second time at " + std::to_string(i));
+            spend(20);
+            if (!seen.insert(canonical_of(value[i])).second) {
+                return no(tells, [&] {
+                    return "has an item twice, the second time at " + std::to_string(i);
+                });
             }
         }
         return true;
@@ -227,56 +243,85 @@ private:
         const std::uint64_t size = value.size();
         bool good = true;
         if (node.members_min && size < *node.members_min) {
-            good = no(tells, "has fewer members than " + std::to_string(*node.members_min));
+            good = no(tells, [&] {
+                return "has fewer members than " + std::to_string(*node.members_min);
+            });
         }
         if (node.members_max && size > *node.members_max) {
-            good = no(tells, "has more members than " + std::to_string(*node.members_max));
+            good = no(tells,
+                      [&] { return "has more members than " + std::to_string(*node.members_max); });
         }
-        spend(node.required.size() * 5);
+        const auto goes_on = [&] { return good || (tells && !has_told_all()); };
         for (const auto& name : node.required) {
-            if (!value.contains(name)) good = no(tells, "lacks the member '" + name + "'");
-        }
-        for (const auto& [name, needed] : node.required_with) {
-            if (!value.contains(name)) continue;
-            spend(needed.size() * 5);
-            for (const auto& other : needed) {
-                if (!value.contains(other)) {
-                    good = no(tells, "has '" + name + "', and then lacks '" + other + "'");
-                }
+            if (!goes_on()) break;
+            if (!has(value, name)) {
+                good = no(tells, [&] { return "lacks the member '" + name + "'"; });
             }
         }
-        for (const auto& [name, member] : value.items()) {
-            if (!good && (!tells || has_told_all())) break;
+        for (const auto& [name, needed] : node.required_with) {
+            if (!goes_on()) break;
+            if (has(value, name)) good &= has_with(value, name, needed, tells);
+        }
+        for (const auto& [name, member] : value.get_ref<const json::object_t&>()) {
+            if (!goes_on()) break;
             good &= fits_member(node, name, member, tells);
         }
         return good;
     }
 
+    // Every look is paid for, also where there is nothing.
+    bool has(const json& object, const std::string& name) {
+        spend(5 + name.size() / 16);
+        return object.contains(name);
+    }
+
+    bool has_with(const json& value, const std::string& name,
+                  const std::vector<std::string>& needed, bool tells) {
+        bool good = true;
+        for (const auto& other : needed) {
+            if (has(value, other)) continue;
+            good = no(tells, [&] { return "has '" + name + "', and then lacks '" + other + "'"; });
+            if (!tells || has_told_all()) break;
+        }
+        return good;
+    }
+
     bool fits_member(const Node& node, const std::string& name, const json& member, bool tells) {
-        spend(5);
+        spend(10 + name.size() / 8);
         bool good = true;
         bool known = false;
         if (const auto at = node.members.find(name); at != node.members.end()) {
             known = true;
-            good &= fits_at(*at->second, member, name, tells);
+            good &= fits_at(*at->second, member, {.name = &name}, tells);
         }
         for (const auto& [pattern, to] : node.pattern_members) {
             if (!is_found(pattern, name)) continue;
             known = true;
-            good &= fits_at(*to, member, name, tells);
+            good &= fits_at(*to, member, {.name = &name}, tells);
         }
         if (!known && node.further_members != nullptr) {
             const auto only = node.further_members->constant;
             if (only == false) {
-                good = no(tells, "has a member that it may not have: '" + name + "'");
+                good =
+                    no(tells, [&] { return "has a member that it may not have: " + quoted(name); });
             } else {
-                good &= fits_at(*node.further_members, member, name, tells);
+                good &= fits_at(*node.further_members, member, {.name = &name}, tells);
             }
         }
-        if (node.member_names != nullptr && !fits(*node.member_names, json(name), false)) {
-            good = no(tells, "has a member whose name is not allowed: '" + name + "'");
+        if (node.member_names != nullptr && !fits(*node.member_names, as_value(name), false)) {
+            good = no(tells,
+                      [&] { return "has a member whose name is not allowed: " + quoted(name); });
         }
         return good;
+    }
+
+    static std::string quoted(const std::string& text) { return "'" + text + "'"; }
+
+    // The name of a member, which stays where it is.
+    const json& as_value(const std::string& name) {
+        const auto [at, fresh] = names_.try_emplace(&name);
+        if (fresh) at->second = name;
+        return at->second;
     }
 
     bool fits_others(const Node& node, const json& value, bool tells) {
@@ -304,44 +349,68 @@ private:
         }
         if (value.is_object()) {
             for (const auto& [name, to] : node.schema_with) {
-                if (value.contains(name)) good &= fits(*to, value, tells);
+                if (has(value, name)) good &= fits(*to, value, tells);
             }
         }
         return good;
     }
 
-    bool fits_at(const Node& node, const json& value, const std::string& name, bool tells) {
-        const std::size_t before = pointer_.size();
-        if (tells) {
-            pointer_ += '/';
-            for (const char c : name) {
-                pointer_ += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
-            }
-        }
+    // A level of the way into the value: a member of an object, or an item.
+    struct Step {
+        const std::string* name{};
+        std::size_t index{};
+    };
+
+    bool fits_at(const Node& node, const json& value, const Step& step, bool tells) {
+        way_.push_back(step);
         const bool good = fits(node, value, tells);
-        pointer_.resize(before);
+        way_.pop_back();
         return good;
     }
 
-    // Always false, so that it may stand for the answer.
-    bool no(bool tells, const std::string& why) {
-        if (tells && !has_told_all()) reasons_.push_back({shortened(pointer_), shortened(why)});
+    std::string pointer() const {
+        std::string text;
+        for (const Step& step : way_) {
+            text += '/';
+            if (step.name == nullptr) {
+                text += std::to_string(step.index);
+                continue;
+            }
+            // More would not be shown.
+            for (const char c : std::string_view(*step.name).substr(0, shown_max + 1))
+                text += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
+        }
+        return shortened(text);
+    }
+
+    // Always false, so that it may stand for the answer. `why` is a text, or makes one.
+    template <class Why>
+    bool no(bool tells, const Why& why) {
+        if (!tells || has_told_all()) return false;
+        if constexpr (std::is_invocable_v<const Why&>) {
+            reasons_.push_back({pointer(), shortened(why())});
+        } else {
+            reasons_.push_back({pointer(), why});
+        }
         return false;
     }
     bool has_told_all() const { return reasons_.size() >= JsonSchema::reasons_max; }
 
+    Effort& effort_;
     std::vector<Reason> reasons_;
-    std::string pointer_;
-    std::uint64_t effort_left_ = effort_max;
+    std::vector<Step> way_;
+    std::unordered_map<const json*, std::string> canonical_;
+    std::unordered_map<const std::string*, json> names_;
     unsigned deep_ = 0;
 };
 
 }  // namespace
 
-std::vector<JsonSchema::Reason> JsonSchema::judge(std::string_view value) const {
+std::vector<JsonSchema::Reason> JsonSchema::judge(std::string_view value, Effort& effort) const {
+    if (!effort.spend(value.size() * effort_per_byte)) return {{"", std::string(too_much_effort)}};
     const auto read = read_strictly(value, levels_max);
     if (const auto* unfit = std::get_if<Unfit>(&read)) return {{"", unfit->why}};
-    return Judge().judge(*nodes_->front(), std::get<json>(read));
+    return Judge(effort).judge(*nodes_->front(), std::get<json>(read));
 }
 
 }  // namespace gavel::api

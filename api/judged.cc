@@ -61,8 +61,9 @@ void make_unfit(statemachine::Command& command) {
 std::optional<Problem> judge(const Call& call, statemachine::Command& command) {
     const auto schemas = call.services.gateway.schemas();
     for (const auto& put : puts_of(command)) {
+        Effort effort;
         const auto verdict =
-            call.services.schemas.judge(schemas, put.key, put.content_type, put.value);
+            call.services.schemas.judge(schemas, put.key, put.content_type, put.value, effort);
         if (!verdict.reasons.empty()) return violation(put, verdict);
         *put.schema = verdict.revision();
     }
@@ -75,8 +76,9 @@ std::optional<Problem> judge(const Call& call, const statemachine::RollBackPlan&
     for (const auto& change : plan.changes) {
         const auto& past = change.past;
         if (past == nullptr) continue;
-        const auto verdict =
-            call.services.schemas.judge(schemas, past->key, past->content_type, past->value.view());
+        Effort effort;
+        const auto verdict = call.services.schemas.judge(schemas, past->key, past->content_type,
+                                                         past->value.view(), effort);
         if (verdict.reasons.empty()) continue;
         return violation({past->key, past->content_type, past->value.view(), nullptr}, verdict);
     }

@@ -1,7 +1,8 @@
 #include "api/pattern.h"
 
 #include <algorithm>
-#include <optional>
+#include <bit>
+#include <iterator>
 #include <string>
 
 namespace gavel::api {
@@ -28,13 +29,14 @@ bool is_word(char32_t c) {
 }  // namespace
 
 bool Pattern::Set::has(char32_t c) const {
-    const bool listed = std::ranges::any_of(
-        ranges, [c](const auto& range) { return c >= range.first && c <= range.second; });
+    const auto behind =
+        std::ranges::upper_bound(ranges, c, {}, [](const auto& range) { return range.first; });
+    const bool listed = behind != ranges.begin() && c <= std::prev(behind)->second;
     return listed != negated;
 }
 
-// Reads the text once, and writes the program as it goes: a piece of it is copied for each further
-// time that a quantifier demands.
+// Reads the text once, as parts within parts. How many steps they come to is known before one is
+// written, so what a quantifier demands too often of too much costs nothing.
 class PatternCompiler {
 public:
     explicit PatternCompiler(std::string_view text) : text_(text) {}
@@ -42,38 +44,52 @@ public:
     Result<Pattern, Unfit> compile() {
         if (text_.size() > Pattern::text_bytes_max) return Unfit{"is longer than 1024 bytes"};
         if (!valid_utf8(text_)) return Unfit{"is not UTF-8"};
-        const Piece whole = alternatives(0);
+        const Part whole = alternatives(0);
         if (error_.empty() && at_ < text_.size()) fail("has a ')' too many");
         if (!error_.empty()) return Unfit{error_};
         Pattern pattern;
-        pattern.sets_ = std::move(sets_);
+        pattern.program_.reserve(whole.size + 1);
         write(whole, pattern.program_);
         pattern.program_.push_back({.kind = Kind::found});
+        pattern.sets_ = std::move(sets_);
+        for (const auto& set : pattern.sets_) pattern.ranges_ += set.ranges.size();
+        for (const auto& step : pattern.program_) {
+            const bool takes = step.kind == Kind::take;
+            pattern.price_ +=
+                1 + (takes ? std::bit_width(pattern.sets_[step.set].ranges.size()) : 0U);
+        }
         return pattern;
     }
 
 private:
     using Step = Pattern::Step;
     using Kind = Step::Kind;
-    // Steps that are entered at the first and left behind the last; targets count from the first.
-    using Piece = std::vector<Step>;
+    using Program = std::vector<Step>;
     using Ranges = decltype(Pattern::Set::ranges);
 
-    static void write(const Piece& piece, Piece& into) {
-        const auto base = static_cast<std::uint32_t>(into.size());
-        for (Step step : piece) {
-            step.next += base;
-            step.other += base;
-            into.push_back(step);
-        }
-    }
-    void append(Piece& piece, const Piece& more) {
-        if (piece.size() + more.size() > Pattern::size_max) return fail("is too large");
-        write(more, piece);
-    }
+    struct Times {
+        std::uint64_t least = 1;
+        std::uint64_t most = 1;
+        bool endless = false;
+    };
+    struct Part {
+        enum class Kind : std::uint8_t { step, sequence, alternatives, repeated };
+        Kind kind = Kind::sequence;
+        Step step{};
+        std::vector<Part> parts{};  // Of a repeated one the only. None is without a step.
+        Times times{};
+        std::uint64_t size{};  // In steps; never more than a pattern may have.
+    };
+
     void fail(std::string why) {
         if (error_.empty()) error_ = std::move(why);
         at_ = text_.size();
+    }
+    // Of what may be too large, nothing is left.
+    Part bounded(Part part) {
+        if (part.size <= Pattern::size_max) return part;
+        fail("is too large");
+        return {};
     }
     bool done() const { return at_ >= text_.size(); }
     bool take(char c) {
@@ -82,49 +98,101 @@ private:
         return true;
     }
 
-    static Piece one(Kind kind, std::uint32_t set = 0) {
-        return {{.kind = kind, .set = set, .next = 1, .other = 1}};
+    // Entered at the first step, and left behind the last.
+    static void write(const Part& part, Program& into) {
+        switch (part.kind) {
+            case Part::Kind::step:
+                into.push_back(part.step);
+                into.back().next = here(into);
+                return;
+            case Part::Kind::sequence:
+                for (const Part& each : part.parts) write(each, into);
+                return;
+            case Part::Kind::alternatives:
+                return write_alternatives(part, into);
+            case Part::Kind::repeated:
+                return write_repeated(part, into);
+        }
     }
-    // Either way.
-    static Piece split_over(const Piece& body, bool back) {
-        const auto size = static_cast<std::uint32_t>(body.size());
-        Piece piece{{.kind = Kind::split, .next = 1, .other = size + (back ? 2U : 1U)}};
-        write(body, piece);
-        if (back) piece.push_back({.kind = Kind::split, .next = 0, .other = 0});
-        return piece;
+    static std::uint32_t here(const Program& program) {
+        return static_cast<std::uint32_t>(program.size());
+    }
+    // Goes on behind it, and elsewhere as well.
+    static std::size_t split(Program& into) {
+        const auto next = here(into) + 1;
+        into.push_back({.kind = Kind::split, .next = next, .other = next});
+        return into.size() - 1;
     }
 
-    Piece alternatives(unsigned depth) {
-        Piece piece = sequence(depth);
+    static void write_alternatives(const Part& part, Program& into) {
+        std::vector<std::size_t> ends;
+        for (std::size_t i = 0; i < part.parts.size(); ++i) {
+            if (i + 1 == part.parts.size()) {
+                write(part.parts[i], into);
+                break;
+            }
+            const auto choice = split(into);
+            write(part.parts[i], into);
+            ends.push_back(split(into));
+            into[choice].other = here(into);
+        }
+        for (const auto end : ends) into[end].next = into[end].other = here(into);
+    }
+
+    static void write_repeated(const Part& part, Program& into) {
+        const auto& [least, most, endless] = part.times;
+        const Part& body = part.parts.front();
+        for (std::uint64_t i = 0; i < least; ++i) write(body, into);
+        if (endless) {
+            const auto first = split(into);
+            write(body, into);
+            const auto again = split(into);
+            into[again].next = into[again].other = static_cast<std::uint32_t>(first);
+            into[first].other = here(into);
+            return;
+        }
+        // Each further one may be left out, and leaves out those that follow.
+        std::vector<std::size_t> exits;
+        for (std::uint64_t i = least; i < most; ++i) {
+            exits.push_back(split(into));
+            write(body, into);
+        }
+        for (const auto exit : exits) into[exit].other = here(into);
+    }
+
+    Part one(Kind kind, std::uint32_t set = 0) {
+        return {.kind = Part::Kind::step,
+                .step = {.kind = kind, .set = set},
+                .parts = {},
+                .times = {},
+                .size = 1};
+    }
+
+    Part alternatives(unsigned depth) {
+        Part part = sequence(depth);
+        if (done() || text_[at_] != '|') return part;
+        const auto size = part.size;
+        Part all{.kind = Part::Kind::alternatives, .parts = {}, .size = size};
+        all.parts.push_back(std::move(part));
         while (take('|')) {
-            const Piece other = sequence(depth);
-            const auto first = static_cast<std::uint32_t>(piece.size());
-            const auto second = static_cast<std::uint32_t>(other.size());
-            Piece both{{.kind = Kind::split, .next = 1, .other = first + 2}};
-            append(both, piece);
-            const std::uint32_t end = first + 2 + second;
-            both.push_back({.kind = Kind::split, .next = end, .other = end});
-            append(both, other);
-            piece = std::move(both);
+            all.parts.push_back(sequence(depth));
+            all.size += all.parts.back().size + 2;
         }
-        return piece;
+        return bounded(std::move(all));
     }
 
-    Piece sequence(unsigned depth) {
-        Piece piece;
+    Part sequence(unsigned depth) {
+        Part all;
         while (!done() && text_[at_] != '|' && text_[at_] != ')') {
-            append(piece, quantified(atom(depth)));
+            Part part = quantified(atom(depth));
+            if (part.size == 0) continue;
+            all.size += part.size;
+            all.parts.push_back(std::move(part));
         }
-        return piece;
+        return bounded(std::move(all));
     }
 
-    struct Times {
-        std::uint64_t least = 1;
-        std::uint64_t most = 1;
-        bool endless = false;
-    };
-
-    Piece quantified(const Piece& body) {
+    Part quantified(Part body) {
         Times times;
         if (take('*')) {
             times = {.least = 0, .endless = true};
@@ -144,25 +212,16 @@ private:
         if (!done() && (text_[at_] == '*' || text_[at_] == '+' || text_[at_] == '?')) {
             fail("has two quantifiers in a row");
         }
-        return repeated(body, times);
+        return repeated(std::move(body), times);
     }
 
-    Piece repeated(const Piece& body, const Times& times) {
-        Piece piece;
-        for (std::uint64_t i = 0; i < times.least && error_.empty(); ++i) append(piece, body);
-        if (times.endless) {
-            append(piece, split_over(body, true));
-            return piece;
-        }
-        // Each further one may be left out, and leaves out those that follow.
-        Piece further;
-        for (std::uint64_t i = times.least; i < times.most && error_.empty(); ++i) {
-            Piece longer = body;
-            append(longer, further);
-            further = split_over(longer, false);
-        }
-        append(piece, further);
-        return piece;
+    Part repeated(Part body, const Times& times) {
+        if (body.size == 0) return {};
+        Part part{.kind = Part::Kind::repeated, .parts = {}, .times = times};
+        const auto further = times.endless ? 1 : times.most - times.least;
+        part.size = times.least * body.size + further * (body.size + 1) + (times.endless ? 1 : 0);
+        part.parts.push_back(std::move(body));
+        return bounded(std::move(part));
     }
 
     bool number(std::uint64_t& value) {
@@ -182,7 +241,7 @@ private:
         return take('}') && (times.endless || times.most >= times.least);
     }
 
-    Piece atom(unsigned depth) {
+    Part atom(unsigned depth) {
         if (take('(')) return group(depth);
         if (take('[')) return one(Kind::take, set_of(bracket()));
         if (take('.')) {
@@ -203,7 +262,7 @@ private:
         return one(Kind::take, set_of({.ranges = {{c, c}}}));
     }
 
-    Piece group(unsigned depth) {
+    Part group(unsigned depth) {
         if (depth >= groups_deep_max) {
             fail("has more than 64 groups in one another");
             return {};
@@ -212,14 +271,28 @@ private:
             fail("looks ahead or behind, or names a group; of groups there are (…) and (?:…)");
             return {};
         }
-        Piece piece = alternatives(depth + 1);
+        Part part = alternatives(depth + 1);
         if (!take(')')) fail("has a '(' without its ')'");
-        return piece;
+        return part;
     }
 
     std::uint32_t set_of(Pattern::Set set) {
+        put_in_order(set.ranges);
         sets_.push_back(std::move(set));
         return static_cast<std::uint32_t>(sets_.size() - 1);
+    }
+
+    static void put_in_order(Ranges& ranges) {
+        std::ranges::sort(ranges);
+        Ranges apart;
+        for (const auto& [first, last] : ranges) {
+            if (apart.empty() || first > apart.back().second + 1) {
+                apart.emplace_back(first, last);
+            } else {
+                apart.back().second = std::max(apart.back().second, last);
+            }
+        }
+        ranges = std::move(apart);
     }
 
     Pattern::Set bracket() {

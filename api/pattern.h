@@ -22,13 +22,16 @@ public:
 
     // Somewhere in the text, which is UTF-8.
     bool is_found_in(std::string_view text) const;
-    std::size_t size() const { return program_.size(); }
+    // What is kept: steps, and ranges of characters that they take.
+    std::size_t size() const { return program_.size() + ranges_; }
+    // What a character of a text costs at most, in looks at a step or a range.
+    std::size_t price() const { return price_; }
 
 private:
     friend class PatternCompiler;
 
     struct Set {
-        std::vector<std::pair<char32_t, char32_t>> ranges{};
+        std::vector<std::pair<char32_t, char32_t>> ranges{};  // In order and apart.
         bool negated{};
         bool has(char32_t c) const;
     };
@@ -50,6 +53,8 @@ private:
 
     std::vector<Step> program_;  // Begins at 0.
     std::vector<Set> sets_;
+    std::size_t ranges_{};
+    std::size_t price_{};
 };
 
 }  // namespace gavel::api

@@ -20,7 +20,7 @@ public:
         statemachine::Revision revision() const { return schema ? schema->revision : 0; }
     };
     Verdict judge(const Gateway::Schemas& schemas, std::string_view key,
-                  std::string_view content_type, std::string_view value);
+                  std::string_view content_type, std::string_view value, Effort& effort);
 
     // That of the longest prefix.
     static statemachine::Ptr<statemachine::Schema> governing(const Gateway::Schemas& schemas,
@@ -28,12 +28,14 @@ public:
     // What is not said to be JSON fits no schema.
     static std::vector<JsonSchema::Reason> judge(const JsonSchema& schema,
                                                  std::string_view content_type,
-                                                 std::string_view value);
+                                                 std::string_view value, Effort& effort);
 
-    static constexpr std::size_t kept_bytes_max = 1 << 20;  // Of texts, about.
+    static constexpr std::size_t kept_bytes_max = 16 << 20;  // Of memory, about.
+    std::size_t kept_bytes() const { return kept_bytes_; }
 
 private:
-    const Result<JsonSchema, Unfit>& read(const statemachine::Schema& schema);
+    // Null: to read it takes more than is left.
+    const Result<JsonSchema, Unfit>* read(const statemachine::Schema& schema, Effort& effort);
 
     std::map<statemachine::Revision, Result<JsonSchema, Unfit>> kept_;
     std::size_t kept_bytes_ = 0;

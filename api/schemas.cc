@@ -143,8 +143,9 @@ void go_on(const CallPtr& call, const CheckPtr& check) {
                 check->after = value->key;
                 if (is_governed_by_another(*back, value->key)) continue;
                 ++check->checked;
-                auto reasons =
-                    SchemaBook::judge(check->schema, value->content_type, value->value.view());
+                Effort effort;
+                auto reasons = SchemaBook::judge(check->schema, value->content_type,
+                                                 value->value.view(), effort);
                 if (!reasons.empty()) check->conflicts.push_back({value->key, std::move(reasons)});
             }
             const bool enough = check->conflicts.size() >= conflicts_max ||

@@ -20,7 +20,8 @@ using Reason = JsonSchema::Reason;
 std::vector<Reason> judged(const std::string& schema, const std::string& value) {
     const auto compiled = JsonSchema::compile(schema);
     if (!compiled) return {{"schema", compiled.error().why}};
-    return compiled->judge(value);
+    Effort effort;
+    return compiled->judge(value, effort);
 }
 
 bool fits(const std::string& schema, const std::string& value) {
@@ -268,6 +269,68 @@ TEST(JsonSchema, IsNotBroughtDownByWhatIsMeantTo) {
     EXPECT_THAT(judged(R"({"patternProperties":{"^(1+)+$":false}})", members), Not(IsEmpty()));
 
     EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(30));
+}
+
+std::string list_of(const std::string& item, std::size_t count) {
+    std::string text = "[";
+    for (std::size_t i = 0; i < count; ++i) text += item + ',';
+    text.back() = ']';
+    return text;
+}
+
+// What is looked for and is not there costs as much as what is.
+TEST(JsonSchema, CountsEveryLook) {
+    const auto too_much = ElementsAre(Reason{"", std::string(too_much_effort)});
+    std::string names, schemas;
+    for (int i = 0; i < 4'000; ++i) {
+        names += "\"" + std::to_string(i) + "\":[],";
+        schemas += "\"" + std::to_string(i) + "\":{},";
+    }
+    names.back() = schemas.back() = '}';
+    const std::string objects = list_of("{}", 100'000);
+
+    EXPECT_THAT(judged(R"({"items":{"dependentRequired":{)" + names + "}}", objects), too_much);
+    EXPECT_THAT(judged(R"({"items":{"dependentSchemas":{)" + schemas + "}}", objects), too_much);
+}
+
+// A value that many ask about is written once for all of them.
+TEST(JsonSchema, WritesAValueOnce) {
+    const std::string schema = R"({"allOf":)" + list_of(R"({"not":{"const":0}})", 1'000) + "}";
+    const auto compiled = JsonSchema::compile(schema);
+    ASSERT_TRUE(compiled);
+    const std::string value = list_of("1", 100'000);
+    Effort effort;
+
+    EXPECT_THAT(compiled->judge(value, effort), IsEmpty());
+
+    Effort for_one;
+    const auto one = JsonSchema::compile(R"({"not":{"const":0}})");
+    EXPECT_THAT(one->judge(value, for_one), IsEmpty());
+    EXPECT_LT(Effort::most - effort.left, 10 * (Effort::most - for_one.left));
+}
+
+TEST(JsonSchema, StopsBeforeItWritesWhatTakesTooMuch) {
+    const auto compiled = JsonSchema::compile(R"({"const":0})");
+    const std::string value = list_of("1", 500'000);
+    Effort effort{.left = 4 * value.size() + 1'000};
+
+    EXPECT_THAT(compiled->judge(value, effort),
+                ElementsAre(Reason{"", std::string(too_much_effort)}));
+    EXPECT_LT(effort.left, 1'000U) << "not even the half of it";
+}
+
+TEST(JsonSchema, IsRefusedWhenItComesToTooMuch) {
+    const auto began = std::chrono::steady_clock::now();
+    const auto too_large = HasSubstr("is too large: there are more than 65536");
+    const auto all_of = [](const std::string& pattern, std::size_t count) {
+        return R"({"allOf":)" + list_of(R"({"pattern":")" + pattern + "\"}", count) + "}";
+    };
+
+    EXPECT_THAT(refusal(all_of(".{4095}", 2'978)), too_large);
+    EXPECT_THAT(refusal(all_of(".{0,2047}", 2'000)), too_large);
+    EXPECT_EQ(refusal(all_of("^[a-z]{1,40}$", 500)), "");
+    EXPECT_EQ(refusal(R"({"allOf":)" + list_of("{}", 20'000) + "}"), "");
+    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(10));
 }
 
 TEST(JsonSchema, RefusesAValueThatReadersTakeDifferently) {

@@ -93,6 +93,57 @@ TEST(Pattern, ThatCannotBeMeantIsRefused) {
     EXPECT_TRUE(Pattern::compile("a{0,99999}").has_error());
 }
 
+TEST(Pattern, RepeatsWhatMayBeLeftOut) {
+    for (const auto& [pattern, good, bad] : {std::tuple{"^(ab){0,3}$", "ababab", "abababab"},
+                                             {"^(a|bc){0,2}d$", "bcad", "aaad"},
+                                             {"^(a{0,2}b){0,2}$", "aabab", "aaab"},
+                                             {"^(x{0}|y){2}$", "yy", "x"},
+                                             {"^((a{3}){0}b)?$", "b", "aaab"},
+                                             {"^(?:a|b|c|de|){3}$", "ade", "abca"},
+                                             {"^a{2,4}b{0,1}$", "aaab", "aaaaab"}}) {
+        EXPECT_TRUE(found(pattern, good)) << pattern << ' ' << good;
+        EXPECT_FALSE(found(pattern, bad)) << pattern << ' ' << bad;
+    }
+}
+
+// Ranges cost what they are, and not how often they are said.
+TEST(Pattern, HasItsRangesInOrder) {
+    std::string twice = "[", apart = "[";
+    for (int i = 0; i < 400; ++i) twice += "\\s";
+    for (char32_t c = 0x4E00; c < 0x4E00 + 600; c += 2) {
+        apart += static_cast<char>(0xE0 | (c >> 12));
+        apart += static_cast<char>(0x80 | (c >> 6 & 0x3F));
+        apart += static_cast<char>(0x80 | (c & 0x3F));
+    }
+
+    const auto merged = Pattern::compile(twice + "]");
+    const auto many = Pattern::compile(apart + "]");
+
+    ASSERT_TRUE(merged && many);
+    EXPECT_EQ(merged->size(), 2U + 10U);
+    EXPECT_EQ(many->size(), 2U + 300U);
+    EXPECT_LT(many->price(), 20U);
+    EXPECT_TRUE(found("^[z\\x61b-fe-h]+$", "abcdefghz"));
+    EXPECT_FALSE(found("[z\\x61b-fe-h]", "iy"));
+    EXPECT_TRUE(found("^[^\\w\\s]$", "-"));
+    EXPECT_FALSE(found("[^\\d\\D]", "a1\n€"));
+    EXPECT_TRUE(found(apart + "]", "\xE4\xB8\x82")) << "the second";
+    EXPECT_FALSE(found(apart + "]", "\xE4\xB8\x81")) << "between";
+}
+
+// Nothing is written of what is too much, or left out.
+TEST(Pattern, IsCompiledInTheTimeThatItsSizeAllows) {
+    const auto began = std::chrono::steady_clock::now();
+
+    for (int i = 0; i < 5'000; ++i) {
+        EXPECT_TRUE(Pattern::compile(".{0,2047}").has_value());
+        EXPECT_EQ(Pattern::compile("((((a{4000}){0}b|)))")->size(), 6U);
+        EXPECT_EQ(Pattern::compile("(((){4000}){4000}){4000}")->size(), 1U);
+    }
+
+    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(20));
+}
+
 // Others take longer than there is time, or more of the stack than there is.
 TEST(Pattern, TakesNoMoreStepsThanTheTextIsLong) {
     const std::string many(200'000, 'a');

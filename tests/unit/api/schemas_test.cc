@@ -251,28 +251,62 @@ TEST_F(SchemasOverHttp, AreAsManyAsThereMayBe) {
     EXPECT_EQ(refused->json()["limit"], "schemas");
 }
 
-TEST(SchemaBook, ForgetsWhatItReadWhenItIsTooMuch) {
-    SchemaBook book;
-    const std::string text =
-        R"({"type":"integer","description":")" + std::string(60'000, 'x') + "\"}";
-    std::vector<statemachine::Ptr<statemachine::Schema>> all;
-    for (statemachine::Revision i = 1; i <= 40; ++i) {
-        all.push_back(std::make_shared<const statemachine::Schema>(statemachine::Schema{
-            .prefix = "k" + std::to_string(i) + "/", .text = text, .revision = i}));
-    }
-    const auto schemas =
-        std::make_shared<const std::vector<statemachine::Ptr<statemachine::Schema>>>(all);
-    for (int round = 0; round < 2; ++round) {
-        for (int i = 1; i <= 40; ++i) {
-            const std::string key = "k" + std::to_string(i) + "/a";
-            const auto good = book.judge(schemas, key, "application/json", "1");
-            EXPECT_THAT(good.reasons, IsEmpty());
-            EXPECT_EQ(good.revision(), static_cast<statemachine::Revision>(i));
-            EXPECT_THAT(book.judge(schemas, key, "application/json", "\"x\"").reasons, SizeIs(1));
+class SchemaBookOf : public ::testing::Test {
+protected:
+    static constexpr int count = 40;
+    // One for each of the keys k1/a, k2/a, …
+    static Gateway::Schemas schemas_of(const std::string& text) {
+        std::vector<statemachine::Ptr<statemachine::Schema>> all;
+        for (statemachine::Revision i = 1; i <= count; ++i) {
+            all.push_back(std::make_shared<const statemachine::Schema>(statemachine::Schema{
+                .prefix = "k" + std::to_string(i) + "/", .text = text, .revision = i}));
         }
+        return std::make_shared<const std::vector<statemachine::Ptr<statemachine::Schema>>>(all);
     }
-    EXPECT_EQ(book.judge(schemas, "other", "text/plain", "x").schema, nullptr);
-    EXPECT_EQ(book.judge(nullptr, "k1/a", "text/plain", "x").schema, nullptr);
+    SchemaBook::Verdict judge(const Gateway::Schemas& schemas, const std::string& key,
+                              const std::string& value) {
+        Effort effort;
+        return book.judge(schemas, key, "application/json", value, effort);
+    }
+    SchemaBook book;
+};
+
+TEST_F(SchemaBookOf, ManyForgetsWhatItReadWhenItIsTooMuch) {
+    for (const auto& text :
+         {R"({"type":"integer","description":")" + std::string(60'000, 'x') + "\"}",
+          // Small, and large once it is read.
+          R"({"type":"integer","allOf":[)" +
+              []() {
+                  std::string all;
+                  for (int i = 0; i < 15; ++i) all += R"({"pattern":".{4095}"},)";
+                  return all;
+              }() +
+              "true]}"}) {
+        book = {};
+        const auto schemas = schemas_of(text);
+        for (int round = 0; round < 2; ++round) {
+            for (int i = 1; i <= count; ++i) {
+                const std::string key = "k" + std::to_string(i) + "/a";
+                const auto good = judge(schemas, key, "1");
+                EXPECT_THAT(good.reasons, IsEmpty());
+                EXPECT_EQ(good.revision(), static_cast<statemachine::Revision>(i));
+                EXPECT_THAT(judge(schemas, key, "true").reasons, SizeIs(1));
+                EXPECT_LE(book.kept_bytes(), SchemaBook::kept_bytes_max);
+            }
+        }
+        EXPECT_GT(book.kept_bytes(), text.size());
+    }
+    Effort effort;
+    const auto schemas = schemas_of("{}");
+    EXPECT_EQ(book.judge(schemas, "other", "text/plain", "x", effort).schema, nullptr);
+    EXPECT_EQ(book.judge(nullptr, "k1/a", "text/plain", "x", effort).schema, nullptr);
+}
+
+// The memory of one that is read is not that of its text.
+TEST_F(SchemaBookOf, ManyCountsWhatItKeeps) {
+    judge(schemas_of(R"({"pattern":".{4000}"})"), "k1/a", "1");
+
+    EXPECT_GT(book.kept_bytes(), 4'000U * 16U);
 }
 
 }  // namespace
