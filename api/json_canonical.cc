@@ -5,7 +5,8 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "api/json.h"
@@ -14,33 +15,83 @@ namespace gavel::api {
 
 using nlohmann::json;
 
+namespace {
+
+// Builds the value as the parser goes. That of the library looks, with each object that ends,
+// through all that its parent has so far.
+class StrictReader {
+public:
+    explicit StrictReader(std::size_t levels_max) : levels_max_(levels_max) {}
+
+    bool null() { return add(nullptr); }
+    bool boolean(bool value) { return add(value); }
+    bool number_integer(std::int64_t value) { return add(value); }
+    bool number_unsigned(std::uint64_t value) { return add(value); }
+    bool number_float(double value, const std::string&) { return add(value); }
+    bool string(std::string& value) { return add(std::move(value)); }
+    bool binary(json::binary_t&) { return false; }
+    bool start_object(std::size_t) { return begin(json::object()); }
+    bool start_array(std::size_t) { return begin(json::array()); }
+    bool end_object() { return end(); }
+    bool end_array() { return end(); }
+    bool key(std::string& name) {
+        const auto [at, fresh] =
+            open_.back()->get_ref<json::object_t&>().try_emplace(std::move(name));
+        member_ = &at->second;
+        return fresh || is_unfit("has a member twice in one object");
+    }
+    // Of JSON, numbers alone may be more than there is a value for.
+    bool parse_error(std::size_t, const std::string&, const json::exception&) {
+        return is_unfit("has a number out of range");
+    }
+
+    std::variant<json, Unfit> take() {
+        if (unfit_) return *std::move(unfit_);
+        return std::move(root_);
+    }
+
+private:
+    bool is_unfit(std::string why) {
+        unfit_ = Unfit{std::move(why)};
+        return false;
+    }
+    template <class Value>
+    bool add(Value&& value) {
+        put(std::forward<Value>(value));
+        return true;
+    }
+    template <class Value>
+    json& put(Value&& value) {
+        if (open_.empty()) return root_ = std::forward<Value>(value);
+        if (open_.back()->is_object()) return *member_ = std::forward<Value>(value);
+        return open_.back()->emplace_back(std::forward<Value>(value));
+    }
+    bool begin(json empty) {
+        if (open_.size() >= levels_max_) {
+            return is_unfit("has more than " + std::to_string(levels_max_) + " levels");
+        }
+        open_.push_back(&put(std::move(empty)));
+        return true;
+    }
+    bool end() {
+        open_.pop_back();
+        return true;
+    }
+
+    std::size_t levels_max_;
+    json root_;
+    std::vector<json*> open_;  // From the root to where it reads: each in the one before it.
+    json* member_{};           // Whose name was read last.
+    std::optional<Unfit> unfit_;
+};
+
+}  // namespace
+
 std::variant<json, Unfit> read_strictly(std::string_view text, std::size_t levels_max) {
     if (!is_json(text)) return Unfit{"is not JSON"};
-    std::optional<Unfit> unfit;
-    std::vector<std::set<std::string>> names;
-    const auto look = [&](int depth, json::parse_event_t event, const json& parsed) {
-        const auto level = static_cast<std::size_t>(depth);
-        if (level >= levels_max && !unfit) {
-            unfit = Unfit{"has more than " + std::to_string(levels_max) + " levels"};
-        }
-        if (unfit) return false;
-        if (event == json::parse_event_t::object_start) {
-            names.emplace_back();
-        } else if (event == json::parse_event_t::object_end) {
-            names.pop_back();
-        } else if (event == json::parse_event_t::key) {
-            const auto& name = parsed.get_ref<const std::string&>();
-            if (!names.back().insert(name).second) {
-                unfit = Unfit{"has a member twice in one object"};
-            }
-        }
-        return true;
-    };
-    json value = json::parse(text, look, false);
-    if (unfit) return *std::move(unfit);
-    // Of JSON, numbers alone may be more than there is a value for.
-    if (value.is_discarded()) return Unfit{"has a number out of range"};
-    return value;
+    StrictReader reader(levels_max);
+    json::sax_parse(text, &reader);
+    return reader.take();
 }
 
 namespace {

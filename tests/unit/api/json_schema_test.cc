@@ -278,6 +278,17 @@ std::string list_of(const std::string& item, std::size_t count) {
     return text;
 }
 
+TEST(JsonSchema, ReadsAValueInTheTimeThatItsLengthAllows) {
+    const auto began = std::chrono::steady_clock::now();
+
+    EXPECT_THAT(judged("{}", list_of("{}", 300'000)), IsEmpty());
+    EXPECT_THAT(judged("{}", list_of("[[]]", 200'000)), IsEmpty());
+    EXPECT_THAT(judged("{}", nested(64, R"({"a":)", "}", "1")), IsEmpty());
+    EXPECT_THAT(judged("{}", nested(65, "[", "]", "1")), SizeIs(1));
+
+    EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(5));
+}
+
 // What is looked for and is not there costs as much as what is.
 TEST(JsonSchema, CountsEveryLook) {
     const auto too_much = ElementsAre(Reason{"", std::string(too_much_effort)});
