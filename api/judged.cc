@@ -1,9 +1,13 @@
 #include "api/judged.h"
 
+#include <algorithm>
+#include <memory>
 #include <string>
+#include <utility>
 #include <variant>
 
 #include "api/json.h"
+#include "api/resources.h"
 #include "api/schema_book.h"
 #include "statemachine/schemas.h"
 
@@ -60,8 +64,8 @@ void make_unfit(statemachine::Command& command) {
 
 std::optional<Problem> judge(const Call& call, statemachine::Command& command) {
     const auto schemas = call.services.gateway.schemas();
+    Effort effort;
     for (const auto& put : puts_of(command)) {
-        Effort effort;
         const auto verdict =
             call.services.schemas.judge(schemas, put.key, put.content_type, put.value, effort);
         if (!verdict.reasons.empty()) return violation(put, verdict);
@@ -70,23 +74,63 @@ std::optional<Problem> judge(const Call& call, statemachine::Command& command) {
     return std::nullopt;
 }
 
-std::optional<Problem> judge(const Call& call, const statemachine::RollBackPlan& plan,
-                             statemachine::RollBack& command) {
-    const auto schemas = call.services.gateway.schemas();
-    for (const auto& change : plan.changes) {
-        const auto& past = change.past;
-        if (past == nullptr) continue;
-        Effort effort;
+namespace {
+
+// A rollback whose values are being judged.
+struct Restoring {
+    statemachine::RollBackPlan plan{};
+    Gateway::Schemas schemas{};
+    Deadline deadline{};
+    std::function<void(const CallPtr&, const RestoredVerdict&)> then{};
+    std::size_t next{};
+    Effort effort{.left = 10 * Effort::most};  // For all of it.
+
+    // The next value, if there is one. What it took is taken from `turn`.
+    std::optional<Problem> judge_next(const Call& call, Effort& turn) {
+        const auto& past = plan.changes[next++].past;
+        if (past == nullptr) return std::nullopt;
+        Effort own{.left = std::min(Effort::most, effort.left)};
+        const std::uint64_t before = own.left;
         const auto verdict = call.services.schemas.judge(schemas, past->key, past->content_type,
-                                                         past->value.view(), effort);
-        if (verdict.reasons.empty()) continue;
+                                                         past->value.view(), own);
+        effort.spend(before - own.left);
+        turn.spend(before - own.left + schemas->size());
+        if (verdict.reasons.empty()) return std::nullopt;
         return violation({past->key, past->content_type, past->value.view(), nullptr}, verdict);
     }
-    command.judged = statemachine::digest_of_restored(plan, [&](std::string_view key) {
-        const auto schema = SchemaBook::governing(schemas, key);
-        return schema == nullptr ? statemachine::Revision{0} : schema->revision;
-    });
-    return std::nullopt;
+    RestoredVerdict good() const {
+        return {.problem = std::nullopt,
+                .judged = statemachine::digest_of_restored(plan, [&](std::string_view key) {
+                    const auto schema = SchemaBook::governing(schemas, key);
+                    return schema == nullptr ? statemachine::Revision{0} : schema->revision;
+                })};
+    }
+};
+
+void go_on(const CallPtr& call, const std::shared_ptr<Restoring>& restoring) {
+    Effort turn{.left = effort_per_turn};
+    while (restoring->next < restoring->plan.changes.size() && turn.left > 0) {
+        if (auto problem = restoring->judge_next(*call, turn)) {
+            return restoring->then(call, {.problem = std::move(problem)});
+        }
+    }
+    if (restoring->next == restoring->plan.changes.size()) {
+        return restoring->then(call, restoring->good());
+    }
+    if (std::chrono::steady_clock::now() >= restoring->deadline) {
+        return respond(call, to_problem(Failure{Failure::Kind::timed_out}, false));
+    }
+    call->services.mailbox.post([call, restoring] { go_on(call, restoring); });
+}
+
+}  // namespace
+
+void judge(const CallPtr& call, const statemachine::RollBackPlan& plan, Deadline deadline,
+           std::function<void(const CallPtr& call, const RestoredVerdict& verdict)> then) {
+    auto schemas = call->services.gateway.schemas();
+    if (schemas == nullptr) return then(call, {});
+    go_on(call, std::make_shared<Restoring>(
+                    Restoring{plan, std::move(schemas), deadline, std::move(then)}));
 }
 
 void write_violations(JsonWriter& json, const std::vector<JsonSchema::Reason>& reasons) {

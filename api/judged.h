@@ -1,5 +1,8 @@
 #pragma once
 
+#include <chrono>
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -25,12 +28,22 @@ std::vector<PutOfCommand> puts_of(statemachine::Command& command);
 void make_unfit(statemachine::Command& command);
 
 // Judges what the command puts by the schemas of this member's state, and notes in it by which. A
-// problem: a value does not fit.
+// problem: a value does not fit, or all of them together take too much.
 std::optional<Problem> judge(const Call& call, statemachine::Command& command);
 
-// Likewise what a rollback would bring back.
-std::optional<Problem> judge(const Call& call, const statemachine::RollBackPlan& plan,
-                             statemachine::RollBack& command);
+using Deadline = std::chrono::steady_clock::time_point;
+
+// Likewise what a rollback would bring back. That may be much: others have their turn in between,
+// and past the deadline the call is answered that it has taken too long.
+struct RestoredVerdict {
+    std::optional<Problem> problem{};
+    std::uint64_t judged{};  // For RollBack::judged.
+};
+void judge(const CallPtr& call, const statemachine::RollBackPlan& plan, Deadline deadline,
+           std::function<void(const CallPtr& call, const RestoredVerdict& verdict)> then);
+
+// Of the effort that values take, what is done in one turn on the HTTP thread.
+inline constexpr std::uint64_t effort_per_turn = 1'000'000;
 
 class JsonWriter;
 void write_violations(JsonWriter& json, const std::vector<JsonSchema::Reason>& reasons);

@@ -1,5 +1,7 @@
 #include "api/resources.h"
 
+#include <chrono>
+
 #include "api/durations.h"
 #include "api/json.h"
 #include "api/judged.h"
@@ -120,6 +122,7 @@ void submit(const CallPtr& call, statemachine::Command command, Finish finish) {
 struct Judged {
     statemachine::Command command{};
     Finish finish{};
+    Deadline deadline{};
     unsigned tries = judged_again_max;
 };
 
@@ -150,11 +153,12 @@ void judge_roll_back(const CallPtr& call, const std::shared_ptr<Judged>& judged)
         call, ReadOptions{.timeout = call->services.options.request_timeout},
         [command](const statemachine::Machine& state) { return state.plan(command); },
         [judged](const CallPtr& back, const statemachine::RollBackPlan& plan, std::uint64_t) {
-            auto& roll_back = std::get<statemachine::RollBack>(judged->command);
-            if (auto problem = judge(*back, plan, roll_back)) {
-                return refuse_judged(back, judged, *std::move(problem));
-            }
-            submit_judged(back, judged);
+            judge(back, plan, judged->deadline,
+                  [judged](const CallPtr& after, const RestoredVerdict& verdict) {
+                      if (verdict.problem) return refuse_judged(after, judged, *verdict.problem);
+                      std::get<statemachine::RollBack>(judged->command).judged = verdict.judged;
+                      submit_judged(after, judged);
+                  });
         },
         [](const CallPtr& back, Failure failure) { respond(back, to_problem(failure, false)); });
 }
@@ -178,7 +182,8 @@ void submit_judged(const CallPtr& call, const std::shared_ptr<Judged>& judged) {
         if (!std::holds_alternative<statemachine::SchemaChanged>(executed.outcome)) {
             return judged->finish(back, executed);
         }
-        if (judged->tries-- == 0) return respond(back, to_problem(executed.outcome));
+        const bool is_late = std::chrono::steady_clock::now() >= judged->deadline;
+        if (is_late || judged->tries-- == 0) return respond(back, to_problem(executed.outcome));
         if (is_roll_back(judged->command)) return judge_roll_back(back, judged);
         // What changed is known here by now: the command was executed here.
         if (judge(*back, judged->command)) return look_again(back, judged);
@@ -194,7 +199,9 @@ void execute(const CallPtr& call, statemachine::Command command, Finish finish) 
     if (!rolls_back && puts_of(command).empty()) {
         return submit(call, std::move(command), std::move(finish));
     }
-    const auto judged = std::make_shared<Judged>(Judged{std::move(command), std::move(finish)});
+    const auto deadline = std::chrono::steady_clock::now() + call->services.options.request_timeout;
+    const auto judged =
+        std::make_shared<Judged>(Judged{std::move(command), std::move(finish), deadline});
     if (rolls_back && call->services.gateway.schemas()) return judge_roll_back(call, judged);
     if (judge(*call, judged->command)) return look_again(call, judged);
     submit_judged(call, judged);

@@ -1,6 +1,9 @@
 #include <algorithm>
+#include <chrono>
+#include <memory>
 #include <optional>
 
+#include "api/judged.h"
 #include "api/names.h"
 #include "api/resources.h"
 
@@ -74,35 +77,51 @@ void write_counts(JsonWriter& json, Revision to, const RolledBack& counts) {
     json.number("deleted", counts.deleted);
 }
 
-void plan(const CallPtr& call, RollBack command) {
+struct Planned {
+    RollBackPlan plan{};
+    Revision to{};
+    Revision applied{};
+};
+
+Response foreseen(const Planned& planned) {
+    const auto& changes = planned.plan.changes;
+    RolledBack counts;
+    for (const auto& each : changes) ++(each.past ? counts.restored : counts.deleted);
+    JsonWriter json;
+    json.open('{').flag("dry_run", true).number("revision", planned.applied);
+    write_counts(json, planned.to, counts);
+    json.key("changes").open('[');
+    for (std::size_t i = 0; i < std::min(changes.size(), changes_listed_max); ++i) {
+        const auto& [present, past] = changes[i];
+        json.open('{').text("key", past ? past->key : present->key);
+        json.text("kind", past ? "put" : "delete").close('}');
+    }
+    auto response = json_response(200, json.close(']').close('}').take());
+    response.applied = planned.applied;
+    return response;
+}
+
+void plan(const CallPtr& call, const RollBack& command) {
     const auto options = read_options(*call);
     if (!options) return respond(call, options.error());
-    struct Planned {
-        RollBackPlan plan{};
-        Revision applied{};
-    };
-    const Revision to = command.to;
-    read(
+    const auto deadline = std::chrono::steady_clock::now() + call->services.options.request_timeout;
+    query(
         call, *options,
-        [command = std::move(command)](const Machine& state) {
-            return Planned{state.plan(command), state.applied()};
+        [command](const Machine& state) {
+            return std::make_shared<const Planned>(
+                Planned{state.plan(command), command.to, state.applied()});
         },
-        [to](const Call& back, const Planned& planned) {
-            const auto& [changes, refused] = planned.plan;
-            if (refused) return problem_response(back, to_problem(*refused));
-            RolledBack counts;
-            for (const auto& each : changes) ++(each.past ? counts.restored : counts.deleted);
-            JsonWriter json;
-            json.open('{').flag("dry_run", true).number("revision", planned.applied);
-            write_counts(json, to, counts);
-            json.key("changes").open('[');
-            for (std::size_t i = 0; i < std::min(changes.size(), changes_listed_max); ++i) {
-                const auto& [present, past] = changes[i];
-                json.open('{').text("key", past ? past->key : present->key);
-                json.text("kind", past ? "put" : "delete").close('}');
-            }
-            return json_response(200, json.close(']').close('}').take());
-        });
+        [deadline](const CallPtr& back, const std::shared_ptr<const Planned>& planned,
+                   std::uint64_t) {
+            const auto& refused = planned->plan.refused;
+            if (refused) return respond(back, to_problem(*refused));
+            judge(back, planned->plan, deadline,
+                  [planned](const CallPtr& after, const RestoredVerdict& verdict) {
+                      if (verdict.problem) return respond(after, *verdict.problem);
+                      after->respond(foreseen(*planned));
+                  });
+        },
+        [](const CallPtr& back, Failure failure) { respond(back, to_problem(failure, false)); });
 }
 
 }  // namespace
@@ -113,7 +132,7 @@ void roll_back(const CallPtr& call) {
     if (!command) return respond(call, command.error());
     const auto dry_run = call->parameters.flag("dry_run");
     if (!dry_run) return respond(call, dry_run.error());
-    if (*dry_run) return plan(call, *std::move(command));
+    if (*dry_run) return plan(call, *command);
     const Revision to = command->to;
     execute(call, *std::move(command), [to](const CallPtr& back, const Executed& executed) {
         const auto* counts = std::get_if<RolledBack>(&executed.outcome);

@@ -19,7 +19,7 @@ using statemachine::Machine;
 using statemachine::Ptr;
 using statemachine::Schema;
 
-constexpr std::size_t checked_at_once = 32;  // Others have their turn in between.
+constexpr std::size_t read_at_once = 32;
 constexpr std::size_t checked_max = 100'000;
 constexpr std::size_t conflicts_max = 100;
 
@@ -71,10 +71,13 @@ struct Check {
     std::string command_text;
     JsonSchema schema;
     bool only_checks{};
-    std::chrono::steady_clock::time_point deadline{};
+    Deadline deadline{};
+    std::vector<Ptr<KeyValue>> keys{};  // Read, and looked at up to `next`.
+    std::size_t next{};
+    bool is_last{};  // There are none behind them.
     std::string after{};
     std::size_t checked{};
-    bool complete{true};
+    bool complete{};
     struct Conflict {
         std::string key{};
         std::vector<JsonSchema::Reason> reasons{};
@@ -120,8 +123,8 @@ struct Piece {
 
 // The next few keys that the schema would govern.
 Piece next_piece(const Machine& state, const std::string& prefix, const std::string& after) {
-    Piece piece{.keys = state.keys(prefix, after, checked_at_once), .last = false};
-    piece.last = piece.keys.size() < checked_at_once;
+    Piece piece{.keys = state.keys(prefix, after, read_at_once), .last = false};
+    piece.last = piece.keys.size() < read_at_once;
     return piece;
 }
 
@@ -130,7 +133,40 @@ bool is_governed_by_another(const Call& call, const std::string& key) {
     return schema != nullptr && schema->prefix.size() > call.name.size();
 }
 
+// The next key that was read. What it took is taken from `turn`.
+void look_at_next(const Call& call, Check& check, Effort& turn) {
+    const auto& value = *check.keys[check.next++];
+    check.after = value.key;
+    turn.spend(100);
+    if (is_governed_by_another(call, value.key)) return;
+    ++check.checked;
+    Effort own;
+    auto reasons = SchemaBook::judge(check.schema, value.content_type, value.value.view(), own);
+    turn.spend(Effort::most - own.left);
+    if (!reasons.empty()) check.conflicts.push_back({value.key, std::move(reasons)});
+}
+
+void read_more(const CallPtr& call, const CheckPtr& check);
+
+// Others have their turn in between.
 void go_on(const CallPtr& call, const CheckPtr& check) {
+    Effort turn{.left = effort_per_turn};
+    while (check->next < check->keys.size() && turn.left > 0) {
+        look_at_next(*call, *check, turn);
+        const bool enough = check->conflicts.size() >= conflicts_max ||
+                            check->checked >= checked_max ||
+                            std::chrono::steady_clock::now() >= check->deadline;
+        check->complete = check->is_last && check->next == check->keys.size();
+        if (enough) return finish(call, check);
+    }
+    if (check->next < check->keys.size()) {
+        return call->services.mailbox.post([call, check] { go_on(call, check); });
+    }
+    check->complete = check->is_last;
+    check->is_last ? finish(call, check) : read_more(call, check);
+}
+
+void read_more(const CallPtr& call, const CheckPtr& check) {
     ReadOptions options;
     options.timeout = call->services.options.request_timeout;
     query(
@@ -139,20 +175,9 @@ void go_on(const CallPtr& call, const CheckPtr& check) {
             return next_piece(state, prefix, after);
         },
         [check](const CallPtr& back, const Piece& piece, std::uint64_t) {
-            for (const auto& value : piece.keys) {
-                check->after = value->key;
-                if (is_governed_by_another(*back, value->key)) continue;
-                ++check->checked;
-                Effort effort;
-                auto reasons = SchemaBook::judge(check->schema, value->content_type,
-                                                 value->value.view(), effort);
-                if (!reasons.empty()) check->conflicts.push_back({value->key, std::move(reasons)});
-            }
-            const bool enough = check->conflicts.size() >= conflicts_max ||
-                                check->checked >= checked_max ||
-                                std::chrono::steady_clock::now() >= check->deadline;
-            check->complete = piece.last;
-            if (piece.last || enough) return finish(back, check);
+            check->keys = piece.keys;
+            check->next = 0;
+            check->is_last = piece.last;
             go_on(back, check);
         },
         [](const CallPtr& back, Failure failure) { respond(back, to_problem(failure, false)); });
@@ -198,7 +223,7 @@ void set_schema(const CallPtr& call) {
     const auto check = std::make_shared<Check>(call->request.body, *std::move(schema));
     check->only_checks = *only_checks;
     check->deadline = std::chrono::steady_clock::now() + call->services.options.request_timeout;
-    go_on(call, check);
+    read_more(call, check);
 }
 
 void remove_schema(const CallPtr& call) {

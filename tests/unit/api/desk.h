@@ -93,11 +93,15 @@ public:
         return timers_.add(now_ + delay, std::move(task));
     }
 
+    bool take_one() {
+        if (mail_.empty()) return false;
+        const auto task = std::move(mail_.front());
+        mail_.pop_front();
+        task();
+        return true;
+    }
     void take_mail() {
-        while (!mail_.empty()) {
-            const auto task = std::move(mail_.front());
-            mail_.pop_front();
-            task();
+        while (take_one()) {
         }
     }
     void pass(std::chrono::milliseconds time) {

@@ -1,5 +1,7 @@
 #include <gmock/gmock.h>
 
+#include <chrono>
+
 #include "tests/unit/api/desk.h"
 
 namespace gavel::api {
@@ -239,6 +241,102 @@ TEST_F(SchemasOverHttp, RefuseANumberOutOfRange) {
             ->code(),
         "schema-violation");
     EXPECT_EQ(desk.put("/v1/schemas/app/", R"({"maximum":1e400})")->code(), "bad-schema");
+}
+
+// Each takes some of what one judgement may, and fits.
+const std::string dear = R"({"pattern":"^(a{1,30}){1,30}$"})";
+const std::string dear_value = '"' + std::string(100, 'a') + '"';
+
+// Many values that may each take their time must not take it one after the other.
+TEST_F(SchemasOverHttp, JudgeATransactionAsOne) {
+    desk.put("/v1/schemas/app/", dear);
+    const auto transact = [&](int count) {
+        std::string puts;
+        for (int i = 0; i < count; ++i) {
+            puts += R"({"put":{"key":"app/)" + std::to_string(i) +
+                    R"(","content_type":"application/json","value":)" + dear_value + "}},";
+        }
+        puts.back() = ']';
+        return desk.post("/v1/transactions", R"({"then":[)" + puts + "}");
+    };
+
+    EXPECT_EQ(transact(2)->status(), 200U);
+    const auto refused = transact(128);
+
+    EXPECT_EQ(refused->code(), "schema-violation");
+    EXPECT_EQ(refused->json()["violations"][0]["reason"], std::string(too_much_effort));
+}
+
+TEST_F(SchemasOverHttp, LetOthersHaveTheirTurnWhileTheyAreChecked) {
+    for (int i = 0; i < 20; ++i) put_json("app/" + std::to_string(10 + i), dear_value);
+    const auto check = desk.send(Method::put, "/v1/schemas/app/?check=true", dear);
+    const auto other = desk.send(Method::get, "/v1/schemas");
+
+    while (!other->answer && desk.take_one()) {
+    }
+
+    EXPECT_FALSE(check->answer) << "it takes more than one turn";
+    desk.take_mail();
+    EXPECT_EQ(check->json()["keys_checked"], 20);
+    EXPECT_EQ(check->json()["complete"], true);
+    EXPECT_EQ(check->json()["conflicts"], json::array());
+}
+
+TEST(SchemasOverHttpInTime, AreCheckedNoLongerThanARequestMayTake) {
+    Desk desk({.request_timeout = std::chrono::milliseconds(0)});
+    for (int i = 0; i < 5; ++i) desk.gateway.put("app/" + std::to_string(i), "1", "text/plain");
+
+    const auto check = desk.put("/v1/schemas/app/?check=true", "{}");
+
+    EXPECT_EQ(check->json()["keys_checked"], 1);
+    EXPECT_EQ(check->json()["complete"], false);
+}
+
+class SchemasAndRollback : public SchemasOverHttp {
+protected:
+    // Before: dear values; now: cheap ones.
+    void SetUp() override {
+        for (int i = 0; i < 20; ++i) put_json("app/" + std::to_string(10 + i), dear_value);
+        then = desk.gateway.applied();
+        for (int i = 0; i < 20; ++i) put_json("app/" + std::to_string(10 + i), "\"a\"");
+    }
+    std::string body() const {
+        return R"({"prefix":"app/","to_revision":)" + std::to_string(then) + "}";
+    }
+    std::uint64_t then{};
+};
+
+TEST_F(SchemasAndRollback, LetOthersHaveTheirTurn) {
+    ASSERT_EQ(desk.put("/v1/schemas/app/", dear)->status(), 200U);
+    const auto back = desk.send(Method::post, "/v1/rollback", body());
+    const auto other = desk.send(Method::get, "/v1/schemas");
+
+    while (!other->answer && desk.take_one()) {
+    }
+
+    EXPECT_FALSE(back->answer) << "it takes more than one turn";
+    desk.take_mail();
+    EXPECT_EQ(back->json()["restored"], 20);
+}
+
+TEST_F(SchemasAndRollback, TakeNoLongerThanARequestMay) {
+    ASSERT_EQ(desk.put("/v1/schemas/app/", dear)->status(), 200U);
+    desk.options.request_timeout = std::chrono::milliseconds(0);
+
+    EXPECT_EQ(desk.post("/v1/rollback", body())->code(), "timed-out");
+    EXPECT_EQ(desk.get("/v1/config/app/10")->answer->content(), "\"a\"");
+}
+
+TEST_F(SchemasAndRollback, AreForeseen) {
+    EXPECT_EQ(desk.post("/v1/rollback?dry_run", body())->json()["restored"], 20);
+    ASSERT_EQ(desk.put("/v1/schemas/app/", R"({"maxLength":50})")->status(), 200U);
+
+    const auto plan = desk.post("/v1/rollback?dry_run", body());
+
+    EXPECT_EQ(plan->code(), "schema-violation");
+    EXPECT_EQ(plan->json()["key"], "app/10");
+    desk.put("/v1/schemas/app/", dear);
+    EXPECT_EQ(desk.post("/v1/rollback?dry_run", body())->json()["restored"], 20);
 }
 
 TEST_F(SchemasOverHttp, AreAsManyAsThereMayBe) {
