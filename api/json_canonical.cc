@@ -1,5 +1,6 @@
 #include "api/json_canonical.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -17,6 +18,52 @@ using nlohmann::json;
 
 namespace {
 
+struct Digits {
+    std::string digits{};  // Neither begins nor ends with a zero; empty: the number is 0.
+    std::int64_t exponent{};
+    bool operator==(const Digits&) const = default;
+};
+
+// Of a number as JSON or std::to_chars writes it, without its sign.
+Digits digits_of(std::string_view text) {
+    if (text.starts_with('-')) text.remove_prefix(1);
+    const auto e = text.find_first_of("eE");
+    Digits number{.digits = std::string(text.substr(0, e))};
+    if (e != std::string_view::npos) {
+        auto exponent = text.substr(e + 1);
+        if (exponent.starts_with('+')) exponent.remove_prefix(1);
+        const auto read =
+            std::from_chars(exponent.data(), exponent.data() + exponent.size(), number.exponent);
+        // Further than any that is written here.
+        constexpr std::int64_t far = 1'000'000'000;
+        if (read.ec != std::errc()) number.exponent = far;
+        number.exponent = std::clamp(number.exponent, -far, far);
+    }
+    auto& digits = number.digits;
+    const auto point = digits.find('.');
+    if (point != std::string::npos) {
+        number.exponent -= static_cast<std::int64_t>(digits.size() - point - 1);
+        digits.erase(point, 1);
+    }
+    digits.erase(0, std::min(digits.find_first_not_of('0'), digits.size()));
+    while (digits.ends_with('0')) {
+        digits.pop_back();
+        ++number.exponent;
+    }
+    if (digits.empty()) number.exponent = 0;
+    return number;
+}
+
+// As few digits as tell it from all others.
+std::string shortest(double value) {
+    char text[32];
+    return {text, std::to_chars(text, text + sizeof(text), value).ptr};
+}
+
+bool survives(double value, const std::string& literal) {
+    return digits_of(literal) == digits_of(shortest(value));
+}
+
 // Builds the value as the parser goes. That of the library looks, with each object that ends,
 // through all that its parent has so far.
 class StrictReader {
@@ -27,7 +74,10 @@ public:
     bool boolean(bool value) { return add(value); }
     bool number_integer(std::int64_t value) { return add(value); }
     bool number_unsigned(std::uint64_t value) { return add(value); }
-    bool number_float(double value, const std::string&) { return add(value); }
+    bool number_float(double value, const std::string& literal) {
+        if (is_exact_ && !survives(value, literal)) is_exact_ = false;
+        return add(value);
+    }
     bool string(std::string& value) { return add(std::move(value)); }
     bool binary(json::binary_t&) { return false; }
     bool start_object(std::size_t) { return begin(json::object()); }
@@ -45,6 +95,7 @@ public:
         return is_unfit("has a number out of range");
     }
 
+    bool is_exact() const { return is_exact_; }
     std::variant<json, Unfit> take() {
         if (unfit_) return *std::move(unfit_);
         return std::move(root_);
@@ -83,14 +134,17 @@ private:
     std::vector<json*> open_;  // From the root to where it reads: each in the one before it.
     json* member_{};           // Whose name was read last.
     std::optional<Unfit> unfit_;
+    bool is_exact_ = true;
 };
 
 }  // namespace
 
-std::variant<json, Unfit> read_strictly(std::string_view text, std::size_t levels_max) {
+std::variant<json, Unfit> read_strictly(std::string_view text, std::size_t levels_max,
+                                        bool* is_exact) {
     if (!is_json(text)) return Unfit{"is not JSON"};
     StrictReader reader(levels_max);
     json::sax_parse(text, &reader);
+    if (is_exact != nullptr) *is_exact = reader.is_exact();
     return reader.take();
 }
 
@@ -168,6 +222,40 @@ private:
 void write_canonical(const json& value, std::string& into,
                      const std::function<void(std::size_t)>& before_bytes) {
     CanonicalWriter(into, before_bytes).value(value);
+}
+
+Decimal decimal_of(const json& number) {
+    std::string text;
+    if (number.is_number_float()) {
+        text = shortest(number.get<double>());
+    } else if (number.is_number_unsigned()) {
+        text = std::to_string(number.get<std::uint64_t>());
+    } else {
+        text = std::to_string(number.get<std::int64_t>());
+    }
+    const auto [digits, exponent] = digits_of(text);
+    Decimal decimal{.exponent = static_cast<int>(exponent)};
+    std::from_chars(digits.data(), digits.data() + digits.size(), decimal.digits);
+    return decimal;
+}
+
+namespace {
+
+__extension__ typedef unsigned __int128 Wide;
+
+}  // namespace
+
+bool is_multiple(const Decimal& number, const Decimal& of) {
+    if (number.digits == 0) return true;
+    // Without a zero at its end, it is no multiple of ten.
+    if (number.exponent < of.exponent) return false;
+    Wide rest = number.digits % of.digits;
+    Wide power = 10 % of.digits;
+    for (auto more = static_cast<unsigned>(number.exponent - of.exponent); more != 0; more >>= 1U) {
+        if ((more & 1U) != 0) rest = rest * power % of.digits;
+        power = power * power % of.digits;
+    }
+    return rest == 0;
 }
 
 }  // namespace gavel::api

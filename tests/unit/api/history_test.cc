@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "api/json_patch.h"
+#include "base/prng.h"
 #include "tests/unit/api/desk.h"
 
 namespace gavel::api {
@@ -205,6 +206,87 @@ TEST(JsonPatch, IsOfJsonThatIsNotTooLarge) {
     std::string deep(512, '[');
     deep += std::string(512, ']');
     EXPECT_EQ(json_patch(deep, deep), "[]");
+}
+
+// Each operation states its whole path.
+TEST(JsonPatch, IsLeftOutWhereItIsTooLarge) {
+    const auto zeros = [](const std::string& name, char digit, std::size_t count) {
+        std::string text = "{\"" + name + "\":[";
+        for (std::size_t i = 0; i < count; ++i) (text += digit) += ',';
+        text.back() = ']';
+        return text + '}';
+    };
+    const std::string name(63'000, 'k');
+
+    EXPECT_EQ(json_patch(zeros(name, '0', 33'000), zeros(name, '1', 33'000)), std::nullopt);
+    EXPECT_EQ(json_patch("[]", zeros(name, '0', 33'000))->size(), 129'043U);
+    const auto ten = json_patch(zeros(name, '0', 10), zeros(name, '1', 10));
+    ASSERT_TRUE(ten);
+    EXPECT_LE(ten->size(), json_patch_size_max);
+    EXPECT_EQ(json_patch(zeros(name, '0', 20), zeros(name, '1', 20)), std::nullopt);
+}
+
+TEST(JsonPatch, IsLeftOutWhereANumberDoesNotSurvive) {
+    EXPECT_EQ(json_patch("18446744073709551617", "18446744073709551618"), std::nullopt);
+    EXPECT_EQ(json_patch(R"({"a":1,"b":0.1234567890123456789})", R"({"a":2})"), std::nullopt);
+    EXPECT_EQ(json_patch("1", R"([1e-400])"), std::nullopt);
+    EXPECT_EQ(json_patch("1", R"([1e400])"), std::nullopt);
+    EXPECT_EQ(json_patch("1", R"({"a":1,"a":2})"), std::nullopt);
+    EXPECT_EQ(json_patch("[1,0.1,1e17,0,-2.50]", "[1.0,1.00e-1,100000000000000000,-0.0,-25e-1]"),
+              "[]");
+    EXPECT_TRUE(json_patch("0e99999999999999999999", "[0.30000000000000004,5e-324,1E+300]"));
+    EXPECT_EQ(json_patch("9007199254740993", "9007199254740992.0"),
+              R"([{"op":"replace","path":"","value":9.007199254740992e+15}])");
+}
+
+// Small ones, which often have something in common.
+json any_json(Prng& prng, unsigned levels) {
+    static const std::vector<std::string> names{"a", "b/c", "~", "~1", "", "\n\"", "0", "-"};
+    switch (prng.below(levels == 0 ? 6 : 10)) {
+        case 0:
+            return nullptr;
+        case 1:
+            return prng.chance(50);
+        case 2:
+            return names[prng.below(names.size())];
+        case 3:
+            return static_cast<int>(prng.below(3)) / 2.0;
+        case 4:
+        case 5:
+            return prng.below(3);
+        case 6:
+        case 7: {
+            auto list = json::array();
+            for (auto count = prng.below(5); count > 0; --count) {
+                list.push_back(any_json(prng, levels - 1));
+            }
+            return list;
+        }
+        default: {
+            auto object = json::object();
+            for (auto count = prng.below(5); count > 0; --count) {
+                object[names[prng.below(names.size())]] = any_json(prng, levels - 1);
+            }
+            return object;
+        }
+    }
+}
+
+TEST(JsonPatch, MakesTheOneOfTheOther) {
+    Prng prng(7);
+    for (int i = 0; i < 5'000; ++i) {
+        const json from = any_json(prng, 4);
+        json to = prng.chance(20) ? from : any_json(prng, 4);
+        if (to.is_array() && prng.chance(50)) to.push_back(from);
+
+        const auto patch = json_patch(from.dump(), to.dump());
+
+        ASSERT_TRUE(patch);
+        EXPECT_EQ(from.patch(json::parse(*patch)), to) << from << ' ' << to << ' ' << *patch;
+        if (from == to) {
+            EXPECT_EQ(*patch, "[]");
+        }
+    }
 }
 
 TEST(RollBackResource, BringsAKeyBack) {
