@@ -177,8 +177,9 @@ private:
         } else if (keyword == "exclusiveMaximum") {
             node.below = number(value, at);
         } else if (keyword == "multipleOf") {
-            node.multiple_of = number(value, at);
-            if (*node.multiple_of <= 0) refuse(at, "has no number above 0 here");
+            if (number(value, at) <= 0) refuse(at, "has no number above 0 here");
+            node.multiple_of = decimal_of(value);
+            write_canonical(value, node.multiple_shown);
         } else if (keyword == "minLength") {
             node.length_min = count(value, at);
         } else if (keyword == "maxLength") {

@@ -159,14 +159,10 @@ private:
             good = no(tells, [&] { return "is not less than " + shown(*node.below); });
         }
         if (node.multiple_of) {
-            // Decimals are not exact in binary: 0.3 is a multiple of 0.1.
-            const long double times = number / *node.multiple_of;
-            const long double off = std::abs(times - std::round(times));
-            const bool both_whole =
-                std::floor(number) == number && std::floor(*node.multiple_of) == *node.multiple_of;
-            const bool multiple = both_whole ? std::fmod(number, *node.multiple_of) == 0
-                                             : off <= 1e-9L * std::max(1.0L, std::abs(times));
-            if (!multiple) good = no(tells, "is no multiple of " + shown(*node.multiple_of));
+            spend(30);
+            if (!is_multiple(decimal_of(value), *node.multiple_of)) {
+                good = no(tells, [&] { return "is no multiple of " + node.multiple_shown; });
+            }
         }
         return good;
     }

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "api/json_canonical.h"
 #include "api/json_schema.h"
 #include "api/pattern.h"
 
@@ -37,7 +38,9 @@ struct JsonSchema::Node {
     std::optional<std::set<std::string>> one_of_these{};
     std::optional<std::string> only_this{};
 
-    std::optional<long double> minimum{}, maximum{}, above{}, below{}, multiple_of{};
+    std::optional<long double> minimum{}, maximum{}, above{}, below{};
+    std::optional<Decimal> multiple_of{};
+    std::string multiple_shown{};
     std::optional<std::uint64_t> length_min{}, length_max{};
     std::optional<Pattern> pattern{};
 

@@ -78,6 +78,33 @@ TEST(JsonSchema, HoldsNumbersAndTextsToTheirBounds) {
          {R"({"pattern":"^v[0-9]+$"})", {R"("v12")", "12"}, {R"("v")", R"("xv1")"}}});
 }
 
+// As they are written: the double nearest to 0.1 is no tenth.
+TEST(JsonSchema, HoldsNumbersToWhatTheyAreMultiplesOf) {
+    expect_all({{R"({"multipleOf":0.01})",
+                 {"12345678.90", "12345678.91", "-0.07", "1e300", "0", "-0.0"},
+                 {"12345678.905", "123456789012.345", "1e-300"}},
+                {R"({"multipleOf":2.5})", {"4000000000", "9007199254740990"}, {"4000000001"}},
+                {R"({"multipleOf":1e-10})", {"0.1234567891", "1"}, {"0.12345678912"}},
+                {R"({"multipleOf":7})", {"9223372036854775807", "7e20"}, {"1e20", "8"}},
+                {R"({"multipleOf":18446744073709551615})", {"18446744073709551615"}, {"1e19"}},
+                {R"({"multipleOf":1e20})", {"3e20", "100000000000000000000"}, {"1e19"}}});
+    EXPECT_THAT(judged(R"({"multipleOf":0.5})", "0.75"),
+                ElementsAre(Reason{"", "is no multiple of 0.5"}));
+}
+
+TEST(JsonSchema, TakesEqualNumbersForEqualHoweverTheyAreWritten) {
+    expect_all(
+        {{R"({"const":100000000000000000})", {"1e17", "100000000000000000.0"}, {"1.1e17"}},
+         {R"({"enum":[1e17,-1e18,1e19]})",
+          {"100000000000000000", "-1000000000000000000", "10000000000000000000"},
+          {"100000000000000001", "1e20"}},
+         {R"({"uniqueItems":true})",
+          {"[9007199254740993,9007199254740992.0]", "[0.1,0.2]"},
+          {"[1e17,100000000000000000]", "[0,-0.0]",
+           "[18446744073709549568,18446744073709549568.0]"}},
+         {R"({"const":["ab","c"]})", {R"(["ab","c"])"}, {R"(["a","bc"])", R"(["ab",["c"]])"}}});
+}
+
 TEST(JsonSchema, HoldsArraysToTheirItems) {
     expect_all({{R"({"items":{"type":"integer"}})", {"[]", "[1,2]", "{}"}, {"[1,\"a\"]"}},
                 {R"({"prefixItems":[{"type":"string"}],"items":{"type":"integer"}})",
