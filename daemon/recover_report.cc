@@ -8,6 +8,7 @@
 
 #include "api/durations.h"
 #include "daemon/complaint.h"
+#include "statemachine/refounding.h"
 
 namespace gavel::daemon {
 namespace {
@@ -46,12 +47,6 @@ const char* to_string(Role role) { return role == Role::voter ? "voter" : "learn
 Slot highest_accepted(const Witness& witness) {
     const auto& log = witness.log.durable.log;
     return log.empty() ? witness.applied() : log.rbegin()->first;
-}
-
-std::uint64_t locks_held(const statemachine::Machine& state) {
-    std::uint64_t held = 0;
-    for (const auto& [id, session] : state.sessions()) held += state.held_by(id).size();
-    return held;
 }
 
 // ---- One directory, to people -------------------------------------------------------------------
@@ -167,7 +162,8 @@ std::string made_text(const Report& report, const Recovery& recovery) {
         text += "    - Wait until " + duration(ttl) +
                 " have passed since the old cluster answered last. That is the longest TTL\n"
                 "      that is known: whoever was granted a lock by those who are lost counts on "
-                "it that long.\n";
+                "it that long.\n      What was held as far as is known is kept from others by "
+                "itself.\n";
     }
     text += "    - Start it:\n      gaveld --data-dir " + folder + " --peer-listen " +
             made.peer_address + " --listen HOST:PORT\n" +
@@ -267,6 +263,17 @@ statemachine::DurationMs longest_ttl(const statemachine::Machine& state) {
     return longest;
 }
 
+std::string keys_kept(const statemachine::Machine& state) {
+    return counted(state.key_count() - statemachine::left_behind(state).keys, "key");
+}
+
+std::string sessions_left_behind(const statemachine::Machine& state) {
+    const auto left = statemachine::left_behind(state);
+    return counted(left.sessions, "session") + ", " + counted(left.locks, "held lock") + ", " +
+           counted(left.places, "place") + " in queues, " + counted(left.keys, "ephemeral key") +
+           ": every session lapses, and no token that was given out before is live again";
+}
+
 Balance balance_of(const Recovery& recovery) {
     const CarriedOver& carried = recovery.carried;
     const auto& state = recovery.state;
@@ -280,10 +287,7 @@ Balance balance_of(const Recovery& recovery) {
                        ", accepted but not known to be chosen: clients may have been told that "
                        "they are done. One that was answered outcome-unknown is done now");
     }
-    kept.push_back(counted(state.sessions().size(), "session") + ", " +
-                   counted(locks_held(state), "held lock") + ", " +
-                   counted(state.waiters().size(), "place") + " in queues, " +
-                   counted(state.key_count(), "key"));
+    kept.push_back(keys_kept(state));
 
     if (recovery.nothing_chosen_is_lost) {
         lost.emplace_back(
@@ -295,6 +299,7 @@ Balance balance_of(const Recovery& recovery) {
                        "is known is of " +
                        time_of(state.globals()));
     }
+    lost.push_back(sessions_left_behind(state));
     if (carried.known_chosen > carried.last) {
         lost.push_back(slots(carried.last.next(), carried.known_chosen) +
                        ": they were chosen, but no directory has all of them");

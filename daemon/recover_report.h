@@ -18,6 +18,10 @@ struct Balance {
 };
 Balance balance_of(const Recovery& recovery);
 
+// Of a state that a new cluster is made from: what is kept of it, what is not.
+std::string keys_kept(const statemachine::Machine& state);
+std::string sessions_left_behind(const statemachine::Machine& state);
+
 // 1 (n1), 2 (n2)
 std::string names_of(const std::vector<statemachine::Member>& members);
 // Of the sessions that the state has; 0: there is none.

@@ -21,10 +21,6 @@ std::string members_of(const statemachine::Machine& state) {
     return names_of(state.globals().epochs.front().members);
 }
 
-std::string counted(std::uint64_t count, const std::string& one) {
-    return std::to_string(count) + " " + one + (count == 1 ? "" : "s");
-}
-
 std::string advice(const RestoreReport& report) {
     return "A new cluster is made from it by adding\n\n    --make-cluster DIRECTORY --peer-address "
            "HOST:PORT --accept-loss " +
@@ -60,17 +56,16 @@ std::string made_text(const RestoreReport& report) {
 std::string text_of(const RestoreReport& report) {
     const auto& [file, backup, base, made, made_in] = report;
     const auto& state = backup.state;
-    std::string text =
-        one_line(file.string()) + "\n    made by    member " +
-        std::to_string(backup.header.member) + " (" + backup.header.name + ")\n    cluster    " +
-        backup.header.cluster_id + ", alpha " + std::to_string(backup.header.alpha) +
-        "\n    digest     " + digest_text(backup.digest) + "\n    state      slot " +
-        std::to_string(state.applied()) + ", hash " + digest_text(backup.hash) +
-        ", last command of " + time_of(state) + "\n    members    " + one_line(members_of(state)) +
-        "\n\nKept\n    - " + counted(state.sessions().size(), "session") + ", " +
-        counted(state.waiters().size(), "place") + " in queues, " +
-        counted(state.key_count(), "key") + "\nLost\n    - every command after slot " +
-        std::to_string(state.applied()) + ", acknowledged or not\n\n";
+    std::string text = one_line(file.string()) + "\n    made by    member " +
+                       std::to_string(backup.header.member) + " (" + backup.header.name +
+                       ")\n    cluster    " + backup.header.cluster_id + ", alpha " +
+                       std::to_string(backup.header.alpha) + "\n    digest     " +
+                       digest_text(backup.digest) + "\n    state      slot " +
+                       std::to_string(state.applied()) + ", hash " + digest_text(backup.hash) +
+                       ", last command of " + time_of(state) + "\n    members    " +
+                       one_line(members_of(state)) + "\n\nKept\n    - " + keys_kept(state) +
+                       "\nLost\n    - every command after slot " + std::to_string(state.applied()) +
+                       ", acknowledged or not\n    - " + sessions_left_behind(state) + "\n\n";
     return text + (made ? made_text(report) : advice(report));
 }
 

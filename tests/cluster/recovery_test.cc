@@ -121,11 +121,15 @@ TEST_F(ClusterRecovery, KeepsWhatTheSurvivorHeldAndGoesOnBeyondIt) {
     EXPECT_EQ(fresh.call("GET", "/v1/config/last").body, "before the loss");
     EXPECT_NE(fresh.call("GET", "/v1/status").json()["cluster_id"], old_cluster);
 
-    // The holder goes on as one; whoever comes now gets a higher token.
-    EXPECT_EQ(fresh.call("POST", "/v1/sessions/" + session + "/keepalive").status, 200);
-    const auto again = acquire(phoenix.client(), "deploy", session);
-    EXPECT_EQ(again.status, 200) << "held already";
-    EXPECT_EQ(again.json()["token"], held.json()["token"]);
+    // The holder is none any more, nobody else is for as long as it may not know it; whoever comes
+    // now gets a higher token.
+    EXPECT_EQ(fresh.call("POST", "/v1/sessions/" + session + "/keepalive").status, 404);
+    const auto token = held.json()["token"].dump();
+    EXPECT_EQ(fresh.call("GET", "/v1/locks/deploy?token=" + token).status, 409);
+    EXPECT_EQ(fresh.call("PUT", "/v1/config/fenced", "x", {{"Gavel-Lock", "deploy;token=" + token}})
+                  .status,
+              409);
+    EXPECT_EQ(acquire(phoenix.client(), "deploy", open_session(fresh)).status, 409);
     const auto next = acquire(phoenix.client(), "other", open_session(fresh));
     ASSERT_EQ(next.status, 201) << next.body;
     EXPECT_GT(next.json()["token"], old_token);

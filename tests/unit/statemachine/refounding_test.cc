@@ -40,7 +40,7 @@ protected:
     Driver driver;
 };
 
-TEST_F(RefoundingTest, KeepsSessionsLocksAndKeysAsTheyWere) {
+TEST_F(RefoundingTest, KeepsTheKeysAndLetsEverySessionLapse) {
     const SessionId holder = driver.open();
     const SessionId waiting = driver.open();
     const Token token = driver.lock("deploy", holder);
@@ -49,32 +49,132 @@ TEST_F(RefoundingTest, KeepsSessionsLocksAndKeysAsTheyWere) {
 
     const Machine machine = refounded();
 
-    EXPECT_THAT(machine.sessions(), SizeIs(2));
-    EXPECT_EQ(machine.lock("deploy")->holders.at(0)->token, token);
-    EXPECT_EQ(machine.lock("deploy")->holders.at(0)->session, holder);
-    EXPECT_EQ(machine.position("deploy", waiting), 1U);
+    EXPECT_THAT(machine.sessions(), IsEmpty());
+    EXPECT_THAT(machine.ending_sessions(), IsEmpty());
+    EXPECT_THAT(machine.lock("deploy")->holders, IsEmpty());
+    EXPECT_EQ(machine.queue_length("deploy"), 0U);
+    const auto& last = machine.lock("deploy")->lock->last_release;
+    EXPECT_EQ(last->session, holder);
+    EXPECT_EQ(last->token, token);
+    EXPECT_EQ(last->reason, ReleaseReason::session_expired);
     EXPECT_EQ(*machine.key("app/motd"), *driver.machine().key("app/motd"));
 }
 
-TEST_F(RefoundingTest, KeepsKeysForAsLongAsTheirSessionLives) {
+// The old cluster went on after the copy: one let go, another was granted the lock and wrote.
+TEST_F(RefoundingTest, BringsNoTokenBackThatWasGivenOutBefore) {
+    const SessionId one = driver.open();
+    const SessionId another = driver.open();
+    const Token copied = driver.lock("deploy", one);
+    const Refounding fresh = refound(driver.machine(), base, founder());
+    driver.run(ReleaseLock{.name = "deploy", .session = one});
+    const Token later = driver.lock("deploy", another);
+
+    Machine machine(Limits{}, driver.machine().globals().alpha, {});
+    for (const Row& row : fresh.rows) machine.load(row);
+    ASSERT_TRUE(machine.finish_load(fresh.globals));
+
+    for (const Token token : {copied, later}) {
+        EXPECT_FALSE(machine.is_live("deploy", token)) << token;
+        const auto written =
+            run(machine, PutKey{.key = "k", .value = "v", .guard = Guard{"deploy", token}});
+        EXPECT_EQ(written.outcome, Outcome(StaleToken{0})) << token;
+    }
+    for (const SessionId session : {one, another}) {
+        const auto again = run(machine, AcquireLock{.name = "deploy", .session = session});
+        EXPECT_EQ(again.outcome, Outcome(SessionNotFound{session}));
+    }
+}
+
+// Also who shares a lock, and who waits for several behind what nobody holds.
+TEST_F(RefoundingTest, GrantsNothingToThoseWhoWaited) {
+    const SessionId one = driver.open(), two = driver.open();
+    const SessionId three = driver.open(), four = driver.open();
+    driver.share("s", one);
+    driver.share("s", two);
+    driver.run(AcquireLocks{.session = three, .locks = {{"free"}, {"s"}}, .wait = 10'000});
+    Entry behind{.command = AcquireLock{.name = "free", .session = four, .wait = 10'000}};
+    behind.idempotency = {{"key", 5}};
+    driver.run(behind);
+
+    Machine machine = refounded();
+
+    EXPECT_EQ(machine.queue_length("free"), 0U);
+    EXPECT_EQ(machine.lock("s")->holder_count, 0U);
+    behind.request = {};
+    const Applied again = machine.apply(base + 1, behind);
+    EXPECT_EQ(again.outcome, Outcome(SessionNotFound{four}));
+}
+
+TEST_F(RefoundingTest, GivesAHeldLockToNobodyWhileItsHolderMayBelieveInIt) {
+    const SessionId holder = driver.open(2'000);
+    driver.lock("deploy", holder);
+    Machine machine = refounded();
+    const auto opened = std::get<SessionOpened>(run(machine, OpenSession{.ttl = 1'000}).outcome);
+    const AcquireLock acquire{.name = "deploy", .session = opened.session};
+
+    EXPECT_TRUE(std::holds_alternative<LockHeld>(run(machine, acquire).outcome));
+    ASSERT_THAT(machine.delayed_locks(), SizeIs(1));
+    EXPECT_EQ(machine.delayed_locks()[0]->delay, 15'000 + 2'000) << "its TTL, and its lock-delay";
+    run(machine, EndLockDelay{"deploy", machine.delayed_locks()[0]->delayed_at});
+
+    const auto granted = std::get<LockGranted>(run(machine, acquire).outcome);
+    EXPECT_GT(opened.session, base);
+    EXPECT_GT(granted.token, base);
+}
+
+TEST_F(RefoundingTest, KeepsNoKeyOfASession) {
     const SessionId session = driver.open();
     driver.run(PutKey{.key = "nodes/web-1", .value = "h1", .session = session});
-    Machine machine = refounded();
-    EXPECT_EQ(*machine.key("nodes/web-1"), *driver.machine().key("nodes/web-1"));
+    const Revision then = driver.machine().applied();
 
-    run(machine, EndSession{session});
+    const Machine machine = refounded();
 
     EXPECT_EQ(machine.key("nodes/web-1"), nullptr);
+    EXPECT_EQ(machine.key_at("nodes/web-1", then).value->value, "h1");
+}
+
+// However much one held, and however far its end had come.
+TEST_F(RefoundingTest, LetsThoseLapseThatWereBeingEnded) {
+    Limits limits;
+    limits.ended_per_command = 2;
+    driver = Driver(limits);
+    const SessionId session = driver.open();
+    for (int i = 0; i < 9; ++i) driver.lock("l" + std::to_string(i), session);
+    driver.run(EndSession{session});
+    ASSERT_THAT(driver.machine().ending_sessions(), SizeIs(1));
+    EXPECT_EQ(left_behind(driver.machine()).locks, 7U);
+
+    const Machine machine = refounded();
+
+    EXPECT_THAT(machine.ending_sessions(), IsEmpty());
+    for (int i = 0; i < 9; ++i) {
+        EXPECT_EQ(machine.lock("l" + std::to_string(i))->holder_count, 0U) << i;
+    }
+}
+
+TEST_F(RefoundingTest, TellsWhatIsLeftBehind) {
+    const SessionId holder = driver.open();
+    driver.lock("a", holder);
+    driver.lock("b", holder);
+    driver.queue("a", driver.open());
+    driver.run(PutKey{.key = "nodes/web-1", .value = "h1", .session = holder});
+    driver.put("app/motd", "hello");
+
+    const LeftBehind left = left_behind(driver.machine());
+
+    EXPECT_EQ(left.sessions, 2U);
+    EXPECT_EQ(left.locks, 2U);
+    EXPECT_EQ(left.places, 1U);
+    EXPECT_EQ(left.keys, 1U);
 }
 
 // It would stay for ever.
 TEST_F(RefoundingTest, IsNoStateWhereAKeysSessionIsMissing) {
     const SessionId session = driver.open();
     driver.run(PutKey{.key = "nodes/web-1", .value = "h1", .session = session});
-    const Refounding fresh = refound(driver.machine(), base, founder());
     Machine machine(Limits{}, driver.machine().globals().alpha, {});
-    Globals globals = fresh.globals;
-    for (const Row& row : fresh.rows) {
+    Globals globals = driver.machine().globals();
+    for (const Row& row : driver.machine().rows()) {
         if (row.key.table == Table::sessions) {
             globals.rows_hash -= row_hash(row.key, row.value);
         } else {
@@ -83,20 +183,6 @@ TEST_F(RefoundingTest, IsNoStateWhereAKeysSessionIsMissing) {
     }
 
     EXPECT_FALSE(machine.finish_load(globals));
-}
-
-TEST_F(RefoundingTest, GivesOutTokensAboveItsFirstSlot) {
-    const SessionId holder = driver.open();
-    driver.lock("deploy", holder);
-    Machine machine = refounded();
-
-    run(machine, EndSession{holder});
-    const auto opened = std::get<SessionOpened>(run(machine, OpenSession{.ttl = 1'000}).outcome);
-    const auto granted = std::get<LockGranted>(
-        run(machine, AcquireLock{.name = "deploy", .session = opened.session}).outcome);
-
-    EXPECT_GT(opened.session, base);
-    EXPECT_GT(granted.token, base);
 }
 
 // Whoever resumes a watch must be told that it missed something: nobody knows what.
