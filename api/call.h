@@ -77,7 +77,9 @@ public:
     Parameters parameters{};
     std::string name{};  // Of the lock, key, session or member, from the path, decoded.
     std::string request_id{};
-    bool waits{};         // For a lock, with a place kept that outlives this request.
+    // While it waits for a lock: one of the bounded number of waiting requests. Goes with the
+    // answer or the connection, unlike the place in the lock's queue.
+    std::shared_ptr<void> waiting{};
     std::size_t route{};  // Index in routes(), or routes().size() for none.
 };
 using CallPtr = std::shared_ptr<Call>;

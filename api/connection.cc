@@ -73,7 +73,7 @@ public:
 
     void drain() override {
         if (phase_ == Phase::reading && parser_ == nullptr && filled_ == 0) return close();
-        if (phase_ == Phase::handling && waits) {
+        if (phase_ == Phase::handling && waiting != nullptr) {
             fail({ProblemCode::shutting_down,
                   "the wait is over here; ask another member, the place in the queue is kept"});
         }
@@ -88,6 +88,7 @@ public:
             if (gone) worker_->post(std::move(gone));
         }
         place_.reset();
+        waiting.reset();
         worker_->remove(this);
     }
 
@@ -95,6 +96,7 @@ public:
     void respond(Response response) override {
         if (phase_ != Phase::handling) return;
         phase_ = Phase::writing;
+        waiting.reset();
         note(response.status);
         closing_ = closing_ || response.close || !request.keep_alive || worker_->draining();
         output_.clear();
@@ -264,7 +266,7 @@ private:
         phase_ = Phase::handling;
         deadline_ = steady_clock::time_point::max();
         name.clear();
-        waits = false;
+        waiting.reset();
         route = routes().size();
         const auto given = given_request_id(request);
         request_id = given.empty() ? worker_->make_request_id() : std::string(given);

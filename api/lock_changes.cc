@@ -206,18 +206,15 @@ Result<statemachine::AcquireLocks, Problem> parse_acquire_several(const Call& ca
 // Answers an acquire, which may have to wait for as long as a place among those who wait is kept.
 template <class Command, class WriteWhat>
 void acquire(const CallPtr& call, Command command, WriteWhat write_what) {
-    // Held until the answer is made: one of the bounded number of waiting requests.
-    std::shared_ptr<void> place;
     if (command.wait > 0) {
-        place = call->services.waits.take();
-        if (place == nullptr) {
+        call->waiting = call->services.waits.take();
+        if (call->waiting == nullptr) {
             return respond(call, {ProblemCode::overloaded, "as many requests wait here as may"});
         }
-        call->waits = true;
     }
     const auto session = command.session;
     execute(call, std::move(command),
-            [session, place, write_what](const CallPtr& back, const Executed& executed) {
+            [session, write_what](const CallPtr& back, const Executed& executed) {
                 const auto* granted = std::get_if<statemachine::LockGranted>(&executed.outcome);
                 if (granted == nullptr) return respond(back, to_problem(executed.outcome));
                 JsonWriter json;

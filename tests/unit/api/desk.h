@@ -26,6 +26,7 @@ public:
 
     void respond(Response response) override {
         if (answer) ++answers_too_many;
+        waiting.reset();
         hold_to_contract(response, request.method != Method::head);
         answer = std::move(response);
     }

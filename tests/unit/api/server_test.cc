@@ -95,6 +95,31 @@ TEST(Server, AnswersWhatWasSentAheadInItsOrder) {
     EXPECT_THAT(client.read_response(), HasSubstr("\r\n\r\n50"));
 }
 
+// Whoever is cut off leaves its place in the lock's queue to its session, but takes no room here.
+TEST(Server, GivesTheRoomOfAWaitThatIsCutToOthers) {
+    Running running(ServerOptions{.waits_max = 1});
+    auto client = running.client();
+    const auto session = [&client] {
+        const auto opened = client.ask("POST /v1/sessions HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        return opened.substr(opened.find("\"s"),
+                             opened.find("\",", opened.find("\"s")) + 1 - opened.find("\"s"));
+    };
+    const auto holder = session(), waiting = session(), another = session();
+    client.ask(put("/v1/locks/a", "{\"session\":" + holder + "}"));
+    const std::string target = "/v1/locks/a?wait=10m";
+
+    {
+        RawClient gone(running.port);
+        gone.send(put(target, "{\"session\":" + waiting + "}"));
+        EXPECT_TRUE(eventually([&] { return metric(running, "gavel_http_waiting") == "1"; }));
+        EXPECT_THAT(client.ask(put(target, "{\"session\":" + another + "}")),
+                    HasSubstr("overloaded"));
+    }
+
+    EXPECT_TRUE(eventually([&] { return metric(running, "gavel_http_waiting") == "0"; }));
+    EXPECT_THAT(client.ask(get("/v1/locks/a")), HasSubstr("\"queue_length\":1"));
+}
+
 TEST(Server, CarriesValuesUpToTheLimit) {
     Running running;
     auto client = running.client();
