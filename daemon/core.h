@@ -200,7 +200,15 @@ private:
     struct Wait {
         std::uint64_t ticket{};
         paxos::Tick deadline{};
+        statemachine::Revision attempt{};  // Of the acquire that it came with.
         bool opened_session{};  // By the acquire itself: the client is told of it by the grant.
+    };
+    // Own clients of one place in a queue: more than one only where one request was repeated. Of
+    // several locks the first that was asked for is named, since they come together.
+    struct Waits {
+        statemachine::SessionId session{};
+        std::string lock{};
+        std::vector<Wait> waiting{};
     };
     struct Read {
         std::uint64_t ticket{};
@@ -242,8 +250,6 @@ private:
         // Behind this member when it said so: by now both are further.
         std::uint64_t lag{};
     };
-    // Session and lock; of several locks the first that was asked for, since they come together.
-    using Waiting = std::pair<statemachine::SessionId, std::string>;
     // What is common to the commands that may wait for locks.
     struct Acquire {
         statemachine::SessionId session{};
@@ -259,12 +265,15 @@ private:
     void settle(const statemachine::Entry& entry, const statemachine::Applied& applied);
     void time_what_began(const statemachine::Entry& entry, const statemachine::Applied& applied);
     void answer_own(const statemachine::Entry& entry, const statemachine::Applied& applied);
-    void end_waits(const statemachine::Entry& entry, const statemachine::Applied& applied);
+    void tell_who_waits(const statemachine::Entry& entry, const statemachine::Applied& applied);
+    void supersede(Waits& waits, const statemachine::Waiter& by,
+                   const statemachine::Outcome& outcome);
+    statemachine::Outcome end_of_wait(statemachine::SessionId session, const std::string& lock,
+                                      const statemachine::LockHeld* left) const;
+    statemachine::LockHeld held_by_others(const std::string& lock) const;
+    void tell(const Wait& wait, statemachine::SessionId session, statemachine::Outcome outcome);
+    void end_leases(const statemachine::Entry& entry, const statemachine::Applied& applied);
     void answer(std::uint64_t ticket, api::SubmitResult result);
-    void answer_wait(const Waiting& waiting, const statemachine::Outcome& outcome);
-    void check_wait(const Waiting& waiting);
-    void check_waits(statemachine::SessionId session);
-    void on_ended(statemachine::SessionId session);
     void mark_dirty(statemachine::Row row);
     void on_role(const paxos::RoleReport& role);
     void on_read_confirmed(const paxos::ReadConfirmed& confirmed);
@@ -334,7 +343,7 @@ private:
     // Own clients.
     std::uint64_t last_number_ = 0;
     std::map<std::uint64_t, Pending> pending_;
-    std::map<Waiting, std::vector<Wait>> waits_;
+    std::map<statemachine::Revision, Waits> waits_;  // By place.
     std::size_t wait_count_ = 0;
     std::uint64_t last_read_ = 0;
     std::map<std::uint64_t, Read> reads_;                   // Awaiting their index, by read id.

@@ -96,13 +96,13 @@ void Core::expire_requests() {
         return true;
     });
     for (auto it = waits_.begin(); it != waits_.end();) {
-        const auto lapsed = std::erase_if(it->second, [&](const Wait& wait) {
+        const auto lapsed = std::erase_if(it->second.waiting, [&](const Wait& wait) {
             if (wait.deadline > now_) return false;
             answer(wait.ticket, Failure{Failure::Kind::outcome_unknown});
             return true;
         });
         wait_count_ -= lapsed;
-        it = it->second.empty() ? waits_.erase(it) : std::next(it);
+        it = it->second.waiting.empty() ? waits_.erase(it) : std::next(it);
     }
     const Failure late{replica_.leader() ? Failure::Kind::timed_out : Failure::Kind::no_leader};
     std::erase_if(reads_, [&](const auto& entry) {

@@ -6,6 +6,7 @@
 #include "daemon/core.h"
 #include "daemon/roster.h"
 #include "proto/codec.h"
+#include "statemachine/rows.h"
 
 namespace gavel::daemon {
 
@@ -57,21 +58,39 @@ void Core::settle(const statemachine::Entry& entry, const statemachine::Applied&
         const auto* lock = std::get_if<LockEvent>(&event.body);
         if (lock != nullptr && lock->change == LockEvent::Change::acquired) {
             leases_.on_grant(lock->session, now_);
-            answer_wait({lock->session, lock->lock},
-                        LockGranted{lock->token, machine_.globals().time, true});
         }
     }
     if (leader_start_ && entry.request == *leader_start_) start_leading();
-    if (leader_started_ && !applied.repeated) time_what_began(entry, applied);
+    if (leader_started_) time_what_began(entry, applied);
+    tell_who_waits(entry, applied);
     if (entry.request.member == config_.self.number && entry.request.boot == config_.boot) {
         answer_own(entry, applied);
     }
-    end_waits(entry, applied);
+    if (leader_started_) end_leases(entry, applied);
 }
 
-// The leader's timers of what the command began.
+// The leader's timers of what the command began and ended.
 void Core::time_what_began(const statemachine::Entry& entry, const statemachine::Applied& applied) {
     using namespace statemachine;
+
+    for (const auto& row : applied.changed) {
+        if (row.key.table == Table::waiters) {
+            const auto* waiter = std::get_if<Ptr<Waiter>>(&row.value);
+            if (waiter != nullptr) {
+                leases_.add_wait(**waiter, now_);
+            } else {
+                leases_.end_wait(place_in(row.key));
+            }
+        } else if (row.key.table == Table::locks) {
+            const auto* lock = std::get_if<Ptr<Lock>>(&row.value);
+            if (lock == nullptr || (*lock)->delay == 0) {
+                leases_.end_delay(row.key.key);
+            } else if ((*lock)->delayed_at == machine_.applied()) {
+                leases_.add_delay(**lock, now_);
+            }
+        }
+    }
+    if (applied.repeated) return;
 
     const auto ttl_of = [this](SessionId id) -> std::uint64_t {
         const auto session = machine_.session(id);
@@ -85,19 +104,9 @@ void Core::time_what_began(const statemachine::Entry& entry, const statemachine:
     }
     const auto acquire = acquire_of(entry.command);
     const auto* queued = std::get_if<LockQueued>(&applied.outcome);
-    if (acquire && queued != nullptr) {
-        const auto wait = static_cast<std::uint64_t>(acquire->wait);
-        const bool opened = queued->session != 0;
-        const SessionId session = opened ? queued->session : acquire->session;
-        leases_.add_wait(*acquire->lock, session, queued->attempt, wait, now_);
-        if (opened) leases_.hold(session, ttl_of(session), wait, now_);
-    }
-    for (const auto& row : applied.changed) {
-        const auto* lock = std::get_if<Ptr<Lock>>(&row.value);
-        if (lock == nullptr || (*lock)->delay == 0) continue;
-        if ((*lock)->delayed_at != applied.revision) continue;
-        leases_.add_delay((*lock)->name, (*lock)->delayed_at,
-                          static_cast<std::uint64_t>((*lock)->delay), now_);
+    if (acquire && queued != nullptr && queued->session != 0) {
+        leases_.hold(queued->session, ttl_of(queued->session),
+                     static_cast<std::uint64_t>(acquire->wait), now_);
     }
 }
 
@@ -116,29 +125,109 @@ void Core::answer_own(const statemachine::Entry& entry, const statemachine::Appl
         return;
     }
     // Not final: the client waits on, and for a repeat the wait may be over already.
+    if (pending.ticket == 0) return;
     const bool opened = queued->session != 0;
-    const Waiting waiting{opened ? queued->session : acquire->session, *acquire->lock};
-    if (pending.ticket != 0) {
-        waits_[waiting].push_back({pending.ticket, pending.deadline, opened});
-        ++wait_count_;
+    const auto session = opened ? queued->session : acquire->session;
+    const Wait wait{pending.ticket, pending.deadline, queued->attempt, opened};
+    const Revision place = machine_.place(*acquire->lock, session);
+    if (place == 0) {
+        return tell(wait, session, end_of_wait(session, *acquire->lock, nullptr));
     }
-    check_wait(waiting);
+    Waits& waits = waits_[place];
+    waits.session = session;
+    waits.lock = *acquire->lock;
+    waits.waiting.push_back(wait);
+    ++wait_count_;
 }
 
-// Commands that may end waits other than by a grant.
-void Core::end_waits(const statemachine::Entry& entry, const statemachine::Applied& applied) {
+// The places that the command took from those who stood there, and those that were asked for again.
+// No other ones are looked at, however many a session has.
+void Core::tell_who_waits(const statemachine::Entry& entry, const statemachine::Applied& applied) {
     using namespace statemachine;
 
-    if (const auto* leave = std::get_if<LeaveQueue>(&entry.command)) {
-        if (std::holds_alternative<LockHeld>(applied.outcome)) {
-            answer_wait({leave->session, leave->name}, applied.outcome);
+    SessionId asked_by = 0;  // Whose own wait the command may have ended without a grant.
+    if (const auto* leave = std::get_if<LeaveQueue>(&entry.command)) asked_by = leave->session;
+    if (const auto acquire = acquire_of(entry.command)) asked_by = acquire->session;
+
+    for (const auto& row : applied.changed) {
+        if (row.key.table != Table::waiters) continue;
+        const auto found = waits_.find(place_in(row.key));
+        if (found == waits_.end()) continue;
+        Waits& waits = found->second;
+        if (const auto* waiter = std::get_if<Ptr<Waiter>>(&row.value)) {
+            supersede(waits, **waiter, applied.outcome);
+        } else {
+            const auto* left =
+                asked_by == waits.session ? std::get_if<LockHeld>(&applied.outcome) : nullptr;
+            const Outcome outcome = end_of_wait(waits.session, waits.lock, left);
+            for (const Wait& wait : waits.waiting) tell(wait, waits.session, outcome);
+            wait_count_ -= waits.waiting.size();
+            waits.waiting.clear();
         }
-        check_waits(leave->session);
+        if (waits.waiting.empty()) waits_.erase(found);
+    }
+}
+
+// The session has asked again: the place stays, and who asked before, perhaps long gone, is told so
+// at once. Its time counts no more, so that nobody would tell it later.
+void Core::supersede(Waits& waits, const statemachine::Waiter& by,
+                     const statemachine::Outcome& outcome) {
+    const auto* queued = std::get_if<statemachine::LockQueued>(&outcome);
+    auto held = held_by_others(waits.lock);
+    if (queued != nullptr) held.position = queued->position;
+    wait_count_ -= std::erase_if(waits.waiting, [&](const Wait& wait) {
+        if (wait.attempt >= by.attempt) return false;
+        tell(wait, waits.session, held);
+        return true;
+    });
+}
+
+statemachine::LockHeld Core::held_by_others(const std::string& name) const {
+    statemachine::LockHeld held;
+    const auto lock = machine_.lock(name, {.holders = 1, .waiters = 0});
+    if (lock && !lock->holders.empty()) {
+        held.holder = lock->holders.front()->session;
+        held.token = lock->holders.front()->token;
+        held.others = lock->holder_count - 1;
+    }
+    return held;
+}
+
+// What became of a wait that is over. `left`: what the command that ended it said.
+statemachine::Outcome Core::end_of_wait(statemachine::SessionId session, const std::string& lock,
+                                        const statemachine::LockHeld* left) const {
+    using namespace statemachine;
+
+    if (const auto own = machine_.holder(lock, session)) {
+        return LockGranted{.token = own->token, .since = own->since, .fresh = true};
+    }
+    if (left != nullptr) return *left;
+    if (machine_.session(session) == nullptr) return SessionNotFound{session};
+    return held_by_others(lock);
+}
+
+void Core::tell(const Wait& wait, statemachine::SessionId session, statemachine::Outcome outcome) {
+    Revision revision = machine_.applied();
+    auto* granted = std::get_if<statemachine::LockGranted>(&outcome);
+    if (granted != nullptr) {
+        revision = granted->token;
+        if (wait.opened_session) granted->session = session;
+    } else if (wait.opened_session &&
+               std::holds_alternative<statemachine::SessionNotFound>(outcome)) {
+        // The client never knew of that session: it has not got the lock, and that is all.
+        outcome = statemachine::LockHeld{};
+    }
+    answer(wait.ticket, api::Executed{revision, false, std::move(outcome), machine_.applied()});
+}
+
+// The leases of sessions that the command ended, or was to.
+void Core::end_leases(const statemachine::Entry& entry, const statemachine::Applied& applied) {
+    using namespace statemachine;
+
+    const auto on_ended = [this](SessionId session) { leases_.on_ended(session, machine_); };
+    if (const auto* leave = std::get_if<LeaveQueue>(&entry.command)) {
         on_ended(leave->session);
-    } else if (const auto* release = std::get_if<ReleaseLock>(&entry.command)) {
-        if (release->session) check_waits(*release->session);
     } else if (const auto acquire = acquire_of(entry.command)) {
-        check_waits(acquire->session);
         on_ended(acquire->session);
     } else if (const auto* end = std::get_if<EndSession>(&entry.command)) {
         on_ended(end->session);
@@ -146,9 +235,7 @@ void Core::end_waits(const statemachine::Entry& entry, const statemachine::Appli
         on_ended(expire->session);
     } else if (const auto* lapse = std::get_if<ExpireSessions>(&entry.command)) {
         for (const SessionId session : lapse->sessions) on_ended(session);
-        if (leader_started_ && lapse->leader_start == machine_.globals().leader_start) {
-            leases_.on_batch_executed();
-        }
+        if (lapse->leader_start == machine_.globals().leader_start) leases_.on_batch_executed();
     }
     // A session may go with the last lock that it lets go of.
     for (const auto& event : applied.events) {
@@ -156,72 +243,6 @@ void Core::end_waits(const statemachine::Entry& entry, const statemachine::Appli
         if (lock == nullptr || lock->change == LockEvent::Change::acquired) continue;
         on_ended(lock->session);
     }
-}
-
-// A command may have ended it: those who wait with it are told.
-void Core::on_ended(statemachine::SessionId session) {
-    if (leader_started_) leases_.on_ended(session, machine_);
-    if (machine_.session(session) != nullptr) return;
-    for (auto it = waits_.lower_bound({session, ""});
-         it != waits_.end() && it->first.first == session;) {
-        const Waiting waiting = it->first;
-        ++it;
-        answer_wait(waiting, statemachine::SessionNotFound{session});
-    }
-}
-
-void Core::check_waits(statemachine::SessionId session) {
-    for (auto it = waits_.lower_bound({session, ""});
-         it != waits_.end() && it->first.first == session;) {
-        const Waiting waiting = it->first;
-        ++it;
-        check_wait(waiting);
-    }
-}
-
-// Answers those who wait when the state says that their wait is over.
-void Core::check_wait(const Waiting& waiting) {
-    if (!waits_.contains(waiting)) return;
-    const auto& [session, name] = waiting;
-    if (machine_.session(session) == nullptr) {
-        answer_wait(waiting, statemachine::SessionNotFound{session});
-        return;
-    }
-    if (const auto own = machine_.holder(name, session)) {
-        answer_wait(waiting, statemachine::LockGranted{own->token, own->since, true});
-    } else if (machine_.position(name, session) == 0) {
-        statemachine::LockHeld held;
-        const auto lock = machine_.lock(name, {.holders = 1, .waiters = 0});
-        if (lock && !lock->holders.empty()) {
-            held.holder = lock->holders.front()->session;
-            held.token = lock->holders.front()->token;
-            held.others = lock->holder_count - 1;
-        }
-        answer_wait(waiting, held);
-    }
-}
-
-void Core::answer_wait(const Waiting& waiting, const statemachine::Outcome& outcome) {
-    const auto found = waits_.find(waiting);
-    if (found == waits_.end()) return;
-    Revision revision = machine_.applied();
-    if (const auto* granted = std::get_if<statemachine::LockGranted>(&outcome)) {
-        revision = granted->token;
-    }
-    for (const Wait& wait : found->second) {
-        statemachine::Outcome told = outcome;
-        if (wait.opened_session) {
-            auto* granted = std::get_if<statemachine::LockGranted>(&told);
-            if (granted != nullptr) granted->session = waiting.first;
-            // The client never knew of that session: it has not got the lock, and that is all.
-            if (std::holds_alternative<statemachine::SessionNotFound>(told)) {
-                told = statemachine::LockHeld{};
-            }
-        }
-        answer(wait.ticket, api::Executed{revision, false, told, machine_.applied()});
-    }
-    wait_count_ -= found->second.size();
-    waits_.erase(found);
 }
 
 void Core::answer(std::uint64_t ticket, api::SubmitResult result) {

@@ -141,10 +141,6 @@ void Core::run_leader_timers() {
     LeaseBook::Pace pace = config_.limits.pace;
     pace.commands = std::min(pace.commands, room_for_own());
     for (auto& command : leases_.due(now_, pace, machine_.globals().leader_start)) {
-        if (const auto* leave = std::get_if<statemachine::LeaveQueue>(&command)) {
-            // Most waits end by a grant, or were renewed by a later acquire.
-            if (machine_.position(leave->name, leave->session) == 0) continue;
-        }
         propose_own(std::move(command));
     }
 }

@@ -16,6 +16,7 @@ void LeaseBook::clear() {
     unfinished_.clear();
     batches_ = 0;
     timers_.clear();
+    timers_by_time_.clear();
 }
 
 void LeaseBook::start(const statemachine::Machine& machine, Tick now) {
@@ -25,16 +26,14 @@ void LeaseBook::start(const statemachine::Machine& machine, Tick now) {
     }
     for (const auto& [id, session] : machine.ending_sessions()) unfinished_.insert(id);
     for (const auto& waiter : machine.waiters()) {
-        const auto wait = static_cast<std::uint64_t>(waiter->wait);
-        add_wait(waiter->lock, waiter->session, waiter->attempt, wait, now);
+        add_wait(*waiter, now);
         // Opened by the very command that took the place.
         if (waiter->session != waiter->place) continue;
         const auto session = machine.session(waiter->session);
-        hold(session->id, static_cast<std::uint64_t>(session->ttl), wait, now);
+        hold(session->id, static_cast<std::uint64_t>(session->ttl),
+             static_cast<std::uint64_t>(waiter->wait), now);
     }
-    for (const auto& lock : machine.delayed_locks()) {
-        add_delay(lock->name, lock->delayed_at, static_cast<std::uint64_t>(lock->delay), now);
-    }
+    for (const auto& lock : machine.delayed_locks()) add_delay(*lock, now);
 }
 
 bool LeaseBook::renew(SessionId session, std::uint64_t ttl_ms, Tick now) {
@@ -47,6 +46,7 @@ bool LeaseBook::renew(SessionId session, std::uint64_t ttl_ms, Tick now) {
 }
 
 void LeaseBook::set_alarm(SessionId session, Lease& lease) {
+    alarms_.erase({lease.alarm, session});
     lease.alarm = lease.deadline;
     alarms_.emplace(lease.alarm, session);
 }
@@ -60,7 +60,9 @@ void LeaseBook::on_ended(SessionId session, const statemachine::Machine& machine
     } else if (ended) {
         unfinished_.erase(session);
     }
-    if (ended && lease != leases_.end()) leases_.erase(lease);
+    if (!ended || lease == leases_.end()) return;
+    alarms_.erase({lease->second.alarm, session});
+    leases_.erase(lease);
 }
 
 void LeaseBook::on_batch_executed() {
@@ -83,13 +85,38 @@ void LeaseBook::on_grant(SessionId session, Tick now) {
     renew(session, ttl_ms, now);
 }
 
-void LeaseBook::add_wait(std::string lock, SessionId session, Revision attempt,
-                         std::uint64_t wait_ms, Tick now) {
-    timers_.emplace(now + wait_ms, statemachine::LeaveQueue{std::move(lock), session, attempt});
+void LeaseBook::add_wait(const statemachine::Waiter& waiter, Tick now) {
+    // An acquire of several locks stands in the queue of each: any of them names its place.
+    const auto present = timers_.find(waiter.place);
+    if (present != timers_.end() &&
+        std::get<statemachine::LeaveQueue>(present->second.command).attempt == waiter.attempt) {
+        return;
+    }
+    set_timer(waiter.place,
+              {now + static_cast<std::uint64_t>(waiter.wait),
+               statemachine::LeaveQueue{waiter.lock, waiter.session, waiter.attempt}});
 }
 
-void LeaseBook::add_delay(std::string lock, Revision delayed_at, std::uint64_t delay_ms, Tick now) {
-    timers_.emplace(now + delay_ms, statemachine::EndLockDelay{std::move(lock), delayed_at});
+void LeaseBook::end_wait(Revision place) { end_timer(place); }
+
+void LeaseBook::add_delay(const statemachine::Lock& lock, Tick now) {
+    set_timer(lock.name, {now + static_cast<std::uint64_t>(lock.delay),
+                          statemachine::EndLockDelay{lock.name, lock.delayed_at}});
+}
+
+void LeaseBook::end_delay(const std::string& lock) { end_timer(lock); }
+
+void LeaseBook::set_timer(Timed what, Timer timer) {
+    end_timer(what);
+    timers_by_time_.emplace(timer.at, what);
+    timers_.emplace(std::move(what), std::move(timer));
+}
+
+void LeaseBook::end_timer(const Timed& what) {
+    const auto timer = timers_.find(what);
+    if (timer == timers_.end()) return;
+    timers_by_time_.erase({timer->second.at, what});
+    timers_.erase(timer);
 }
 
 std::vector<statemachine::Command> LeaseBook::due(Tick now, const Pace& pace,
@@ -102,10 +129,12 @@ std::vector<statemachine::Command> LeaseBook::due(Tick now, const Pace& pace,
             commands.emplace_back(statemachine::ExpireSessions{std::move(sessions), leader_start});
         }
     }
-    while (commands.size() < pace.commands && !timers_.empty() && timers_.begin()->first <= now) {
-        auto timer = timers_.extract(timers_.begin());
+    while (commands.size() < pace.commands && !timers_by_time_.empty() &&
+           timers_by_time_.begin()->first <= now) {
+        const auto due = timers_by_time_.extract(timers_by_time_.begin());
+        auto timer = timers_.extract(due.value().second);
         std::visit([&](auto& command) { commands.emplace_back(std::move(command)); },
-                   timer.mapped());
+                   timer.mapped().command);
     }
     return commands;
 }
@@ -119,17 +148,14 @@ std::vector<SessionId> LeaseBook::lapsed(Tick now, const Pace& pace) {
     for (std::size_t looked_at = 0; looked_at < pace.looked_at; ++looked_at) {
         if (sessions.size() == pace.sessions || alarms_.empty()) break;
         if (alarms_.begin()->first > now) break;
-        auto alarm = alarms_.extract(alarms_.begin());
-        const auto lease = leases_.find(alarm.mapped());
-        if (lease == leases_.end()) continue;  // Ended meanwhile.
-        if (lease->second.alarm != alarm.key() || lease->second.expiring) continue;
-        if (lease->second.deadline > now) {
-            lease->second.alarm = alarm.key() = lease->second.deadline;
-            alarms_.insert(std::move(alarm));
+        const SessionId session = alarms_.extract(alarms_.begin()).value().second;
+        Lease& lease = leases_.at(session);
+        if (lease.deadline > now) {
+            set_alarm(session, lease);
             continue;
         }
-        lease->second.expiring = true;
-        sessions.push_back(alarm.mapped());
+        lease.expiring = true;
+        sessions.push_back(session);
     }
     return sessions;
 }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -47,10 +48,11 @@ public:
     void on_ended(statemachine::SessionId session, const statemachine::Machine& machine);
     // A batch that was given out since start() is executed.
     void on_batch_executed();
-    void add_wait(std::string lock, statemachine::SessionId session, statemachine::Revision attempt,
-                  std::uint64_t wait_ms, paxos::Tick now);
-    void add_delay(std::string lock, statemachine::Revision delayed_at, std::uint64_t delay_ms,
-                   paxos::Tick now);
+    // Somebody waits at that place, from now on; a later attempt replaces the earlier one's time.
+    void add_wait(const statemachine::Waiter& waiter, paxos::Tick now);
+    void end_wait(statemachine::Revision place);
+    void add_delay(const statemachine::Lock& lock, paxos::Tick now);
+    void end_delay(const std::string& lock);
 
     // Time passed: what was renewed since the last tick counts from now.
     void on_tick(paxos::Tick now);
@@ -66,7 +68,7 @@ public:
 private:
     struct Lease {
         paxos::Tick deadline{};
-        paxos::Tick alarm{};  // When its alarm goes off; others of the session are void.
+        paxos::Tick alarm{};                  // When its alarm goes off.
         std::uint64_t ttl_once_granted_ms{};  // Of one that is held; else 0.
         bool expiring{};
     };
@@ -74,19 +76,28 @@ private:
         statemachine::SessionId session{};
         std::uint64_t ttl_ms{};
     };
-    using Timer = std::variant<statemachine::LeaveQueue, statemachine::EndLockDelay>;
+    using Timed = std::variant<statemachine::Revision, std::string>;  // A place, or a lock.
+    struct Timer {
+        paxos::Tick at{};
+        std::variant<statemachine::LeaveQueue, statemachine::EndLockDelay> command{};
+    };
 
+    void set_timer(Timed what, Timer timer);
+    void end_timer(const Timed& what);
     void set_alarm(statemachine::SessionId session, Lease& lease);
     std::vector<statemachine::SessionId> lapsed(paxos::Tick now, const Pace& pace);
 
     std::map<statemachine::SessionId, Lease> leases_;
     std::vector<Renewal> renewals_;  // Since the last tick.
-    // A session has one alarm; when it goes off early, because of renewals, it is set anew.
-    std::multimap<paxos::Tick, statemachine::SessionId> alarms_;
+    // A session has one alarm, and none once its expiry is proposed; when it goes off early,
+    // because of renewals, it is set anew.
+    std::set<std::pair<paxos::Tick, statemachine::SessionId>> alarms_;
     // Ended, or proposed to be, and left over by the command.
     std::set<statemachine::SessionId> unfinished_;
     std::size_t batches_ = 0;  // Under way.
-    std::multimap<paxos::Tick, Timer> timers_;
+    // Of what is waited for and under delay now, and of nothing else.
+    std::map<Timed, Timer> timers_;
+    std::set<std::pair<paxos::Tick, Timed>> timers_by_time_;
 };
 
 }  // namespace gavel::daemon

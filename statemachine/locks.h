@@ -66,6 +66,9 @@ public:
     Ptr<Holder> holder(std::string_view name, SessionId session) const;
     std::optional<Machine::LockView> find(std::string_view name, Machine::LockShown shown) const;
     std::size_t queue_length(std::string_view name) const;
+    Revision place(std::string_view name, SessionId session) const {
+        return claims_.place(session, name).value_or(0);
+    }
     std::uint64_t position(std::string_view name, SessionId session) const;
     std::vector<Machine::LockView> list(std::string_view prefix, std::string_view after,
                                         std::size_t limit, Machine::LockShown shown) const;

@@ -430,6 +430,9 @@ bool Machine::is_live(std::string_view lock, Token token) const {
 std::size_t Machine::queue_length(std::string_view name) const {
     return impl_->locks_.queue_length(name);
 }
+Revision Machine::place(std::string_view name, SessionId session) const {
+    return impl_->locks_.place(name, session);
+}
 std::uint64_t Machine::position(std::string_view name, SessionId session) const {
     return impl_->locks_.position(name, session);
 }

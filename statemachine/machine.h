@@ -95,7 +95,9 @@ public:
     // One that holds the lock with that token; null: nobody does.
     Ptr<Holder> holder_with(std::string_view lock, Token token) const;
     bool is_live(std::string_view lock, Token token) const;
-    // 1 is next; 0: does not wait.
+    // Waiter::place, found without counting; 0: does not wait.
+    Revision place(std::string_view name, SessionId session) const;
+    // 1 is next; 0: does not wait. Counted from the front of the queue.
     std::uint64_t position(std::string_view name, SessionId session) const;
     // Locks and keys with the prefix, strictly after `after` (when not empty), at most `limit`.
     std::vector<LockView> locks(std::string_view prefix, std::string_view after, std::size_t limit,

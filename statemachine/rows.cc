@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "base/hash.h"
@@ -30,6 +31,14 @@ RowKey lock_row(std::string_view name) { return {Table::locks, std::string(name)
 
 RowKey waiter_row(const Waiter& waiter) {
     return {Table::waiters, big_endian<8>(waiter.place) + waiter.lock};
+}
+
+Revision place_in(const RowKey& waiter_row) {
+    Revision place = 0;
+    for (const char byte : std::string_view(waiter_row.key).substr(0, 8)) {
+        place = place << 8U | static_cast<unsigned char>(byte);
+    }
+    return place;
 }
 
 RowKey holder_row(const Holder& holder) {

@@ -11,6 +11,7 @@ namespace gavel::statemachine {
 RowKey session_row(SessionId id);
 RowKey lock_row(std::string_view name);
 RowKey waiter_row(const Waiter& waiter);
+Revision place_in(const RowKey& waiter_row);  // Waiter::place
 RowKey holder_row(const Holder& holder);
 RowKey key_row(std::string_view key);
 RowKey history_row(Revision revision);

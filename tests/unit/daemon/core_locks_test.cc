@@ -91,6 +91,71 @@ TEST(CoreLocks, LeavesNoSessionBehindWhenAnAcquireThatMadeOneTimesOut) {
     EXPECT_EQ(cluster.core(leader).machine().sessions().size(), 1U);
 }
 
+// The earlier request is perhaps one whose client has gone: it must not wait for nobody.
+TEST(CoreLocks, TellsWhoAskedBeforeThatTheSessionHasAskedAgain) {
+    Cluster cluster(3);
+    const auto leader = cluster.leader();
+    const auto follower = cluster.follower();
+    const auto first = cluster.open_session(leader, 60'000);
+    const auto second = cluster.open_session(leader, 60'000);
+    cluster.submit(leader, statemachine::AcquireLock{.name = "l", .session = first});
+    statemachine::AcquireLock acquire{.name = "l", .session = second, .wait = 2'000};
+    cluster.core(follower).submit(7'000, {.command = acquire, .timeout = 1s});
+    cluster.run_for(500);
+    EXPECT_EQ(cluster.core(follower).status().waiting, 1U);
+
+    acquire.wait = 30'000;
+    cluster.core(follower).submit(7'001, {.command = acquire, .timeout = 1s});
+    cluster.run_for(200);
+    cluster.core(leader).submit(7'002, {.command = acquire, .timeout = 1s});
+    cluster.run_for(200);
+
+    for (const std::uint64_t ticket : {7'000U, 7'001U}) {
+        ASSERT_TRUE(cluster.submitted.contains(ticket)) << ticket;
+        const auto held = cluster.outcome<statemachine::LockHeld>(cluster.submitted.at(ticket));
+        ASSERT_TRUE(held);
+        EXPECT_EQ(held->holder, first);
+        EXPECT_EQ(held->position, 1U);
+    }
+    EXPECT_EQ(cluster.core(follower).status().waiting, 0U);
+    EXPECT_EQ(cluster.core(leader).status().waiting, 1U);
+    cluster.run_for(5'000);
+    EXPECT_EQ(cluster.core(leader).machine().queue_length("l"), 1U) << "the place stays";
+
+    cluster.submit(leader, statemachine::ReleaseLock{.name = "l", .session = first});
+    cluster.run_for(100);
+    ASSERT_TRUE(cluster.submitted.contains(7'002));
+    EXPECT_TRUE(cluster.outcome<statemachine::LockGranted>(cluster.submitted.at(7'002)));
+}
+
+TEST(CoreLocks, EndsAWaitInTimeHoweverManyWereOverBeforeIt) {
+    Cluster cluster(1);
+    const auto leader = cluster.leader();
+    const auto first = cluster.open_session(leader, 60'000);
+    const auto second = cluster.open_session(leader, 60'000);
+    cluster.submit(leader, statemachine::AcquireLock{.name = "l", .session = first});
+    for (int i = 0; i < 500; ++i) {
+        cluster.core(leader).submit(
+            8'000U + static_cast<unsigned>(i),
+            {.command =
+                 statemachine::AcquireLock{.name = "l", .session = second, .wait = 1'000 + i % 2},
+             .timeout = 1s});
+        cluster.core(leader).submit(
+            9'000U + static_cast<unsigned>(i),
+            {.command = statemachine::ReleaseLock{.name = "l", .session = second}, .timeout = 1s});
+    }
+    cluster.run_for(200);
+    for (const std::uint64_t ticket : {8'000U, 8'499U}) {
+        ASSERT_TRUE(cluster.submitted.contains(ticket)) << ticket;
+        EXPECT_TRUE(cluster.outcome<statemachine::LockHeld>(cluster.submitted.at(ticket)));
+    }
+    const auto before = cluster.core(leader).status().proposals;
+
+    cluster.run_for(2'000);
+
+    EXPECT_EQ(cluster.core(leader).status().proposals, before) << "none of them is timed any more";
+}
+
 TEST(CoreLocks, GoesOnHandingOnWhatWasTooMuchForOneCommand) {
     Cluster cluster(3);
     const auto leader = cluster.leader();

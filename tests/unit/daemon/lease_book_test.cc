@@ -155,13 +155,61 @@ TEST(LeaseBook, ForgetsASessionThatEnded) {
     EXPECT_EQ(book.expires_in(1, Tick{0}), std::nullopt);
 }
 
+statemachine::Waiter waiter(statemachine::Revision attempt, statemachine::DurationMs wait) {
+    return {.lock = "deploy", .session = 1, .place = 17, .attempt = attempt, .wait = wait};
+}
+
 TEST(LeaseBook, EndsAWaitByTheAttemptItBelongsTo) {
     LeaseBook book;
-    book.add_wait("deploy", 1, 17, 250, Tick{100});
+    book.add_wait(waiter(17, 250), Tick{100});
 
     EXPECT_THAT(book.due(Tick{349}, pace, leader_start), IsEmpty());
     EXPECT_THAT(book.due(Tick{350}, pace, leader_start),
                 ElementsAre(Command(LeaveQueue{"deploy", 1, 17})));
+}
+
+TEST(LeaseBook, TimesTheLatestAttemptOnly) {
+    LeaseBook book;
+    book.add_wait(waiter(17, 250), Tick{100});
+    book.add_wait(waiter(17, 999), Tick{200});  // Of several locks each stands there.
+    EXPECT_THAT(book.due(Tick{349}, pace, leader_start), IsEmpty());
+    book.add_wait(waiter(21, 600), Tick{349});
+
+    EXPECT_THAT(book.due(Tick{948}, pace, leader_start), IsEmpty());
+    EXPECT_THAT(book.due(Tick{949}, pace, leader_start),
+                ElementsAre(Command(LeaveQueue{"deploy", 1, 21})));
+}
+
+// They would take the turn of those that are still waited for, and room until their time.
+TEST(LeaseBook, ForgetsWaitsAndDelaysThatAreOver) {
+    LeaseBook book;
+    for (statemachine::Revision place = 1; place <= 100; ++place) {
+        book.add_wait({.lock = "l", .session = 1, .place = place, .attempt = place, .wait = 10},
+                      Tick{0});
+        book.end_wait(place);
+    }
+    book.add_delay({.name = "d", .delay = 10, .delayed_at = 5}, Tick{0});
+    book.end_delay("d");
+    book.end_delay("d");
+    book.add_delay({.name = "e", .delay = 20, .delayed_at = 6}, Tick{0});
+    book.add_delay({.name = "e", .delay = 20, .delayed_at = 7}, Tick{5});
+    book.add_wait(waiter(201, 30), Tick{0});
+
+    EXPECT_THAT(book.due(Tick{30}, {.commands = 2}, leader_start),
+                ElementsAre(Command(statemachine::EndLockDelay{"e", 7}),
+                            Command(LeaveQueue{"deploy", 1, 201})));
+}
+
+TEST(LeaseBook, LooksAtNoLeaseThatIsGone) {
+    const auto machine = machine_with(0);
+    LeaseBook book;
+    for (statemachine::SessionId id = 1; id <= 100; ++id) {
+        book.renew(id, 1'000, Tick{0});
+        book.on_ended(id, machine);
+    }
+    book.renew(101, 1'000, Tick{0});
+
+    EXPECT_THAT(lapsing(book.due(Tick{1'000}, {.looked_at = 1}, leader_start)), ElementsAre(101));
 }
 
 TEST(LeaseBook, BeginsTheTimeOfASessionThatWaitsWithItsGrant) {
