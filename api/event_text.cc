@@ -20,9 +20,11 @@ std::string_view to_string(LockEvent::Change change) {
         case LockEvent::Change::expired:
             return "expired";
         case LockEvent::Change::broken:
+            return "broken";
+        case LockEvent::Change::delay_ended:
             break;
     }
-    return "broken";
+    return "delay_ended";
 }
 
 std::string_view to_string(const MemberEvent& event) {
@@ -50,6 +52,7 @@ void write_body(JsonWriter& json, const LockEvent& lock) {
     json.text("lock", lock.lock).text("change", to_string(lock.change));
     json.text("session", session_id(lock.session)).number("token", lock.token);
     json.text("mode", lock.mode == statemachine::LockMode::shared ? "shared" : "exclusive");
+    if (lock.is_forced()) json.text("author", lock.author).text("comment", lock.comment);
 }
 
 void write_body(JsonWriter& json, const MemberEvent& member) {

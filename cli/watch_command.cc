@@ -235,7 +235,7 @@ private:
     static bool leaves(const std::string& type, const nlohmann::json& data) {
         const std::string change = text_of(data, "change");
         return type == "delete" || change == "removed" || change == "released" ||
-               change == "expired";
+               change == "expired" || change == "broken";
     }
 
     // Of what an event tells. Several sessions may hold one lock; no name has an end of line.
@@ -260,12 +260,26 @@ private:
         return "";
     }
 
+    static std::string lock_account_of(const nlohmann::json& data) {
+        const std::string change = text_of(data, "change");
+        if (change == "delay_ended") return "lock-delay ended by " + forced_by(data);
+        const std::string what =
+            change + " by " + text_of(data, "session") + ", token " + text_of(data, "token");
+        if (change != "broken") return what;
+        return "taken from " + text_of(data, "session") + ", token " + text_of(data, "token") +
+               ", by " + forced_by(data);
+    }
+
+    static std::string forced_by(const nlohmann::json& data) {
+        const std::string author = text_of(data, "author"), comment = text_of(data, "comment");
+        return (author.empty() ? "an operator" : author) + (comment.empty() ? "" : ": " + comment);
+    }
+
     // What happened, for people.
     static std::string account_of(const std::string& type, const nlohmann::json& data) {
         if (type == "put") return value_cell(data, value_columns);
         if (type == "lock") {
-            return text_of(data, "change") + " by " + text_of(data, "session") + ", token " +
-                   text_of(data, "token");
+            return lock_account_of(data);
         }
         if (type == "member") {
             return text_of(data, "change") + ", " + text_of(data, "role") + ", from slot " +

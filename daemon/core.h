@@ -61,6 +61,8 @@ struct Turn {
     std::vector<Outgoing> at_once{};
     std::vector<statemachine::Ptr<statemachine::Change>> changes{};
     bool schemas_changed{};
+    // What operators did to locks by force while this member led, for the diary.
+    std::vector<statemachine::Event> forced{};
     std::vector<Answer> answers{};
     std::vector<paxos::LogRead> log_reads{};
     std::map<paxos::MemberId, proto::SnapshotAsk> snapshot_asks{};

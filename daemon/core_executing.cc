@@ -59,6 +59,9 @@ void Core::settle(const statemachine::Entry& entry, const statemachine::Applied&
         if (lock != nullptr && lock->change == LockEvent::Change::acquired) {
             leases_.on_grant(lock->session, now_);
         }
+        if (lock != nullptr && lock->is_forced() && leader_started_) {
+            turn_.forced.push_back(event);
+        }
     }
     if (leader_start_ && entry.request == *leader_start_) start_leading();
     if (leader_started_) time_what_began(entry, applied);

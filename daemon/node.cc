@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 #include <utility>
 
+#include "api/names.h"
 #include "base/hash.h"
 #include "daemon/alarms.h"
 #include "daemon/clock.h"
@@ -99,6 +100,17 @@ void Node::Impl::turn() {
         log::info("role", {{"role", to_string(role.role)},
                            {"leader", role.leader.number},
                            {"ballot", role.ballot.number()}});
+    }
+    for (const auto& event : turn.forced) {
+        const auto& lock = std::get<statemachine::LockEvent>(event.body);
+        const bool broken = lock.change == statemachine::LockEvent::Change::broken;
+        log::info(broken ? "lock broken by an operator" : "lock-delay ended by an operator",
+                  {{"lock", lock.lock},
+                   {"session", api::session_id(lock.session)},
+                   {"token", lock.token},
+                   {"revision", event.revision},
+                   {"author", lock.author},
+                   {"reason", lock.comment}});
     }
     // The others have the longer way to an answer: what they wait for leaves first.
     for (const auto& outgoing : turn.at_once) peers_->send(outgoing.to, outgoing.message);

@@ -39,6 +39,7 @@ void put_into(const Lock& from, schema::Lock& to) {
     to.set_name(from.name);
     to.set_delay_ms(from.delay);
     to.set_delayed_at(from.delayed_at);
+    to.set_delayed_since(from.delayed_since);
     if (from.last_release) {
         auto& release = *to.mutable_last_release();
         release.set_session(from.last_release->session);
@@ -116,6 +117,8 @@ void put_body(const LockEvent& from, schema::Event& to) {
     body.set_session(from.session);
     body.set_token(from.token);
     body.set_mode(static_cast<schema::HoldMode>(from.mode));
+    body.set_author(from.author);
+    body.set_comment(from.comment);
 }
 
 void put_body(const MemberEvent& from, schema::Event& to) {
@@ -209,6 +212,7 @@ Lock take(schema::Lock& from, Check& check) {
     Lock lock{.name = check.text(from.mutable_name(), name_bytes_max)};
     lock.delay = check.duration(from.delay_ms());
     lock.delayed_at = from.delayed_at();
+    lock.delayed_since = from.delayed_since();
     if (from.has_last_release()) {
         lock.last_release = take(check.known(*from.mutable_last_release()), check);
     }
@@ -272,10 +276,12 @@ KeyDeletedEvent take(schema::KeyDeletedEvent& from, Check& check) {
 
 LockEvent take(schema::LockEvent& from, Check& check) {
     return {.lock = check.text(from.mutable_lock(), name_bytes_max),
-            .change = check.alternative(from.change(), LockEvent::Change::broken),
+            .change = check.alternative(from.change(), LockEvent::Change::delay_ended),
             .session = from.session(),
             .token = from.token(),
-            .mode = check.alternative(from.mode(), LockMode::shared)};
+            .mode = check.alternative(from.mode(), LockMode::shared),
+            .author = check.text(from.mutable_author(), label_bytes_max),
+            .comment = check.text(from.mutable_comment(), label_bytes_max)};
 }
 
 MemberEvent take(schema::MemberEvent& from, Check& check) {

@@ -77,6 +77,15 @@ Outcome Locks::break_lock(Step& step, Table::iterator at, const ReleaseLock& com
     }
     const auto& last = at->second.record->last_release;
     const LockReleased released{last ? last->token : 0};
+    if (broken.empty()) {
+        step.events.emplace_back(LockEvent{.lock = at->first,
+                                           .change = LockEvent::Change::delay_ended,
+                                           .session = last ? last->session : 0,
+                                           .token = released.token,
+                                           .mode = {},
+                                           .author = command.author,
+                                           .comment = command.reason});
+    }
     if (ends_delay) delay(step, at, 0);
     hand_on(step, {command.name});
     return released;
@@ -150,8 +159,11 @@ void Locks::grant(Step& step, Table::iterator at, Holder holder) {
     }
     claims_.hold(holder.session, at->first, holder.token);
     ++held_;
-    step.events.emplace_back(LockEvent{at->first, LockEvent::Change::acquired, holder.session,
-                                       holder.token, holder.mode});
+    step.events.emplace_back(LockEvent{.lock = at->first,
+                                       .change = LockEvent::Change::acquired,
+                                       .session = holder.session,
+                                       .token = holder.token,
+                                       .mode = holder.mode});
     RowKey row = holder_row(holder);
     const std::pair key{holder.token, holder.session};
     auto held = std::make_shared<const Holder>(std::move(holder));
@@ -187,7 +199,13 @@ void Locks::vacate(Step& step, Table::iterator at, SessionId session, const Lett
     const bool expired = letting.reason == ReleaseReason::session_expired;
     const bool forced = letting.reason == ReleaseReason::forced;
     const Kind change = expired ? Kind::expired : forced ? Kind::broken : Kind::released;
-    step.events.emplace_back(LockEvent{at->first, change, session, token, holder.mode});
+    step.events.emplace_back(LockEvent{.lock = at->first,
+                                       .change = change,
+                                       .session = session,
+                                       .token = token,
+                                       .mode = holder.mode,
+                                       .author = std::string(letting.author),
+                                       .comment = std::string(letting.comment)});
 }
 
 // These have lost a holder, somebody in the queue, or their delay: whoever is next now and can be
@@ -288,6 +306,7 @@ void Locks::delay(Step& step, Table::iterator at, DurationMs delay) {
     Lock lock = at->second.record ? *at->second.record : Lock{.name = at->first};
     lock.delay = delay;
     lock.delayed_at = delay > 0 ? step.revision : 0;
+    lock.delayed_since = delay > 0 ? step.time : 0;
     if (delay > 0) {
         delayed_.insert(at->first);
     } else {

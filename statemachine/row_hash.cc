@@ -42,6 +42,7 @@ struct Fields {
         digest.text(lock.name);
         add(lock.last_release);
         digest.number(unsigned_of(lock.delay)).number(lock.delayed_at);
+        digest.number(unsigned_of(lock.delayed_since));
     }
 
     void add(const Waiter& waiter) {
@@ -76,6 +77,7 @@ struct Fields {
     void add(const LockEvent& event) {
         digest.text(event.lock).number(ordinal(event.change));
         digest.number(event.session).number(event.token).number(ordinal(event.mode));
+        digest.text(event.author).text(event.comment);
     }
 
     void add(const MemberEvent& event) {

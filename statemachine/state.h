@@ -55,7 +55,8 @@ struct Lock {
     std::string name{};
     std::optional<LastRelease> last_release{};
     DurationMs delay{};     // Nobody is granted the lock until EndLockDelay; 0: no delay.
-    Revision delayed_at{};  // What began the delay.
+    Revision delayed_at{};  // What began the delay, and when.
+    TimeMs delayed_since{};
     bool operator==(const Lock&) const = default;
 };
 
@@ -123,12 +124,17 @@ struct KeyDeletedEvent {
     std::uint64_t version{};
 };
 struct LockEvent {
-    enum class Change : std::uint8_t { acquired, released, expired, broken };
+    // The last one is an operator's, of a delay that nobody held the lock beside; session and token
+    // are then those of its last release.
+    enum class Change : std::uint8_t { acquired, released, expired, broken, delay_ended };
     std::string lock{};
     Change change{};
     SessionId session{};
     Token token{};
     LockMode mode{};
+    std::string author{};   // Of what was done by force.
+    std::string comment{};  // Likewise: the reason that was given.
+    bool is_forced() const { return change == Change::broken || change == Change::delay_ended; }
     bool operator==(const LockEvent&) const = default;
 };
 // A change of the member set: decided at the event's revision, governing from `first_slot` on.

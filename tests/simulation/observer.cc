@@ -395,6 +395,11 @@ void Observer::check_events(const statemachine::Entry& entry,
             check_grant(*lock, grants);
             continue;
         }
+        if (lock->change == Change::delay_ended) {
+            reached_.count("lock-delay ended by force");
+            expect(grants.holders.empty(), "a delay that ends alone is of a lock without holders");
+            continue;
+        }
         const auto held = grants.holders.find(lock->session);
         expect(held != grants.holders.end() && held->second.token == lock->token,
                "a lock is released by its holder");
@@ -552,7 +557,8 @@ void Observer::check_ending(const statemachine::Entry& entry,
     using Change = statemachine::LockEvent::Change;
     const auto freed = std::ranges::count_if(applied.events, [](const auto& event) {
         const auto* lock = std::get_if<statemachine::LockEvent>(&event.body);
-        return lock != nullptr && lock->change != Change::acquired;
+        return lock != nullptr && lock->change != Change::acquired &&
+               lock->change != Change::delay_ended;
     });
     // An operator takes one lock from all who share it.
     const auto* release = std::get_if<statemachine::ReleaseLock>(&entry.command);
@@ -756,7 +762,9 @@ std::string Observer::text_of(const statemachine::Change& change) {
             const auto& lock = std::get<statemachine::LockEvent>(event.body);
             text += "lock " + lock.lock + ' ' + std::to_string(static_cast<int>(lock.change)) +
                     ' ' + std::to_string(lock.session) + ' ' + std::to_string(lock.token) +
-                    (lock.mode == statemachine::LockMode::shared ? " shared" : "");
+                    (lock.mode == statemachine::LockMode::shared ? " shared" : "") +
+                    (lock.author.empty() ? "" : " by " + lock.author) +
+                    (lock.comment.empty() ? "" : ": " + lock.comment);
         }
     }
     return text;

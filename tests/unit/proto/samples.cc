@@ -365,19 +365,20 @@ std::vector<std::pair<Table, RowValue>> row_samples() {
          std::make_shared<const PastVersion>(PastVersion{
              .change = std::make_shared<const KeyDeletion>(deletion), .over = 1, .over_at = 3})},
         {Table::history,
-         std::make_shared<const Change>(Change{
-             .revision = 1,
-             .at = 2,
-             .events = {{1, 0, false, KeyPutEvent{std::make_shared<const KeyValue>(value)}},
-                        {1, 1, false, KeyDeletedEvent{.key = "k", .version = 4}},
-                        {1, 2, false, LockEvent{"a", LockEvent::Change::acquired, 1, 2}},
-                        {1, 3, false, LockEvent{"a", LockEvent::Change::released, 1, 2}},
-                        {1, 4, false, LockEvent{"a", LockEvent::Change::expired, 1, 2}},
-                        {1, 5, false, member_event(MemberEvent::Change::added)},
-                        {1, 6, false, member_event(MemberEvent::Change::removed)},
-                        {1, 7, false, member_event(MemberEvent::Change::role_changed)},
-                        {1, 8, true,
-                         LockEvent{"a", LockEvent::Change::broken, 1, 2, LockMode::shared}}}})}};
+         std::make_shared<const Change>(
+             Change{.revision = 1,
+                    .at = 2,
+                    .events = {{1, 0, false, KeyPutEvent{std::make_shared<const KeyValue>(value)}},
+                               {1, 1, false, KeyDeletedEvent{.key = "k", .version = 4}},
+                               {1, 2, false, LockEvent{"a", LockEvent::Change::acquired, 1, 2}},
+                               {1, 3, false, LockEvent{"a", LockEvent::Change::released, 1, 2}},
+                               {1, 4, false, LockEvent{"a", LockEvent::Change::expired, 1, 2}},
+                               {1, 5, false, member_event(MemberEvent::Change::added)},
+                               {1, 6, false, member_event(MemberEvent::Change::removed)},
+                               {1, 7, false, member_event(MemberEvent::Change::role_changed)},
+                               {1, 8, true,
+                                LockEvent{"a", LockEvent::Change::broken, 1, 2, LockMode::shared,
+                                          "ada", "hangs"}}}})}};
     rows.emplace_back(
         Table::schemas,
         std::make_shared<const Schema>(
@@ -398,7 +399,8 @@ std::vector<std::pair<Table, RowValue>> row_samples() {
                                                                              .author = "me",
                                                                              .comment = "stuck"},
                                                  .delay = 5,
-                                                 .delayed_at = 6}));
+                                                 .delayed_at = 6,
+                                                 .delayed_since = 1'700'000'000'000}));
     }
     for (const auto& outcome : outcome_samples()) {
         rows.emplace_back(Table::requests,

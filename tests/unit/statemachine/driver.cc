@@ -83,10 +83,13 @@ struct Line {
     std::string operator()(const KeyPutEvent& event) const { return " put " + event.value->key; }
     std::string operator()(const KeyDeletedEvent& event) const { return " delete " + event.key; }
     std::string operator()(const LockEvent& event) const {
-        constexpr const char* changes[] = {" acquired ", " released ", " expired ", " broken "};
+        constexpr const char* changes[] = {" acquired ", " released ", " expired ", " broken ",
+                                           " delay of "};
         return changes[static_cast<int>(event.change)] + event.lock + " s" +
                std::to_string(event.session) + " t" + std::to_string(event.token) +
-               (event.mode == LockMode::shared ? " shared" : "");
+               (event.mode == LockMode::shared ? " shared" : "") +
+               (event.author.empty() ? "" : " by " + event.author) +
+               (event.comment.empty() ? "" : ": " + event.comment);
     }
     std::string operator()(const MemberEvent& event) const {
         constexpr const char* changes[] = {" added ", " removed ", " role of "};

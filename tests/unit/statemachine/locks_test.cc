@@ -410,5 +410,25 @@ TEST_F(Lock, HandsOnThroughALongQueueInOrder) {
     busy.check_invariants();
 }
 
+TEST(LockDelay, IsToldOfWhenAnOperatorEndsIt) {
+    Driver driver;
+    const SessionId holder = driver.open(5'000), next = driver.open();
+    const Token token = driver.lock("l", holder);
+    driver.pass(100);
+    driver.run(ExpireSession{holder, 0});
+    EXPECT_EQ(driver.machine().lock("l")->lock->delayed_since, driver.now());
+    driver.queue("l", next);
+
+    const Applied ended =
+        driver.run(ReleaseLock{.name = "l", .force = true, .reason = "known", .author = "ada"});
+
+    EXPECT_THAT(lines(ended.events),
+                testing::ElementsAre("0 delay of l s" + std::to_string(holder) + " t" +
+                                         std::to_string(token) + " by ada: known",
+                                     "1! acquired l s" + std::to_string(next) + " t" +
+                                         std::to_string(ended.revision)));
+    EXPECT_EQ(driver.machine().lock("l")->lock->delayed_since, 0);
+}
+
 }  // namespace
 }  // namespace gavel::statemachine

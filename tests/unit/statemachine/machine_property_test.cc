@@ -87,7 +87,7 @@ public:
             if (change == nullptr) continue;
             if (change->change == LockEvent::Change::acquired) {
                 ASSERT_NO_FATAL_FAILURE(judge_grant(before, *change, after));
-            } else {
+            } else if (change->change != LockEvent::Change::delay_ended) {
                 ASSERT_EQ(holders_[change->lock].erase(change->session), 1U);
             }
         }

@@ -53,7 +53,7 @@ TEST(RowHash, DependsOnEachFieldOfALock) {
          [](Lock& l) { l.last_release->reason = ReleaseReason::session_expired; },
          [](Lock& l) { l.last_release->author = "x"; },
          [](Lock& l) { l.last_release->comment = "x"; }, [](Lock& l) { l.delay = 1; },
-         [](Lock& l) { l.delayed_at = 1; }});
+         [](Lock& l) { l.delayed_at = 1; }, [](Lock& l) { l.delayed_since = 1; }});
 }
 
 TEST(RowHash, DependsOnEachFieldOfAHolder) {
@@ -134,6 +134,8 @@ TEST(RowHash, DependsOnEachFieldOfAChange) {
                                body(LockEvent{"k", Kind::acquired, 0, 1}),
                                body(LockEvent{"k", Kind::broken, 0, 0}),
                                body(LockEvent{"k", Kind::acquired, 0, 0, LockMode::shared}),
+                               body(LockEvent{"k", Kind::acquired, 0, 0, {}, "a"}),
+                               body(LockEvent{"k", Kind::acquired, 0, 0, {}, "", "a"}),
                                body(MemberEvent{}),
                                body(MemberEvent{.member = 1}),
                                body(MemberEvent{.name = "x"}),

@@ -225,9 +225,9 @@ TEST_F(SharedLock, IsTakenByForceFromEverybody) {
         driver.run(ReleaseLock{.name = "l", .force = true, .reason = "stuck", .author = "ada"});
 
     EXPECT_EQ(broken.outcome, Outcome{LockReleased{6}});
-    EXPECT_THAT(
-        lines(broken.events),
-        ElementsAre("0 broken l s1 t5 shared", "1 broken l s2 t6 shared", "2! acquired l s3 t8"));
+    EXPECT_THAT(lines(broken.events),
+                ElementsAre("0 broken l s1 t5 shared by ada: stuck",
+                            "1 broken l s2 t6 shared by ada: stuck", "2! acquired l s3 t8"));
     EXPECT_EQ(*machine.lock("l")->lock->last_release, (LastRelease{.session = two,
                                                                    .token = 6,
                                                                    .at = driver.now(),
@@ -236,6 +236,11 @@ TEST_F(SharedLock, IsTakenByForceFromEverybody) {
                                                                    .author = "ada",
                                                                    .comment = "stuck"}));
     EXPECT_NE(machine.session(one), nullptr) << "the session goes on";
+    driver.run(ReleaseLock{.name = "l", .session = three});
+    EXPECT_THAT(lines(driver.restored().history(7, 1).at(0)->events),
+                ElementsAre("0 broken l s1 t5 shared by ada: stuck",
+                            "1 broken l s2 t6 shared by ada: stuck", "2! acquired l s3 t8"))
+        << "the next release does not take it away";
 }
 
 TEST_F(SharedLock, IsTakenByForceFromOneHolder) {
