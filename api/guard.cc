@@ -19,6 +19,30 @@ std::string_view without_blanks(std::string_view text) {
     return text.substr(0, text.find_last_not_of(blanks) + 1);
 }
 
+// token=N, and perhaps session=S, each once.
+std::optional<Unfit> read_parameters(std::string_view text, statemachine::Guard& into) {
+    constexpr std::string_view token_is = "token=", session_is = "session=";
+    std::optional<std::uint64_t> token;
+    for (bool more = true; more;) {
+        const auto end = text.find(';');
+        const auto one = without_blanks(text.substr(0, end));
+        more = end != std::string_view::npos;
+        if (more) text.remove_prefix(end + 1);
+        if (one.starts_with(token_is) && !token) {
+            token = parse_number(one.substr(token_is.size()));
+            if (!token) return Unfit{"the token is not a whole number below 2^53"};
+        } else if (one.starts_with(session_is) && into.session == 0) {
+            into.session = parse_session_id(one.substr(session_is.size())).value_or(0);
+            if (into.session == 0) return Unfit{"the session is not the id of one, such as s123"};
+        } else {
+            return Unfit{"is not NAME;token=N: the parameters are token and session, each once"};
+        }
+    }
+    if (!token) return Unfit{"is not NAME;token=N: there is no token"};
+    into.token = *token;
+    return std::nullopt;
+}
+
 }  // namespace
 
 Result<statemachine::Guard, Unfit> parse_guard(std::string_view text) {
@@ -33,14 +57,9 @@ Result<statemachine::Guard, Unfit> parse_guard(std::string_view text) {
     auto name = decode_name(encoded);
     if (!name) return Unfit{"the lock's name: " + name.error().why};
 
-    constexpr std::string_view parameter = "token=";
-    const auto rest = without_blanks(text.substr(semicolon + 1));
-    if (!rest.starts_with(parameter)) {
-        return Unfit{"is not NAME;token=N: there is no other parameter than token"};
-    }
-    const auto token = parse_number(rest.substr(parameter.size()));
-    if (!token) return Unfit{"the token is not a whole number below 2^53"};
-    return statemachine::Guard{*std::move(name), *token};
+    statemachine::Guard guard{.lock = *std::move(name)};
+    if (const auto unfit = read_parameters(text.substr(semicolon + 1), guard)) return *unfit;
+    return guard;
 }
 
 Result<std::optional<statemachine::Guard>, Problem> guard_of(const Call& call) {

@@ -142,13 +142,17 @@ struct TokenView {
     Token latest{};
 };
 
-TokenView look_for(const Machine& state, std::string_view name, Token token) {
+// `session` 0: of whoever.
+TokenView look_for(const Machine& state, std::string_view name, Token token, SessionId session) {
     const auto lock = state.lock(name, {.holders = 0, .waiters = 0});
-    return {state.holder_with(name, token), lock ? lock->latest_token : 0};
+    TokenView view{nullptr, lock ? lock->latest_token : 0};
+    if (!state.is_live(name, token, session)) return view;
+    view.holder = session == 0 ? state.holder_with(name, token) : state.holder(name, session);
+    return view;
 }
 
 // For services that guard a resource: does this token count now?
-Response checked(const Call& call, const TokenView& view, Token token) {
+Response checked(const Call& call, const TokenView& view, Token token, SessionId session) {
     if (view.holder != nullptr) {
         JsonWriter json;
         json.open('{').flag("held", true).text("name", call.name).number("token", token);
@@ -156,11 +160,13 @@ Response checked(const Call& call, const TokenView& view, Token token) {
         json.text("session", session_id(view.holder->session)).close('}');
         return json_response(200, json.take());
     }
-    return problem_response(call,
-                            {ProblemCode::stale_token,
-                             view.latest == 0 ? "nobody holds the lock"
-                                              : "the live token is " + std::to_string(view.latest),
-                             ",\"token\":" + std::to_string(view.latest)});
+    const std::string live = "the live token is " + std::to_string(view.latest);
+    const bool of_others = session != 0 && view.latest == token;
+    return problem_response(call, {ProblemCode::stale_token,
+                                   view.latest == 0 ? "nobody holds the lock"
+                                   : of_others ? live + ", of others than " + session_id(session)
+                                               : live,
+                                   ",\"token\":" + std::to_string(view.latest)});
 }
 
 }  // namespace
@@ -168,14 +174,22 @@ Response checked(const Call& call, const TokenView& view, Token token) {
 void explain_lock(const CallPtr& call) {
     const auto token = call->parameters.number("token");
     if (!token) return respond(call, token.error());
+    SessionId session = 0;
+    if (const auto* given = call->parameters.find("session")) {
+        session = parse_session_id(*given).value_or(0);
+        if (session == 0) {
+            return respond(call, bad_parameter("session", "is not a session id such as s123"));
+        }
+        if (!*token) return respond(call, bad_parameter("session", "goes with token"));
+    }
     if (*token) {
         return read(
             call,
-            [call, token = **token](const Machine& state) {
-                return look_for(state, call->name, token);
+            [call, token = **token, session](const Machine& state) {
+                return look_for(state, call->name, token, session);
             },
-            [token = **token](const Call& back, const TokenView& view) {
-                return checked(back, view, token);
+            [token = **token, session](const Call& back, const TokenView& view) {
+                return checked(back, view, token, session);
             });
     }
     read_with_leases(

@@ -182,14 +182,28 @@ private:
         request_.conditions.push_back(condition);
     }
 
+    // Leaves it as it is where none is named.
+    static Fault read_session(const Object& object, statemachine::SessionId& into) {
+        const auto* session = object.find("session");
+        if (session == nullptr) return std::nullopt;
+        const auto id =
+            session->kind == Kind::text ? parse_session_id(session->text) : std::nullopt;
+        if (!id || *id == 0) {
+            return object.unfit("session", "is not the id of a session, such as \"s123\"");
+        }
+        into = *id;
+        return std::nullopt;
+    }
+
     Fault read_condition(const Object& object, std::size_t at) {
         if (object.find("lock") != nullptr) {
-            if (auto fault = object.only({"lock", "token"})) return fault;
+            if (auto fault = object.only({"lock", "token", "session"})) return fault;
             Compare compare{.kind = Compare::Kind::token};
             if (auto fault = object.name("lock", compare.name)) return fault;
             const auto* token = object.find("token");
             if (token == nullptr) return object.unfit("token", "is missing");
             if (auto fault = object.number(*token, compare.number)) return fault;
+            if (auto fault = read_session(object, compare.session)) return fault;
             demand(std::move(compare), at);
             return std::nullopt;
         }
@@ -275,14 +289,7 @@ private:
         statemachine::PutOperation put{.key = key,
                                        .value = std::move(value->bytes),
                                        .content_type = std::move(value->content_type)};
-        if (const auto* session = object.find("session")) {
-            const auto id =
-                session->kind == Kind::text ? parse_session_id(session->text) : std::nullopt;
-            if (!id || *id == 0) {
-                return object.unfit("session", "is not the id of a session, such as \"s123\"");
-            }
-            put.session = *id;
-        }
+        if (auto fault = read_session(object, put.session)) return fault;
         into = std::move(put);
         return std::nullopt;
     }

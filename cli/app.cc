@@ -188,6 +188,7 @@ int run_gavel(const std::vector<std::string>& arguments, const Surroundings& sur
                     .command = split.command,
                     .held_lock = surroundings.held_lock,
                     .held_token = surroundings.held_token,
+                    .held_session = surroundings.held_session,
                     .author = surroundings.author};
     const int code = action(context);
     // Output that never arrived (a full disk) is not a success.

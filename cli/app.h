@@ -15,10 +15,11 @@ struct Surroundings {
     std::ostream& err;
     bool out_is_terminal = false;
     bool no_color = false;
-    std::string endpoints{};   // GAVEL_ENDPOINTS
-    std::string held_lock{};   // GAVEL_LOCK_NAME, of a command that `gavel lock` runs.
-    std::string held_token{};  // GAVEL_LOCK_TOKEN
-    std::string author{};      // GAVEL_AUTHOR, or USER@HOST.
+    std::string endpoints{};     // GAVEL_ENDPOINTS
+    std::string held_lock{};     // GAVEL_LOCK_NAME, of a command that `gavel lock` runs.
+    std::string held_token{};    // GAVEL_LOCK_TOKEN
+    std::string held_session{};  // GAVEL_SESSION
+    std::string author{};        // GAVEL_AUTHOR, or USER@HOST.
 };
 
 // The whole tool: reads the arguments (without the program's name), runs what they ask for, and

@@ -23,6 +23,7 @@ struct Context {
     // Of the `gavel lock` that this runs under; empty: of none.
     std::string held_lock{};
     std::string held_token{};
+    std::string held_session{};
     std::string author{};  // Of changes, unless another one is named.
 
     // One line on stderr.

@@ -23,6 +23,7 @@ int main(int count, char** arguments) {
         .endpoints = of("GAVEL_ENDPOINTS"),
         .held_lock = of("GAVEL_LOCK_NAME"),
         .held_token = of("GAVEL_LOCK_TOKEN"),
+        .held_session = of("GAVEL_SESSION"),
         .author = author.empty() ? gavel::cli::author_of_this_process() : author};
     try {
         return gavel::cli::run_gavel({arguments + 1, arguments + count}, surroundings);

@@ -98,6 +98,7 @@ void put_guard(const std::optional<Guard>& from, M& to) {
     auto& guard = *to.mutable_guard();
     guard.set_lock(from->lock);
     guard.set_token(from->token);
+    guard.set_session(from->session);
 }
 
 void put(const PutKey& from, schema::Entry& to) {
@@ -135,6 +136,7 @@ void put(const Compare& from, schema::Compare& to) {
     to.set_name(from.name);
     to.set_number(from.number);
     to.set_value(from.value.view().data(), from.value.size());
+    to.set_session(from.session);
 }
 
 void put(const PutOperation& from, schema::Operation& to) {
@@ -326,7 +328,9 @@ template <class M>
 std::optional<Guard> take_guard(M& from, Check& check) {
     if (!from.has_guard()) return std::nullopt;
     auto& guard = check.known(*from.mutable_guard());
-    return Guard{.lock = check.text(guard.mutable_lock(), name_bytes_max), .token = guard.token()};
+    return Guard{.lock = check.text(guard.mutable_lock(), name_bytes_max),
+                 .token = guard.token(),
+                 .session = guard.session()};
 }
 
 PutKey take(schema::PutKey& from, Check& check) {
@@ -360,7 +364,8 @@ Compare take(schema::Compare& from, Check& check) {
     return {.kind = check.alternative(from.kind(), Compare::Kind::token),
             .name = check.text(from.mutable_name(), name_bytes_max),
             .number = from.number(),
-            .value = check.bytes(from.mutable_value(), value_bytes_max)};
+            .value = check.bytes(from.mutable_value(), value_bytes_max),
+            .session = from.session()};
 }
 
 PutOperation take(schema::Operation::Put& from, Check& check) {

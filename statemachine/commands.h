@@ -100,9 +100,13 @@ struct Precondition {
 // A write that rests on a lock: it has an effect only while the token is live, which is looked at
 // when it is executed. So a holder that was paused, and whose lock another has by now, writes
 // nothing, however late its command comes.
+//
+// Sessions that were granted the lock by one command share its token: as long as one of them holds
+// it the token is live for all, unless the guard names whose hold it is.
 struct Guard {
     std::string lock{};
     Token token{};
+    SessionId session{};  // 0: whoever holds the lock with that token.
     bool operator==(const Guard&) const = default;
 };
 // In place of a schema's revision: the value was found to fit none.
@@ -158,6 +162,7 @@ struct Compare {
     std::string name{};
     std::uint64_t number{};
     Bytes value{};
+    SessionId session{};  // As in Guard, of a token.
     bool operator==(const Compare&) const = default;
 };
 

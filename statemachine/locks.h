@@ -57,9 +57,10 @@ public:
     // False: they do not fit together.
     [[nodiscard]] bool finish_load();
 
-    // Whether somebody holds the lock with that token.
-    bool is_live(std::string_view name, Token token) const {
-        return holder_with(name, token) != nullptr;
+    // Whether that session holds the lock with that token; 0: anybody.
+    bool is_live(std::string_view name, Token token, SessionId session) const {
+        return session == 0 ? holder_with(name, token) != nullptr
+                            : claims_.token(session, name) == token;
     }
     Token live_token(std::string_view name) const;  // The latest one; 0: nobody has the lock.
     Ptr<Holder> holder_with(std::string_view name, Token token) const;

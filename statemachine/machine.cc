@@ -250,7 +250,7 @@ private:
     template <class WrittenCommand, class Write>
     Outcome guarded(const WrittenCommand& command, Write write) {
         const auto& guard = command.guard;
-        if (guard && !locks_.is_live(guard->lock, guard->token)) {
+        if (guard && !locks_.is_live(guard->lock, guard->token, guard->session)) {
             return StaleToken{locks_.live_token(guard->lock)};
         }
         return write();
@@ -424,8 +424,8 @@ Ptr<Holder> Machine::holder(std::string_view lock, SessionId session) const {
 Ptr<Holder> Machine::holder_with(std::string_view lock, Token token) const {
     return impl_->locks_.holder_with(lock, token);
 }
-bool Machine::is_live(std::string_view lock, Token token) const {
-    return impl_->locks_.is_live(lock, token);
+bool Machine::is_live(std::string_view lock, Token token, SessionId session) const {
+    return impl_->locks_.is_live(lock, token, session);
 }
 std::size_t Machine::queue_length(std::string_view name) const {
     return impl_->locks_.queue_length(name);

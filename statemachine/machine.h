@@ -94,7 +94,8 @@ public:
     std::size_t queue_length(std::string_view lock) const;
     // One that holds the lock with that token; null: nobody does.
     Ptr<Holder> holder_with(std::string_view lock, Token token) const;
-    bool is_live(std::string_view lock, Token token) const;
+    // By that session; 0: by anybody.
+    bool is_live(std::string_view lock, Token token, SessionId session = 0) const;
     // Waiter::place, found without counting; 0: does not wait.
     Revision place(std::string_view name, SessionId session) const;
     // 1 is next; 0: does not wait. Counted from the front of the queue.

@@ -78,7 +78,9 @@ std::uint64_t Transaction::bytes_to_look_through(const Compare& compare) const {
 
 bool Transaction::holds(const Compare& compare) const {
     using Kind = Compare::Kind;
-    if (compare.kind == Kind::token) return locks_.is_live(compare.name, compare.number);
+    if (compare.kind == Kind::token) {
+        return locks_.is_live(compare.name, compare.number, compare.session);
+    }
 
     const auto value = keys_.find(compare.name);
     switch (compare.kind) {

@@ -59,7 +59,8 @@ std::optional<statemachine::Guard> Client::guard() {
     const bool holds = session_ && !session_->held.empty();
     if (holds && more_.chance(40)) {
         const auto& [lock, held] = *session_->held.begin();
-        return statemachine::Guard{lock, held.token};
+        // Half of them are for nobody else who shares the token.
+        return statemachine::Guard{lock, held.token, held.token % 2 == 0 ? session_->id : 0};
     }
     if (old_tokens_.empty() || !more_.chance(5)) return std::nullopt;
     const auto& [lock, token] = *old_tokens_.begin();

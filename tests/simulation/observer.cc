@@ -489,7 +489,8 @@ void Observer::check_guard(const statemachine::Entry& entry, const statemachine:
     const auto lock = locks_.find(guard->lock);
     const bool live = lock != locks_.end() &&
                       std::ranges::any_of(lock->second.holders, [&guard](const auto& held) {
-                          return held.second.token == guard->token;
+                          return held.second.token == guard->token &&
+                                 (guard->session == 0 || guard->session == held.first);
                       });
     const bool refused = std::holds_alternative<StaleToken>(applied.outcome);
     expect(refused != live, "a write is refused when its token is stale, and only then");

@@ -20,6 +20,8 @@ TEST(GavelLock, IsANameAndAToken) {
          {"n\xC3\xA9"
           "e",
           9007199254740991}},
+        {"deploy;token=17;session=s12", {"deploy", 17, 12}},
+        {"deploy ; session=s12\t; token=17 ", {"deploy", 17, 12}},
         {"a=b:c@d!$&'()*+~_.-;token=1", {"a=b:c@d!$&'()*+~_.-", 1}}};
     for (const auto& [text, guard] : expected) {
         const auto parsed = parse_guard(text);
@@ -43,6 +45,12 @@ TEST(GavelLock, IsRefusedWhenItIsNotFit) {
                                    "deploy;token=9007199254740992",
                                    "deploy;token=1;token=2",
                                    "deploy;token=1;mode=x",
+                                   "deploy;token=1;",
+                                   "deploy;session=s1",
+                                   "deploy;token=1;session=1",
+                                   "deploy;token=1;session=s0",
+                                   "deploy;token=1;session=",
+                                   "deploy;token=1;session=s1;session=s2",
                                    "deploy;Token=1",
                                    "deploy;mode=x;token=1",
                                    "a;token=1, b;token=2",
@@ -88,6 +96,28 @@ TEST_F(GuardedRequest, WritesWhileTheLockIsHeld) {
         200U);
     EXPECT_EQ(desk.remove("/v1/config/a", guard())->status(), 200U);
     EXPECT_EQ(desk.remove("/v1/config/b?recursive=true", guard())->status(), 200U);
+}
+
+TEST_F(GuardedRequest, IsOfOneSessionWhereItNamesOne) {
+    const std::string held = "deploy/web;token=" + std::to_string(token) + ";session=";
+    EXPECT_EQ(desk.put("/v1/config/a", "new", {{"gavel-lock", held + session}})->status(), 200U);
+    EXPECT_EQ(desk.put("/v1/config/a", "new", {{"gavel-lock", held + "s99"}})->code(),
+              "stale-token");
+    const auto transact = [&](const std::string& whose) {
+        return desk
+            .post("/v1/transactions", R"({"if":[{"lock":"deploy/web","token":)" +
+                                          std::to_string(token) + R"(,"session":")" + whose +
+                                          R"("}],"then":[]})")
+            ->json()["succeeded"];
+    };
+    EXPECT_EQ(transact(session), true);
+    EXPECT_EQ(transact("s99"), false);
+
+    const std::string asked = "/v1/locks/deploy/web?token=" + std::to_string(token) + "&session=";
+    EXPECT_EQ(desk.get(asked + session)->json()["session"], session);
+    EXPECT_EQ(desk.get(asked + "s99")->code(), "stale-token");
+    EXPECT_EQ(desk.get(asked + "99")->code(), "bad-parameter");
+    EXPECT_EQ(desk.get("/v1/locks/deploy/web?session=" + session)->code(), "bad-parameter");
 }
 
 TEST_F(GuardedRequest, IsRefusedOnceItIsNot) {

@@ -214,6 +214,21 @@ TEST(Guard, IsTheLockThatIsNamed) {
     EXPECT_EQ(server.requests()[1].headers.at("gavel-lock"), "deploy;token=0");
 }
 
+// Another session may share the token, and live on when this one has ended.
+TEST(Guard, IsTheHoldOfTheSessionThatTheToolRunsIn) {
+    auto server = answering("{\"revision\":17,\"version\":1}");
+    const auto put = [&](const std::string& session) {
+        return run({"put", "a", "x", "--guard"}, {server.endpoint()}, false, false, "deploy", "17",
+                   session);
+    };
+
+    EXPECT_EQ(put("s12").code, exit_success);
+    EXPECT_EQ(server.requests()[0].headers.at("gavel-lock"), "deploy;token=17;session=s12");
+    for (const auto* session : {"12", "s", "s1;a=b", "s1\r\nA: b"}) {
+        EXPECT_EQ(put(session).code, exit_usage) << session;
+    }
+}
+
 TEST(Guard, IsTheLockThatTheToolRunsUnder) {
     auto server = answering("{\"revision\":17,\"version\":1}");
     const auto held = [&](std::vector<std::string> arguments, const std::string& token) {

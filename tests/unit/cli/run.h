@@ -18,7 +18,7 @@ struct Ran {
 // The tool, in this process, against these endpoints.
 inline Ran run(std::vector<std::string> arguments, const std::vector<Endpoint>& endpoints = {},
                bool terminal = false, bool no_color = false, const std::string& held_lock = {},
-               const std::string& held_token = {}) {
+               const std::string& held_token = {}, const std::string& held_session = {}) {
     std::string list;
     for (const auto& endpoint : endpoints) list += (list.empty() ? "" : ",") + endpoint.url();
     std::ostringstream out;
@@ -29,7 +29,8 @@ inline Ran run(std::vector<std::string> arguments, const std::vector<Endpoint>& 
                                            .no_color = no_color,
                                            .endpoints = list,
                                            .held_lock = held_lock,
-                                           .held_token = held_token});
+                                           .held_token = held_token,
+                                           .held_session = held_session});
     return {code, out.str(), err.str()};
 }
 

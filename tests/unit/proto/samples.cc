@@ -53,7 +53,7 @@ MemberEvent member_event(MemberEvent::Change change) {
 
 std::optional<Guard> random_guard(Prng& prng) {
     if (prng.chance(50)) return std::nullopt;
-    return Guard{random_text(prng, name_bytes_max), random_number(prng)};
+    return Guard{random_text(prng, name_bytes_max), random_number(prng), random_number(prng)};
 }
 
 std::vector<Operation> random_operations(Prng& prng) {
@@ -110,7 +110,7 @@ std::vector<Command> command_samples() {
                .author = "me",
                .precondition = {Precondition::Kind::matches, {1, 1ULL << 63}},
                .session = 9,
-               .guard = Guard{.lock = "a/b", .token = 12},
+               .guard = Guard{.lock = "a/b", .token = 12, .session = 7},
                .reason = "because"},
         PutKey{.key = "k"},
         PutKey{.key = "k", .value = "{}", .schema = 7},

@@ -99,5 +99,36 @@ TEST_F(GuardedWrite, IsRefusedForEachRepeatOfItsIdempotencyKey) {
     EXPECT_EQ(again.outcome, first.outcome);
 }
 
+// Sessions that were granted the lock together have one token.
+TEST(SharedGuard, IsOfOneSessionWhereItNamesOne) {
+    Driver driver;
+    const SessionId writer = driver.open(), one = driver.open(), two = driver.open();
+    driver.lock("l", writer);
+    driver.queue_shared("l", one);
+    driver.queue_shared("l", two);
+    const Token token = driver.run(ReleaseLock{.name = "l", .session = writer}).revision;
+    ASSERT_TRUE(driver.machine().is_live("l", token, one));
+    ASSERT_TRUE(driver.machine().is_live("l", token, two));
+    driver.run(ReleaseLock{.name = "l", .session = one});
+
+    const auto put = [&](SessionId session) {
+        return driver.outcome(
+            PutKey{.key = "k", .value = "v", .guard = Guard{"l", token, session}});
+    };
+    const auto compare = [&](SessionId session) {
+        const Transact command{
+            .compares = {
+                {.kind = Compare::Kind::token, .name = "l", .number = token, .session = session}}};
+        return std::get<Transacted>(driver.outcome(command)).succeeded;
+    };
+    EXPECT_EQ(put(one), Outcome(StaleToken{token}));
+    EXPECT_FALSE(compare(one));
+    for (const SessionId holds : {two, SessionId{0}}) {
+        EXPECT_TRUE(std::holds_alternative<KeyPut>(put(holds))) << holds;
+        EXPECT_TRUE(compare(holds)) << holds;
+    }
+    EXPECT_EQ(put(writer), Outcome(StaleToken{token}));
+}
+
 }  // namespace
 }  // namespace gavel::statemachine
