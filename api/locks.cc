@@ -118,6 +118,15 @@ void write_last_release(JsonWriter& json, const statemachine::LastRelease& last)
     json.close('}');
 }
 
+// Of the state's own time: a leader that takes over lets it begin anew.
+void write_delay(JsonWriter& json, const statemachine::Lock& lock, statemachine::TimeMs now) {
+    const auto until = lock.delayed_since + lock.delay;
+    json.key("delay").open('{');
+    json.text("remaining", format_duration(milliseconds(std::max<std::int64_t>(until - now, 0))));
+    json.text("since", format_time(lock.delayed_since)).text("until", format_time(until));
+    json.close('}');
+}
+
 Response explained(const LockView& view, const Leases& leases) {
     JsonWriter json;
     write_head(json, view, leases);
@@ -132,6 +141,7 @@ Response explained(const LockView& view, const Leases& leases) {
     }
     json.close(']').number("queue_length", view.lock.queue_length);
     const auto& record = view.lock.lock;
+    if (record != nullptr && record->delay > 0) write_delay(json, *record, view.now);
     if (record != nullptr && record->last_release) write_last_release(json, *record->last_release);
     return json_response(200, json.close('}').take());
 }

@@ -119,7 +119,9 @@ Problem held(const statemachine::LockHeld& outcome) {
         json.open('{').text("session", session_id(outcome.holder));
         json.number("token", outcome.token).close('}');
     }
-    json.close(']').number("holder_count", count).number("position", outcome.position);
+    json.close(']').number("holder_count", count);
+    // None is known of a wait that ended by leaving the queue.
+    if (outcome.position != 0) json.number("position", outcome.position);
     if (!outcome.lock.empty()) json.text("lock", outcome.lock);
 
     std::string detail = outcome.lock.empty() ? "" : outcome.lock + " is ";

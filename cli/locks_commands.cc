@@ -85,6 +85,11 @@ void print_explanation(const Context& context, const nlohmann::json& lock) {
         table.add({"waiting " + text_of(waiter, "position"), session_label(waiter),
                    text_of(waiter, "mode"), "", text_of(waiter, "since")});
     }
+    const auto delay = lock.find("delay");
+    if (delay != lock.end() && delay->is_object()) {
+        table.add(
+            {"delayed", "", "", "", text_of(*delay, "since"), "", text_of(*delay, "remaining")});
+    }
     const auto last = lock.find("last_release");
     if (last != lock.end() && last->is_object()) {
         table.add({"last " + text_of(*last, "reason"), text_of(*last, "session"), "",

@@ -206,12 +206,10 @@ public:
         for (auto& done : std::exchange(held_, {})) done(result);
     }
     // The waits of everybody here end without the lock.
-    void end_waits() {
+    void end_waits(const statemachine::LockHeld& held = {.holder = 1, .token = 1, .position = 1}) {
         const std::lock_guard lock(mutex_);
         for (auto& [who, waiter] : std::exchange(waiting_, {})) {
-            waiter.done(Executed{machine_.applied(), false,
-                                 statemachine::LockHeld{.holder = 1, .token = 1, .position = 1},
-                                 machine_.applied()});
+            waiter.done(Executed{machine_.applied(), false, held, machine_.applied()});
         }
     }
     Status& edit_status() { return status_; }

@@ -268,6 +268,30 @@ TEST_F(LockResource, IsTakenAwayByForceWithAWordOfWhoAndWhy) {
     EXPECT_EQ(desk.put("/v1/locks/a", s2)->json()["token"], 5);
 }
 
+TEST_F(LockResource, TellsOfTheDelayAfterALapsedHolder) {
+    desk.post("/v1/sessions", R"({"lock_delay":"10s"})");
+    desk.put("/v1/locks/a", R"({"session":"s3"})");
+    desk.gateway.run(statemachine::ExpireSession{3, 0});
+    desk.gateway.now += 2'500;
+    desk.gateway.put("tick", "1");
+
+    EXPECT_EQ(desk.get("/v1/locks/a")->json()["delay"],
+              json::parse(R"({"remaining":"7.5s","since":"2023-11-14T22:13:20.123Z",
+                              "until":"2023-11-14T22:13:30.123Z"})"));
+    desk.remove("/v1/locks/a?force=true");
+    EXPECT_FALSE(desk.get("/v1/locks/a")->json().contains("delay"));
+}
+
+TEST_F(LockResource, TellsNoPositionWhereNoneIsKnown) {
+    desk.put("/v1/locks/a", s1);
+    const auto waits = desk.put("/v1/locks/a?wait=9s", s2);
+    desk.gateway.end_waits({.holder = 1, .token = 3});
+    desk.take_mail();
+
+    EXPECT_EQ(waits->code(), "lock-held");
+    EXPECT_FALSE(waits->json().contains("position"));
+}
+
 TEST_F(LockResource, IsRefusedWhereTheWaitWouldNeverEnd) {
     desk.put("/v1/locks/a", s1);
     desk.put("/v1/locks/b", s2);

@@ -413,6 +413,16 @@ TEST(Locks, ShowsHoldersAndQueue) {
     EXPECT_EQ(run({"locks", "show", "deploy", "-o", "value"}, {server.endpoint()}).out, "7\n");
 }
 
+TEST(Locks, ShowADelay) {
+    auto server = answering(R"({"name":"deploy","held":false,"holders":[],"holder_count":0,
+        "queue":[],"delay":{"remaining":"4s","since":"T1","until":"T2"}})");
+
+    EXPECT_EQ(run({"locks", "show", "deploy"}, {server.endpoint()}).out,
+              "LOCK deploy  SESSION  MODE  TOKEN  SINCE  HELD FOR  EXPIRES IN\n"
+              "free\n"
+              "delayed                            T1               4s\n");
+}
+
 TEST(Locks, AreListedAndReleasedByToken) {
     auto server = answering(R"({"locks":[{"name":"a","held":true,"holders":[{"session":"s1",
         "mode":"exclusive","token":7}],"holder_count":1,"queue_length":2}],
