@@ -20,17 +20,23 @@ struct SessionView {
     Ptr<Session> session{};  // Null: there is none.
     std::vector<std::string> held{};
     std::vector<std::string> waiting{};
+    std::size_t held_count{};
+    std::size_t waiting_count{};
     std::size_t keys{};
     statemachine::Revision leader_start{};
 };
 
-SessionView view(const Machine& state, SessionId id) {
-    SessionView view{
-        state.session(id), {}, {}, state.key_count_of(id), state.globals().leader_start};
-    if (view.session != nullptr) {
-        view.held = state.held_by(id);
-        view.waiting = state.waited_for_by(id);
-    }
+// Whoever looks at many sessions must not hold up everybody else.
+constexpr std::size_t names_shown_in_a_list = 16;
+
+SessionView view(const Machine& state, SessionId id, std::size_t names = SIZE_MAX) {
+    SessionView view{.session = state.session(id), .leader_start = state.globals().leader_start};
+    if (view.session == nullptr) return view;
+    view.held = state.held_by(id, names);
+    view.waiting = state.waited_for_by(id, names);
+    view.held_count = state.held_count_of(id);
+    view.waiting_count = state.waited_for_count_of(id);
+    view.keys = state.key_count_of(id);
     return view;
 }
 
@@ -51,7 +57,9 @@ void write(JsonWriter& json, const SessionView& view, const Leases& leases) {
     write_expires_in(json, leases, session.id);
     json.number("leader_start", view.leader_start);
     write_names(json, "held", view.held);
+    json.number("held_count", view.held_count);
     write_names(json, "waiting", view.waiting);
+    json.number("waiting_count", view.waiting_count);
     json.number("keys", view.keys).close('}');
 }
 
@@ -200,7 +208,7 @@ void list_sessions(const CallPtr& call) {
             const auto& sessions = state.sessions();
             for (auto at = sessions.upper_bound(after);
                  at != sessions.end() && views.size() <= limit; ++at) {
-                views.push_back(view(state, at->first));
+                views.push_back(view(state, at->first, names_shown_in_a_list));
             }
             return views;
         },

@@ -24,10 +24,13 @@ struct NewOptions {
 
 std::string joined(const nlohmann::json& session, const char* member) {
     std::string text;
+    std::size_t shown = 0;
     for (const auto& name : session.value(member, nlohmann::json::array())) {
         if (name.is_string()) text += (text.empty() ? "" : ", ") + name.get<std::string>();
+        ++shown;
     }
-    return text;
+    const auto count = session.value(std::string(member) + "_count", shown);
+    return count > shown ? text + " and " + std::to_string(count - shown) + " more" : text;
 }
 
 void print_session(const Context& context, const nlohmann::json& session) {

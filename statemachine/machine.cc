@@ -33,6 +33,17 @@ struct Answer {
     bool repeated{};
 };
 
+std::vector<std::string> first_names(const std::map<std::string_view, std::uint64_t>& of,
+                                     std::size_t most) {
+    std::vector<std::string> names;
+    names.reserve(std::min(most, of.size()));
+    for (const auto& [name, number] : of) {
+        if (names.size() == most) break;
+        names.emplace_back(name);
+    }
+    return names;
+}
+
 }  // namespace
 
 // Joins the tables: decides what is executed and what is a repeat; each table knows the rest.
@@ -401,16 +412,20 @@ const std::map<SessionId, Ptr<Session>>& Machine::ending_sessions() const {
     return impl_->sessions_.ending();
 }
 
-std::vector<std::string> Machine::held_by(SessionId id) const {
-    std::vector<std::string> names;
-    for (const auto& [name, token] : impl_->locks_.claim_of(id).held) names.emplace_back(name);
-    return names;
+std::vector<std::string> Machine::held_by(SessionId id, std::size_t most) const {
+    return first_names(impl_->locks_.claim_of(id).held, most);
 }
 
-std::vector<std::string> Machine::waited_for_by(SessionId id) const {
-    std::vector<std::string> names;
-    for (const auto& [name, place] : impl_->locks_.claim_of(id).places) names.emplace_back(name);
-    return names;
+std::vector<std::string> Machine::waited_for_by(SessionId id, std::size_t most) const {
+    return first_names(impl_->locks_.claim_of(id).places, most);
+}
+
+std::size_t Machine::held_count_of(SessionId id) const {
+    return impl_->locks_.claim_of(id).held.size();
+}
+
+std::size_t Machine::waited_for_count_of(SessionId id) const {
+    return impl_->locks_.claim_of(id).places.size();
 }
 
 std::size_t Machine::key_count_of(SessionId id) const { return impl_->keys_.count_of(id); }

@@ -84,9 +84,12 @@ public:
     const std::map<SessionId, Ptr<Session>>& sessions() const;
     // Ended, but something that they held is still to be freed.
     const std::map<SessionId, Ptr<Session>>& ending_sessions() const;
-    std::vector<std::string> held_by(SessionId id) const;        // Lock names.
-    std::vector<std::string> waited_for_by(SessionId id) const;  // Lock names.
-    std::size_t key_count_of(SessionId id) const;                // Its ephemeral keys.
+    // Names of locks, at most so many, and how many there are in all.
+    std::vector<std::string> held_by(SessionId id, std::size_t most = SIZE_MAX) const;
+    std::vector<std::string> waited_for_by(SessionId id, std::size_t most = SIZE_MAX) const;
+    std::size_t held_count_of(SessionId id) const;
+    std::size_t waited_for_count_of(SessionId id) const;
+    std::size_t key_count_of(SessionId id) const;  // Its ephemeral keys.
     // None: never held, or forgotten.
     std::optional<LockView> lock(std::string_view name, LockShown shown) const;
     std::optional<LockView> lock(std::string_view name) const { return lock(name, {}); }

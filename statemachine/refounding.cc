@@ -95,7 +95,7 @@ LeftBehind left_behind(const Machine& old) {
     LeftBehind left;
     for (const auto* sessions : {&old.sessions(), &old.ending_sessions()}) {
         for (const auto& [id, session] : *sessions) {
-            left.locks += old.held_by(id).size();
+            left.locks += old.held_count_of(id);
             left.keys += old.key_count_of(id);
         }
     }

@@ -18,7 +18,8 @@ TEST(SessionResource, IsMadeWithDefaults) {
     EXPECT_EQ(call->field("Location"), "/v1/sessions/s1");
     EXPECT_EQ(call->json(), json::parse(R"({"id":"s1","name":"","ttl":"15s","lock_delay":"0s",
         "metadata":{},"created_at":"2023-11-14T22:13:20.123Z","expires_in":"15s",
-        "leader_start":0,"held":[],"waiting":[],"keys":0})"));
+        "leader_start":0,"held":[],"held_count":0,"waiting":[],"waiting_count":0,
+        "keys":0})"));
 }
 
 TEST(SessionResource, TellsHowManyKeysEndWithIt) {
@@ -46,6 +47,26 @@ TEST(SessionResource, IsMadeAsAskedFor) {
     EXPECT_EQ(call->json()["ttl"], "2.5s");
     EXPECT_EQ(call->json()["lock_delay"], "60s");
     EXPECT_EQ(call->json()["metadata"], json::parse(R"({"a":{"b":[1]}})"));
+}
+
+TEST(SessionResource, ShowsAllItsLocksButAFewOfThemInLists) {
+    Desk desk;
+    const auto holder = "s" + std::to_string(desk.gateway.open_session());
+    const auto waiting = "s" + std::to_string(desk.gateway.open_session());
+    for (int i = 0; i < 20; ++i) {
+        const std::string name = "/v1/locks/l" + std::to_string(10 + i);
+        desk.put(name, R"({"session":")" + holder + "\"}");
+        desk.put(name + "?wait=9s", R"({"session":")" + waiting + "\"}");
+    }
+
+    const auto list = desk.get("/v1/sessions")->json()["sessions"];
+    EXPECT_EQ(list[0]["held"].size(), 16U);
+    EXPECT_EQ(list[0]["held"][15], "l25");
+    EXPECT_EQ(list[0]["held_count"], 20);
+    EXPECT_EQ(list[1]["waiting"].size(), 16U);
+    EXPECT_EQ(list[1]["waiting_count"], 20);
+    EXPECT_EQ(desk.get("/v1/sessions/" + holder)->json()["held"].size(), 20U);
+    EXPECT_EQ(desk.get("/v1/sessions/" + waiting)->json()["waiting"].size(), 20U);
 }
 
 TEST(SessionResource, RefusesABodyThatIsNotFit) {
