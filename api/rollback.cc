@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 
+#include "api/guard.h"
 #include "api/judged.h"
 #include "api/names.h"
 #include "api/resources.h"
@@ -60,6 +61,8 @@ Result<RollBack, Problem> parse_roll_back(const Call& call) {
         return bad_field("key", "or prefix is needed, and not both");
     }
     if (!wish.to) return bad_field("to_revision", "is needed");
+    auto guard = guard_of(call);
+    if (!guard) return guard.error();
     auto note = note_of(call);
     if (!note) return note.error();
     if (wish.reason && !note->reason.empty()) {
@@ -69,6 +72,7 @@ Result<RollBack, Problem> parse_roll_back(const Call& call) {
                     .is_prefix = !wish.key,
                     .to = *wish.to,
                     .author = std::move(note->author),
+                    .guard = *std::move(guard),
                     .reason = wish.reason ? *std::move(wish.reason) : std::move(note->reason)};
 }
 

@@ -8,6 +8,7 @@
 #include "cli/author.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/guard.h"
 #include "cli/options.h"
 #include "cli/render.h"
 #include "cli/text.h"
@@ -113,6 +114,7 @@ struct RollbackOptions {
     bool is_prefix = false;
     std::optional<std::uint64_t> to{};
     bool dry_run = false;
+    GuardOptions guard{};
     Note note{};
 };
 
@@ -126,6 +128,7 @@ int rollback(const Context& context, const RollbackOptions& options) {
               .target = std::string("/v1/rollback") + (options.dry_run ? "?dry_run=true" : ""),
               .body = body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace),
               .needs_key = !options.dry_run};
+    if (const auto refused = add_guard(call, options.guard, context)) return *refused;
     add_note(call, context, options.note);
     const auto answer = call_json(client, call);
     if (!answer) return context.fail(answer.error());
@@ -187,6 +190,7 @@ void add_rollback(CLI::App& app, Action& action) {
     add_number(*command, "--to", options->to, "What it was as of this revision")->required();
     command->add_flag("--prefix", options->is_prefix, "All keys that begin so");
     command->add_flag("--dry-run", options->dry_run, "Change nothing; show what would change");
+    add_guard_options(*command, options->guard);
     add_note_options(*command, options->note);
     command->callback([&action, options] {
         action = [options](Context& context) { return rollback(context, *options); };

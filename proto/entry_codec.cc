@@ -213,6 +213,7 @@ void put(const RollBack& from, schema::Entry& to) {
     command.set_author(from.author);
     command.set_reason(from.reason);
     command.set_judged(from.judged);
+    put_guard(from.guard, command);
 }
 
 void put(const SetSchema& from, schema::Entry& to) {
@@ -489,6 +490,7 @@ RollBack take(schema::RollBack& from, Check& check) {
             .is_prefix = from.is_prefix(),
             .to = from.to(),
             .author = check.text(from.mutable_author(), label_bytes_max),
+            .guard = take_guard(from, check),
             .reason = check.text(from.mutable_reason(), label_bytes_max),
             .judged = from.judged()};
 }

@@ -205,6 +205,7 @@ struct RollBack {
     bool is_prefix{};
     Revision to{};
     std::string author{};
+    std::optional<Guard> guard{};
     std::string reason{};
     // What came back when its values were judged, and by which schemas (digest_of_restored); 0: by
     // none. It is executed only if that is still so.

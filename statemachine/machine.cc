@@ -245,7 +245,10 @@ private:
         return guarded(command, [&] { return transaction_.execute(step, command); });
     }
     Outcome on(Step& step, const RollBack& command) {
-        return keys_.roll_back(step, timeline_.plan(command, step.revision - 1), command.judged);
+        return guarded(command, [&] {
+            return keys_.roll_back(step, timeline_.plan(command, step.revision - 1),
+                                   command.judged);
+        });
     }
     Outcome on(Step& step, const SetSchema& command) {
         if (step.spares_room && !command.text.empty()) return StorageFull{};

@@ -94,6 +94,7 @@ TEST_F(GuardedRequest, WritesWhileTheLockIsHeld) {
         desk.post("/v1/transactions", R"({"then":[{"put":{"key":"b","value":"1"}}]})", guard())
             ->status(),
         200U);
+    EXPECT_EQ(desk.post("/v1/rollback", R"({"key":"a","to_revision":1})", guard())->status(), 200U);
     EXPECT_EQ(desk.remove("/v1/config/a", guard())->status(), 200U);
     EXPECT_EQ(desk.remove("/v1/config/b?recursive=true", guard())->status(), 200U);
 }
@@ -137,6 +138,8 @@ TEST_F(GuardedRequest, IsRefusedOnceItIsNot) {
     EXPECT_EQ(
         desk.post("/v1/transactions", R"({"then":[{"delete":{"key":"a"}}]})", guard())->code(),
         "stale-token");
+    EXPECT_EQ(desk.post("/v1/rollback", R"({"key":"a","to_revision":0})", guard())->code(),
+              "stale-token");
     EXPECT_EQ(desk.get("/v1/config/a")->answer->content(), "old");
 }
 
@@ -146,7 +149,8 @@ TEST_F(GuardedRequest, IsRefusedWithoutAWriteWhenTheFieldIsNotFit) {
 
     for (const auto& call :
          {desk.put("/v1/config/a", "new", unfit), desk.remove("/v1/config/a", unfit),
-          desk.post("/v1/transactions", R"({"then":[{"get":{"key":"a"}}]})", unfit)}) {
+          desk.post("/v1/transactions", R"({"then":[{"get":{"key":"a"}}]})", unfit),
+          desk.post("/v1/rollback", R"({"key":"a","to_revision":0})", unfit)}) {
         EXPECT_EQ(call->status(), 400U);
         EXPECT_EQ(call->code(), "bad-header");
         EXPECT_NE(std::string(call->json()["detail"]).find("Gavel-Lock"), std::string::npos);

@@ -81,6 +81,8 @@ TEST(Rollback, SendsAKeyOrAPrefixAndWhoAndWhy) {
               "rolled back app/ to revision 30, 2 restored, 1 deleted: revision 40\n");
     run({"rollback", "app/a", "--to", "30"}, {server.endpoint()});
     run({"rollback", "app", "--prefix", "--to", "30"}, {server.endpoint()});
+    run({"rollback", "app/", "--to", "30", "--lock", "deploy/web", "--token", "17"},
+        {server.endpoint()});
 
     const auto requests = server.requests();
     EXPECT_EQ(requests[0].method, "POST");
@@ -92,6 +94,8 @@ TEST(Rollback, SendsAKeyOrAPrefixAndWhoAndWhy) {
     EXPECT_EQ(requests[1].body, R"({"key":"app/a","to_revision":30})");
     EXPECT_FALSE(requests[1].headers.contains("gavel-reason"));
     EXPECT_EQ(requests[2].body, R"({"prefix":"app","to_revision":30})");
+    EXPECT_FALSE(requests[2].headers.contains("gavel-lock"));
+    EXPECT_EQ(requests[3].headers.at("gavel-lock"), "deploy/web;token=17");
     EXPECT_EQ(run({"rollback", "app/"}, {server.endpoint()}).code, exit_usage);
     EXPECT_EQ(
         run({"rollback", "a", "--to", "1", "--reason", "x\r\nY: z"}, {server.endpoint()}).code,

@@ -157,6 +157,7 @@ std::vector<Command> command_samples() {
                  .is_prefix = true,
                  .to = 5,
                  .author = "me",
+                 .guard = Guard{.lock = "a/b", .token = 12},
                  .reason = "because",
                  .judged = ~0ULL},
         RollBack{},

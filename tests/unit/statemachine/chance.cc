@@ -231,6 +231,7 @@ Command Chance::command(const Machine& machine) {
             const auto back = prng_.below(25);
             RollBack command{.target = prng_.chance(50) ? key : "key/",
                              .to = machine.applied() + 2 - std::min(machine.applied() + 2, back),
+                             .guard = guard(machine),
                              .reason = name("r", 3)};
             command.is_prefix = !prng_.chance(40);
             return command;

@@ -11,13 +11,14 @@ using testing::IsEmpty;
 std::vector<Command> guarded_writes(const Guard& guard) {
     return {PutKey{.key = "a", .value = "new", .guard = guard},
             DeleteKey{.key = "b", .guard = guard}, DeletePrefix{.key = "c", .guard = guard},
-            Transact{.then = {PutOperation{.key = "d", .value = "new"}}, .guard = guard}};
+            Transact{.then = {PutOperation{.key = "d", .value = "new"}}, .guard = guard},
+            RollBack{.target = "e", .to = 0, .guard = guard}};
 }
 
 // A lock "l" that was taken, and keys to be written under it.
 struct GuardedWrite : testing::Test {
     GuardedWrite() {
-        for (const char* key : {"a", "b", "c/1", "d"}) driver.put(key, "old");
+        for (const char* key : {"a", "b", "c/1", "d", "e"}) driver.put(key, "old");
         holder = driver.open();
         token = driver.lock("l", holder);
     }
