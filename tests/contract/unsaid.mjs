@@ -37,6 +37,9 @@ const rules = {
         for (const each of body.locks) if (each.mode === 'exclusive') delete each.limit;
         setBody(request, body);
     },
+    explainLock(request) {
+        if (!has(request, 'token')) drop(request, 'session');
+    },
     releaseLock(request, values) {
         if (!request.query.some(([name, value]) => name === 'force' && value === 'true')) {
             for (const each of ['force', 'reason', 'author']) drop(request, each);
