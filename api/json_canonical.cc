@@ -1,6 +1,7 @@
 #include "api/json_canonical.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "api/json.h"
+#include "base/invariant.h"
 
 namespace gavel::api {
 
@@ -227,7 +229,14 @@ void write_canonical(const json& value, std::string& into,
 Decimal decimal_of(const json& number) {
     std::string text;
     if (number.is_number_float()) {
-        text = shortest(number.get<double>());
+        // At most 17 digits, which fit. Large ones may be shortest with all their digits, and then
+        // more than an integer holds.
+        std::array<char, 32> room{};
+        const auto [end, error] =
+            std::to_chars(room.data(), room.data() + room.size(), number.get<double>(),
+                          std::chars_format::scientific);
+        invariant(error == std::errc{}, "a number has at most 24 characters");
+        text.assign(room.data(), end);
     } else if (number.is_number_unsigned()) {
         text = std::to_string(number.get<std::uint64_t>());
     } else {
@@ -247,6 +256,7 @@ __extension__ typedef unsigned __int128 Wide;
 
 bool is_multiple(const Decimal& number, const Decimal& of) {
     if (number.digits == 0) return true;
+    if (of.digits == 0) return false;
     // Without a zero at its end, it is no multiple of ten.
     if (number.exponent < of.exponent) return false;
     Wide rest = number.digits % of.digits;

@@ -179,6 +179,7 @@ private:
         } else if (keyword == "multipleOf") {
             if (number(value, at) <= 0) refuse(at, "has no number above 0 here");
             node.multiple_of = decimal_of(value);
+            if (node.multiple_of->digits == 0) refuse(at, "has no number above 0 here");
             write_canonical(value, node.multiple_shown);
         } else if (keyword == "minLength") {
             node.length_min = count(value, at);

@@ -19,7 +19,9 @@ struct Footprint {
                value.author.size() + value.reason.size();
     }
     std::uint64_t operator()(const KeyDeletedEvent& event) const { return event.key.size(); }
-    std::uint64_t operator()(const LockEvent& event) const { return event.lock.size(); }
+    std::uint64_t operator()(const LockEvent& event) const {
+        return event.lock.size() + event.author.size() + event.comment.size();
+    }
     std::uint64_t operator()(const MemberEvent& event) const {
         return event.name.size() + event.peer_address.size();
     }

@@ -87,7 +87,13 @@ TEST(JsonSchema, HoldsNumbersToWhatTheyAreMultiplesOf) {
                 {R"({"multipleOf":1e-10})", {"0.1234567891", "1"}, {"0.12345678912"}},
                 {R"({"multipleOf":7})", {"9223372036854775807", "7e20"}, {"1e20", "8"}},
                 {R"({"multipleOf":18446744073709551615})", {"18446744073709551615"}, {"1e19"}},
-                {R"({"multipleOf":1e20})", {"3e20", "100000000000000000000"}, {"1e19"}}});
+                {R"({"multipleOf":1e20})", {"3e20", "100000000000000000000"}, {"1e19"}},
+                // Doubles that are shortest when all their digits are written.
+                {R"({"multipleOf":18446744073709551616})",
+                 {"0", "18446744073709551616"},
+                 {"1", "7", "123456789012345667584"}},
+                {R"({"multipleOf":7})", {"0"}, {"18446744073709551616", "1180591620717411303424"}},
+                {R"({"multipleOf":2})", {"18446744073709551616", "123456789012345667584"}, {}}});
     EXPECT_THAT(judged(R"({"multipleOf":0.5})", "0.75"),
                 ElementsAre(Reason{"", "is no multiple of 0.5"}));
 }
