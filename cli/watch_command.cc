@@ -234,8 +234,9 @@ private:
 
     static bool leaves(const std::string& type, const nlohmann::json& data) {
         const std::string change = text_of(data, "change");
-        return type == "delete" || change == "removed" || change == "released" ||
-               change == "expired" || change == "broken";
+        // Whatever happens to a lock but a grant, nobody holds it by that.
+        if (type == "lock") return change != "acquired";
+        return type == "delete" || change == "removed";
     }
 
     // Of what an event tells. Several sessions may hold one lock; no name has an end of line.

@@ -315,6 +315,25 @@ TEST_F(Watch, KnowsTheHoldersOfASharedLockApart) {
               "6  lock  l  released by s5, token 5\n");
 }
 
+TEST_F(Watch, TakesTheEndOfALockDelayForNoHolder) {
+    int streams = 0;
+    FakeServer server([&](const FakeRequest&) {
+        if (++streams == 1) {
+            return stream(
+                closed(6) +
+                "event: lock\ndata: {\"revision\":7,\"lock\":\"l\",\"change\":\"delay_ended\","
+                "\"session\":\"s4\",\"token\":4,\"author\":\"ada\",\"comment\":\"why\"}\n"
+                "id: 7.c1a2b3c4\n\n");
+        }
+        return stream(reset(90, "compacted") + closed(90) + put_event(91, "a", "end"));
+    });
+
+    const auto ran =
+        run({"watch", "", "--locks", "", "--snapshot", "--count", "2"}, {server.endpoint()});
+
+    EXPECT_EQ(ran.out, "7  lock  l  lock-delay ended by ada: why\n91  put  a  end\n");
+}
+
 TEST_F(Watch, SaysWhenChangesAreMissing) {
     FakeServer server([](const FakeRequest&) {
         return stream("event: reset\ndata: {\"revision\":50}\nid: 50\n\n" +
