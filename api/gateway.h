@@ -47,6 +47,9 @@ struct Submission {
     statemachine::Command command{};
     std::optional<statemachine::IdempotencyKey> idempotency{};
     std::chrono::milliseconds timeout{};  // For an acquire that waits: on top of its wait.
+    // Of one that waits for a lock. Expired: nobody is there to be told any more, and the wait
+    // takes no room. None: it is waited for in any case.
+    std::optional<std::weak_ptr<void>> asker{};
 };
 
 struct ReadOptions {

@@ -67,6 +67,7 @@ Result<std::size_t, Problem> limit_of(const Call& call) {
 
 void submit(const CallPtr& call, Submission submission, Finish finish) {
     submission.timeout = call->services.options.request_timeout;
+    if (call->waiting != nullptr) submission.asker = call->waiting;
     const bool has_key = submission.idempotency.has_value();
     auto& gateway = call->services.gateway;
     gateway.submit(std::move(submission),

@@ -198,12 +198,18 @@ private:
         paxos::Tick last_sent{};
         bool sent{};
         statemachine::DurationMs wait{};
+        std::optional<std::weak_ptr<void>> asker{};
     };
     struct Wait {
         std::uint64_t ticket{};
         paxos::Tick deadline{};
         statemachine::Revision attempt{};  // Of the acquire that it came with.
         bool opened_session{};  // By the acquire itself: the client is told of it by the grant.
+        std::optional<std::weak_ptr<void>> asker{};
+
+        bool is_over(paxos::Tick now) const {
+            return deadline <= now || (asker && asker->expired());
+        }
     };
     // Own clients of one place in a queue: more than one only where one request was repeated. Of
     // several locks the first that was asked for is named, since they come together.

@@ -49,7 +49,8 @@ void Core::submit(std::uint64_t ticket, api::Submission submission) {
     pending = {.ticket = ticket,
                .entry = Bytes(proto::encode(entry)),
                .deadline = now_ + ms(submission.timeout) + static_cast<std::uint64_t>(wait),
-               .wait = wait};
+               .wait = wait,
+               .asker = std::move(submission.asker)};
     dispatch(pending);
 }
 
@@ -97,7 +98,7 @@ void Core::expire_requests() {
     });
     for (auto it = waits_.begin(); it != waits_.end();) {
         const auto lapsed = std::erase_if(it->second.waiting, [&](const Wait& wait) {
-            if (wait.deadline > now_) return false;
+            if (!wait.is_over(now_)) return false;
             answer(wait.ticket, Failure{Failure::Kind::outcome_unknown});
             return true;
         });

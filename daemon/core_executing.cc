@@ -131,7 +131,7 @@ void Core::answer_own(const statemachine::Entry& entry, const statemachine::Appl
     if (pending.ticket == 0) return;
     const bool opened = queued->session != 0;
     const auto session = opened ? queued->session : acquire->session;
-    const Wait wait{pending.ticket, pending.deadline, queued->attempt, opened};
+    const Wait wait{pending.ticket, pending.deadline, queued->attempt, opened, pending.asker};
     const Revision place = machine_.place(*acquire->lock, session);
     if (place == 0) {
         return tell(wait, session, end_of_wait(session, *acquire->lock, nullptr));

@@ -128,6 +128,30 @@ TEST(CoreLocks, TellsWhoAskedBeforeThatTheSessionHasAskedAgain) {
     EXPECT_TRUE(cluster.outcome<statemachine::LockGranted>(cluster.submitted.at(7'002)));
 }
 
+// Else a few clients whose connections break would shut the others out for as long as they asked.
+TEST(CoreLocks, KeepsNoRoomForAWaitOfWhichNobodyIsToldAnyMore) {
+    Cluster cluster(1);
+    const auto leader = cluster.leader();
+    const auto first = cluster.open_session(leader, 60'000);
+    const auto second = cluster.open_session(leader, 60'000);
+    cluster.submit(leader, statemachine::AcquireLock{.name = "l", .session = first});
+    auto asker = std::make_shared<int>();
+    cluster.core(leader).submit(
+        7'001,
+        {.command = statemachine::AcquireLock{.name = "l", .session = second, .wait = 50'000},
+         .timeout = 1s,
+         .asker = asker});
+    cluster.run_for(200);
+    EXPECT_EQ(cluster.core(leader).status().waiting, 1U);
+
+    asker.reset();
+    cluster.run_for(200);
+
+    EXPECT_EQ(cluster.core(leader).status().waiting, 0U);
+    EXPECT_TRUE(cluster.submitted.contains(7'001)) << "what it was asked with is let go of";
+    EXPECT_EQ(cluster.core(leader).machine().queue_length("l"), 1U) << "the place stays";
+}
+
 TEST(CoreLocks, EndsAWaitInTimeHoweverManyWereOverBeforeIt) {
     Cluster cluster(1);
     const auto leader = cluster.leader();
