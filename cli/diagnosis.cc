@@ -1,6 +1,7 @@
 #include "cli/diagnosis.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/invariant.h"
@@ -62,6 +63,7 @@ public:
         for (const auto& asked : survey_.asked) {
             if (asked.answered() && is_first(asked)) one_member(asked);
         }
+        alarms();
         versions();
         clocks();
         endpoints();
@@ -204,10 +206,6 @@ private:
             add(Level::problem, "not-ready", who, "it does not serve",
                 "Look at " + asked.url + "/readyz?verbose and at its log.");
         }
-        for (const auto& alarm : status.alarms) {
-            add(Level::problem, "alarm", who, alarm,
-                "Look at its log, and for this alarm in docs/operating.md.");
-        }
         if (status.log_bytes_max > 0 && status.log_bytes > status.log_bytes_max / 4 * 3) {
             add(Level::problem, "log-filling", who,
                 "its log has " + size_text(status.log_bytes) + " of " +
@@ -225,6 +223,22 @@ private:
                 "keys and values have " + size_text(status.key_bytes) + " of " +
                     size_text(key_bytes_limit),
                 "Delete keys: no more can be put soon.");
+        }
+    }
+
+    // What is of the state, as a quota is, every member tells alike.
+    void alarms() {
+        std::map<std::string, std::string> who;
+        for (const auto& asked : survey_.asked) {
+            if (!asked.answered() || !is_first(asked)) continue;
+            for (const auto& alarm : asked.status.alarms) {
+                auto& members = who[alarm];
+                members += (members.empty() ? "" : ", ") + called(asked);
+            }
+        }
+        for (const auto& [alarm, members] : who) {
+            add(Level::problem, "alarm", members, alarm,
+                "Look for this alarm in docs/operating.md, and at the log.");
         }
     }
 

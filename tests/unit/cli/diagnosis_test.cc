@@ -152,6 +152,10 @@ TEST(Diagnosis, SeesWhatFillsAndWhatRaisesAlarms) {
                                            "problem alarm n3"));
     EXPECT_THAT(diagnose(survey)[0].what, HasSubstr("13.0 GiB of 16.0 GiB"));
 
+    auto full = healthy();
+    for (auto& asked : full.asked) asked.status.alarms = {"the quota is nearly used up"};
+    EXPECT_THAT(found(full), ElementsAre("problem alarm n1, n2, n3")) << "told by all, shown once";
+
     survey.asked[0].status = healthy().asked[0].status;
     survey.asked[0].status.log_bytes = 12ULL << 30;
     survey.asked[1].status.state_bytes = 8ULL << 30;
