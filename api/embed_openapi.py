@@ -10,7 +10,8 @@ import yaml
 
 
 def literal(text):
-    # In pieces, for compilers need not take literals beyond 64 KiB, and some do not.
+    # In pieces, for compilers need not take literals beyond 64 KiB. Those of this project take what
+    # the pieces make together (-Wno-overlength-strings).
     pieces = [text[i:i + 8000] for i in range(0, len(text), 8000)]
     return '\n'.join(f'    R"openapi({piece})openapi"' for piece in pieces)
 

@@ -44,15 +44,15 @@ private:
     }
 
     void differ_in_members(const json::object_t& from, const json::object_t& to) {
-        for (const auto& [name, value] : from) {
-            const auto now = to.find(name);
-            at_member(name, [&] {
-                now == to.end() ? operation("remove", nullptr) : differ(value, now->second);
+        for (const auto& member : from) {
+            const auto now = to.find(member.first);
+            at_member(member.first, [&] {
+                now == to.end() ? operation("remove", nullptr) : differ(member.second, now->second);
             });
         }
-        for (const auto& [name, value] : to) {
-            if (from.contains(name)) continue;
-            at_member(name, [&] { operation("add", &value); });
+        for (const auto& member : to) {
+            if (from.contains(member.first)) continue;
+            at_member(member.first, [&] { operation("add", &member.second); });
         }
     }
 

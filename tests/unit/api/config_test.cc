@@ -246,13 +246,14 @@ TEST(KeyResource, IsPutOncePerIdempotencyKey) {
     EXPECT_EQ(desk.put("/v1/config/b", "1", headers)->code(), "idempotency-key-reused");
     EXPECT_EQ(desk.remove("/v1/config/a", headers)->code(), "idempotency-key-reused");
     // Under another token, on another condition, as something else: another request.
-    for (const auto& [name, value] : Desk::Headers{{"gavel-lock", "deploy;token=1"},
-                                                   {"if-none-match", "*"},
-                                                   {"if-match", "\"1\""},
-                                                   {"content-type", "text/html"}}) {
+    for (const auto& header : Desk::Headers{{"gavel-lock", "deploy;token=1"},
+                                            {"if-none-match", "*"},
+                                            {"if-match", "\"1\""},
+                                            {"content-type", "text/html"}}) {
         auto changed = headers;
-        changed.emplace_back(name, value);
-        EXPECT_EQ(desk.put("/v1/config/a", "1", changed)->code(), "idempotency-key-reused") << name;
+        changed.push_back(header);
+        EXPECT_EQ(desk.put("/v1/config/a", "1", changed)->code(), "idempotency-key-reused")
+            << header.name;
     }
     EXPECT_EQ(desk.put("/v1/config/a", "1", {{"idempotency-key", ""}})->code(), "bad-header");
     EXPECT_EQ(desk.put("/v1/config/a", "1", {{"idempotency-key", "\xC3\xA9"}})->code(),
