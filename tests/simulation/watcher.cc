@@ -75,7 +75,7 @@ void Watcher::catch_up(Member& member, const Machine& machine) {
     if (compacted) world_.counters().count("watch found its position compacted");
     // Now and then it forgets everything, as one that has just come.
     if (compacted || prng_.chance(10)) {
-        anew_.emplace();
+        anew_ = Anew{};
         return take_piece(machine);
     }
     if (since_ > 0) {
