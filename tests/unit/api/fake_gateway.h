@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -16,13 +15,8 @@
 namespace gavel::api::testing {
 
 // n1 listens on 127.0.0.1:7500, n2 on port 7501, and so on.
-inline statemachine::Member a_member(std::uint16_t id,
-                                     statemachine::Role role = statemachine::Role::voter) {
-    return {.id = id,
-            .name = "n" + std::to_string(id),
-            .peer_address = "127.0.0.1:" + std::to_string(7499 + id),
-            .role = role};
-}
+statemachine::Member a_member(std::uint16_t id,
+                              statemachine::Role role = statemachine::Role::voter);
 
 // A member of one: a real state machine behind the door that executes at once. Callbacks run under
 // its mutex, so that answers and changes reach a mailbox in one order, as from a core thread.
@@ -31,187 +25,41 @@ public:
     using Entry = statemachine::Entry;
 
     explicit FakeGateway(statemachine::Limits limits = {},
-                         std::vector<statemachine::Member> members = {a_member(1), a_member(2)})
-        : machine_(limits, 64, std::move(members)) {
-        status_.member_id = 1;
-        status_.name = "n1";
-        status_.role = "leader";
-        status_.leader_id = 1;
-        status_.epoch = 1;
-        status_.alpha = 64;
-        status_.cluster_id = "c1";
-        status_.version = "0.1.0";
-        status_.initial_cluster = "n1=127.0.0.1:7500,n2=127.0.0.1:7501";
-        status_.format_level = 1;
-        status_.ready = true;
-        views[1] = {.client_address = "127.0.0.1:7400",
-                    .applied = 3,
-                    .last_contact = std::chrono::milliseconds(120),
-                    .version = "0.1.0"};
-    }
+                         std::vector<statemachine::Member> members = {a_member(1), a_member(2)});
 
-    void submit(Submission submission, std::function<void(SubmitResult)> done) override {
-        const std::lock_guard lock(mutex_);
-        submissions.push_back(submission);
-        if (failure) return done(*failure);
-        if (hold_submits) return held_.push_back(std::move(done));
-        auto applied = execute({{1, 1, ++number_},
-                                now,
-                                submission.idempotency,
-                                std::move(submission.command),
-                                spares_room});
-        lags = false;
-        if (const auto* queued = std::get_if<statemachine::LockQueued>(&applied.outcome)) {
-            const auto& command = submissions.back().command;
-            const auto* one = std::get_if<statemachine::AcquireLock>(&command);
-            if (one != nullptr) {
-                const bool opened = queued->session != 0;
-                waiting_[{one->name, opened ? queued->session : one->session}] = {std::move(done),
-                                                                                  opened};
-            } else {
-                const auto& several = std::get<statemachine::AcquireLocks>(command);
-                waiting_[{several.locks.front().name, several.session}] = {std::move(done), false};
-            }
-            return;
-        }
-        done(Executed{applied.revision, applied.repeated, applied.outcome, machine_.applied(),
-                      applied.got});
-    }
+    ~FakeGateway() override;
+    FakeGateway(const FakeGateway&) = delete;
+    FakeGateway& operator=(const FakeGateway&) = delete;
 
-    void read(ReadOptions options, Query query) override {
-        const std::lock_guard lock(mutex_);
-        reads.push_back(options);
-        if (failure) return query(nullptr, failure);
-        if (!options.stale) lags = false;
-        if (options.min_revision > machine_.applied()) {
-            return query(nullptr, Failure{Failure::Kind::timed_out});
-        }
-        query(&machine_, std::nullopt);
-    }
-
+    void submit(Submission submission, std::function<void(SubmitResult)> done) override;
+    void read(ReadOptions options, Query query) override;
     void keep_alive(statemachine::SessionId session, std::chrono::milliseconds,
-                    std::function<void(KeepAliveResult)> done) override {
-        const std::lock_guard lock(mutex_);
-        if (failure) return done(*failure);
-        const auto found = machine_.session(session);
-        done(KeptAlive{found != nullptr,
-                       std::chrono::milliseconds(found != nullptr ? found->ttl : 0),
-                       machine_.globals().leader_start});
-    }
-
+                    std::function<void(KeepAliveResult)> done) override;
     void leases(std::vector<statemachine::SessionId> sessions, std::chrono::milliseconds,
-                std::function<void(Leases)> done) override {
-        const std::lock_guard lock(mutex_);
-        leases_asked.push_back(sessions);
-        Leases known;
-        for (const auto session : sessions) {
-            if (lease) known.emplace(session, *lease);
-        }
-        done(known);
-    }
-
+                std::function<void(Leases)> done) override;
     void hand_over(HandOverWish wish, std::chrono::milliseconds,
-                   std::function<void(HandOverResult)> done) override {
-        const std::lock_guard lock(mutex_);
-        hand_overs.push_back(wish);
-        const auto to = wish.to;
-        if (failure) return done(*failure);
-        status_.leader_id = to != 0 ? to : std::uint16_t{2};
-        status_.ballot += 65'536;
-        done(Led{status_.leader_id, status_.ballot});
-    }
-
-    void status(std::function<void(Status)> done) override {
-        const std::lock_guard lock(mutex_);
-        Status status = status_;
-        status.applied = machine_.applied();
-        status.chosen = machine_.applied();
-        status.epochs = machine_.globals().epochs;
-        status.epoch = status.epochs.front().number;
-        std::map<statemachine::MemberNumber, MemberView> known;
-        for (const auto& epoch : status.epochs) {
-            for (const auto& each : epoch.members) {
-                MemberView view = views[each.id];
-                view.member = each;
-                if (view.applied) {
-                    view.lag = status.applied - std::min(status.applied, *view.applied);
-                }
-                known.emplace(each.id, view);
-            }
-        }
-        for (const auto& [id, view] : known) status.members.push_back(view);
-        done(std::move(status));
-    }
-
+                   std::function<void(HandOverResult)> done) override;
+    void status(std::function<void(Status)> done) override;
     void backup(statemachine::Revision least, std::chrono::milliseconds,
-                std::function<void(BackupResult)> done) override {
-        const std::lock_guard lock(mutex_);
-        backups_asked.push_back(least);
-        if (failure) return done(*failure);
-        done(std::make_shared<FakeBackup>(*this));
-    }
-
-    std::shared_ptr<void> subscribe(std::function<void(Changes)> sink) override {
-        const std::lock_guard lock(mutex_);
-        const auto id = ++sinks_made_;
-        sinks_[id] = std::move(sink);
-        return {this, [this, id](void*) {
-                    const std::lock_guard guard(mutex_);
-                    sinks_.erase(id);
-                }};
-    }
-
-    std::uint64_t applied() const override {
-        const std::lock_guard lock(mutex_);
-        return machine_.applied();
-    }
+                std::function<void(BackupResult)> done) override;
+    std::shared_ptr<void> subscribe(std::function<void(Changes)> sink) override;
+    std::uint64_t applied() const override;
     std::uint16_t leader() const override { return status_.leader_id; }
     HistoryId history_id() const override { return history; }
-
-    Schemas schemas() const override {
-        const std::lock_guard lock(mutex_);
-        if (lags) return behind;
-        auto all = machine_.schemas();
-        if (all.empty()) return nullptr;
-        return std::make_shared<const std::vector<statemachine::Ptr<statemachine::Schema>>>(
-            std::move(all));
-    }
+    Schemas schemas() const override;
 
     // What other clients do.
-    statemachine::Applied run(statemachine::Command command) {
-        const std::lock_guard lock(mutex_);
-        return execute({{1, 1, ++number_}, now, {}, std::move(command)});
-    }
+    statemachine::Applied run(statemachine::Command command);
     statemachine::Revision put(const std::string& key, const std::string& value,
-                               const std::string& type = "text/plain") {
-        return run(statemachine::PutKey{key, Bytes(value), type, {}, {}}).revision;
-    }
-    void skip_slots(std::size_t count) {
-        const std::lock_guard lock(mutex_);
-        while (count-- > 0) machine_.apply_noop(machine_.applied() + 1);
-    }
+                               const std::string& type = "text/plain");
+    void skip_slots(std::size_t count);
     // As when this member goes on from the state of another.
-    void skip() {
-        const std::lock_guard lock(mutex_);
-        for (auto& [id, sink] : sinks_) sink(nullptr);
-    }
-    statemachine::SessionId open_session(const std::string& name = "") {
-        return std::get<statemachine::SessionOpened>(
-                   run(statemachine::OpenSession{name, 15'000, 0, "{}"}).outcome)
-            .session;
-    }
+    void skip();
+    statemachine::SessionId open_session(const std::string& name = "");
     // Answers what was held.
-    void answer_held(const SubmitResult& result) {
-        const std::lock_guard lock(mutex_);
-        for (auto& done : std::exchange(held_, {})) done(result);
-    }
+    void answer_held(const SubmitResult& result);
     // The waits of everybody here end without the lock.
-    void end_waits(const statemachine::LockHeld& held = {.holder = 1, .token = 1, .position = 1}) {
-        const std::lock_guard lock(mutex_);
-        for (auto& [who, waiter] : std::exchange(waiting_, {})) {
-            waiter.done(Executed{machine_.applied(), false, held, machine_.applied()});
-        }
-    }
+    void end_waits(const statemachine::LockHeld& held = {.holder = 1, .token = 1, .position = 1});
     Status& edit_status() { return status_; }
 
     HistoryId history = 0xc1a2b3c4;
@@ -236,59 +84,10 @@ public:
     int pieces_read{};
 
 private:
-    class FakeBackup final : public Backup {
-    public:
-        explicit FakeBackup(FakeGateway& gateway) : gateway_(gateway) { ++gateway_.backups_open; }
-        ~FakeBackup() override { --gateway_.backups_open; }
-        std::uint64_t applied() const override { return 17; }
-        void read(std::function<void(Piece)> done) override {
-            ++gateway_.pieces_read;
-            const std::string& text = gateway_.backup_pieces.at(next_++);
-            done({text.empty() ? nullptr : std::make_shared<const std::string>(text),
-                  next_ == gateway_.backup_pieces.size()});
-        }
+    class FakeBackup;
 
-    private:
-        FakeGateway& gateway_;
-        std::size_t next_{};
-    };
-
-    statemachine::Applied execute(const Entry& entry) {
-        const auto slot = machine_.applied() + 1;
-        auto applied = machine_.apply(slot, entry);
-        if (applied.revision == 0) applied.revision = slot;
-        while (fills && machine_.globals().epochs.size() > 1) {
-            machine_.apply_noop(machine_.applied() + 1);
-        }
-        if (applied.events.empty()) return applied;
-        auto change = std::make_shared<statemachine::Change>();
-        change->revision = slot;
-        change->at = now;
-        change->events = applied.events;
-        grant(applied.events);
-        const auto batch =
-            std::make_shared<const std::vector<statemachine::Ptr<statemachine::Change>>>(
-                1, std::move(change));
-        for (auto& [id, sink] : sinks_) sink(batch);
-        return applied;
-    }
-
-    void grant(const std::vector<statemachine::Event>& events) {
-        for (const auto& event : events) {
-            const auto* change = std::get_if<statemachine::LockEvent>(&event.body);
-            if (change == nullptr || change->change != statemachine::LockEvent::Change::acquired) {
-                continue;
-            }
-            const auto at = waiting_.find({change->lock, change->session});
-            if (at == waiting_.end()) continue;
-            const auto waiter = std::move(at->second);
-            waiting_.erase(at);
-            const auto opened = waiter.opened_session ? change->session : 0;
-            waiter.done(Executed{event.revision, false,
-                                 statemachine::LockGranted{change->token, now, true, opened},
-                                 machine_.applied()});
-        }
-    }
+    statemachine::Applied execute(const Entry& entry);
+    void grant(const std::vector<statemachine::Event>& events);
 
     mutable std::mutex mutex_{};
     statemachine::Machine machine_;

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "tests/unit/api/contract.h"
 #include "tests/unit/api/desk.h"
 
 namespace gavel::api {
