@@ -23,6 +23,7 @@ Observer::Observer(const Settings& settings, const Schedule& schedule, Reached& 
       trace_(trace),
       sabotaged_(settings.sabotage != Sabotage::none),
       machine_(fresh_machine(settings)),
+      rules_(machine_, reached),
       archive_(reached) {
     epochs_.learn(machine_.globals());
     hashes_.push_back(machine_.hash());
@@ -227,18 +228,12 @@ void Observer::execute_chosen() {
                 if (change != nullptr) changes_.emplace(slot, text_of(**change));
             }
             tell(slot, *entry, applied);
-            check_guard(*entry, applied);
-            check_room(*entry, applied);
-            check_schema(*entry, applied);
-            check_events(*entry, applied);
-            check_ephemeral(*entry, applied);
+            rules_.check(*entry, applied);
             learn(applied.events);
             archive_.note(applied);
             if (const auto* back = std::get_if<statemachine::RollBack>(&entry->command)) {
                 archive_.check_roll_back(*back, applied);
             }
-            check_ending(*entry, applied);
-            check_turn(*entry, applied);
         }
         if (known_at_.size() == slot) learn({});
         epochs_.learn(machine_.globals());
@@ -266,57 +261,6 @@ void Observer::tell(Revision slot, const statemachine::Entry& entry,
         trace_.line(schedule_.now(), "lock", lock->lock, static_cast<unsigned>(lock->change),
                     "session", lock->session, "token", lock->token);
     }
-}
-
-// Whatever is put was judged by the schema that governs its key at that very revision.
-void Observer::check_schema(const statemachine::Entry& entry,
-                            const statemachine::Applied& applied) {
-    using namespace statemachine;
-    if (std::holds_alternative<SchemaChanged>(applied.outcome)) {
-        reached_.count("schema changed before a put was executed");
-    }
-    if (applied.repeated) return;
-    const auto* set = std::get_if<SetSchema>(&entry.command);
-    if (set != nullptr && std::holds_alternative<Done>(applied.outcome)) {
-        schemas_.erase(set->prefix);
-        if (!set->text.empty()) schemas_[set->prefix] = applied.revision;
-    }
-    const auto* put = std::get_if<PutKey>(&entry.command);
-    if (put == nullptr || !std::holds_alternative<KeyPut>(applied.outcome)) return;
-    Revision governing = 0;
-    for (const auto& [prefix, revision] : schemas_) {  // The longer ones come later.
-        if (put->key.starts_with(prefix)) governing = revision;
-    }
-    const auto value = machine_.key(put->key);
-    expect(value->schema == governing, "a value says which schema it fits");
-    if (!put->key.starts_with("q/")) return;
-    const std::string judged_by = std::to_string(governing) + '/';
-    expect(value->value.view().starts_with(judged_by), "a value was judged by what governs it");
-    if (governing != 0) reached_.count("value put under a schema");
-}
-
-// What is in use of a quota gets no more than that allows, and where there is more already it gets
-// no more at all; nor does anything while room is spared.
-void Observer::check_room(const statemachine::Entry& entry, const statemachine::Applied& applied) {
-    using namespace statemachine;
-    if (std::holds_alternative<QuotaExceeded>(applied.outcome)) reached_.count("quota exceeded");
-    if (std::holds_alternative<StorageFull>(applied.outcome)) reached_.count("room spared");
-    std::map<std::string, Machine::QuotaView> now;
-    for (const auto& view : machine_.quotas()) {
-        const std::string prefix = view.quota ? view.quota->prefix : "";
-        now.emplace(prefix, view);
-        const auto before = quotas_.find(prefix);
-        if (before == quotas_.end()) continue;
-        const bool keys_grew = view.keys > before->second.keys;
-        const bool bytes_grew = view.bytes > before->second.bytes;
-        expect(!entry.spares_room || (!keys_grew && !bytes_grew), "spared room is not taken");
-        if (view.quota == nullptr) continue;
-        const auto& bounds = view.quota->bounds;
-        expect(!keys_grew || !bounds.keys || view.keys <= *bounds.keys, "a quota of keys is kept");
-        expect(!bytes_grew || !bounds.bytes || view.bytes <= *bounds.bytes,
-               "a quota of bytes is kept");
-    }
-    quotas_ = std::move(now);
 }
 
 // Once it is known which directory a member has, it is that one for good.
@@ -383,151 +327,6 @@ void Observer::check_state() const {
     }
 }
 
-void Observer::check_events(const statemachine::Entry& entry,
-                            const statemachine::Applied& applied) {
-    using Change = statemachine::LockEvent::Change;
-    using statemachine::LockMode;
-    for (const auto& event : applied.events) {
-        const auto* lock = std::get_if<statemachine::LockEvent>(&event.body);
-        if (lock == nullptr) continue;
-        Grants& grants = locks_[lock->lock];
-        if (lock->change == Change::acquired) {
-            check_grant(*lock, grants);
-            continue;
-        }
-        if (lock->change == Change::delay_ended) {
-            reached_.count("lock-delay ended by force");
-            expect(grants.holders.empty(), "a delay that ends alone is of a lock without holders");
-            continue;
-        }
-        const auto held = grants.holders.find(lock->session);
-        expect(held != grants.holders.end() && held->second.token == lock->token,
-               "a lock is released by its holder");
-        grants.holders.erase(held);
-        if (lock->change == Change::broken) {
-            reached_.count("lock broken");
-            broken_.insert({lock->lock, lock->token});
-        }
-        if (lock->change == Change::expired) {
-            reached_.count("lock freed by an expiry");
-            expired_[lock->lock] = lock->token;
-        } else {
-            expired_.erase(lock->lock);
-        }
-    }
-    count_rare_grants(entry, applied);
-}
-
-void Observer::check_grant(const statemachine::LockEvent& grant, Grants& grants) {
-    using statemachine::LockMode;
-    for (const auto& [session, other] : grants.holders) {
-        expect(grant.mode == LockMode::shared && other.mode == LockMode::shared,
-               "a lock has one holder, or some that share it");
-    }
-    // Those who are granted it by one command share its token.
-    const bool together = grant.token == grants.highest && !grants.holders.empty();
-    expect(grant.token > grants.highest || together, "tokens rise");
-    expect(machine_.session(grant.session) != nullptr, "a holder's session lives");
-    grants.highest = grant.token;
-    grants.holders[grant.session] = grant;
-    if (together) reached_.count("shared lock granted to several together");
-    if (expired_.erase(grant.lock) != 0) reached_.count("lock granted after an expiry");
-    const auto lock = machine_.lock(grant.lock);
-    expect(lock && (lock->limit == 0 || lock->holder_count <= lock->limit),
-           "no more share a lock than its limit");
-}
-
-void Observer::count_rare_grants(const statemachine::Entry& entry,
-                                 const statemachine::Applied& applied) {
-    using namespace statemachine;
-    if (applied.repeated) return;
-    std::map<SessionId, std::size_t> granted;
-    for (const auto& event : applied.events) {
-        const auto* lock = std::get_if<LockEvent>(&event.body);
-        if (lock == nullptr || lock->change != LockEvent::Change::acquired) continue;
-        const bool several = ++granted[lock->session] == 2;
-        const auto* asked = std::get_if<AcquireLocks>(&entry.command);
-        const bool waited = asked == nullptr || asked->session != lock->session;
-        if (several && waited) reached_.count("several locks granted at once from the queue");
-    }
-    if (std::holds_alternative<Deadlock>(applied.outcome)) reached_.count("deadlock refused");
-    const auto* acquire = std::get_if<AcquireLock>(&entry.command);
-    if (acquire != nullptr && std::holds_alternative<LockQueued>(applied.outcome) &&
-        acquire->mode == LockMode::shared) {
-        const auto lock = machine_.lock(acquire->name);
-        const bool has_room = lock->limit == 0 || lock->holder_count < lock->limit;
-        const bool shared =
-            lock->holder_count > 0 && lock->holders[0]->mode == LockMode::shared && has_room;
-        if (shared) reached_.count("reader put behind a writer that waits");
-    }
-    const auto* leave = std::get_if<LeaveQueue>(&entry.command);
-    if (leave != nullptr && std::holds_alternative<LockHeld>(applied.outcome) &&
-        machine_.session(leave->session) == nullptr) {
-        reached_.count("session that an acquire made ended with its wait");
-    }
-    // One that an acquire made is there for what it holds or waits for.
-    for (const auto& [id, session] : machine_.sessions()) {
-        expect(!session->ends_with_locks || !machine_.held_by(id).empty() ||
-                   !machine_.waited_for_by(id).empty(),
-               "a session that goes with its locks has one");
-    }
-}
-
-// What a write rests on is held at the very slot that executes it, as the changes of the locks
-// before it tell.
-void Observer::check_guard(const statemachine::Entry& entry, const statemachine::Applied& applied) {
-    using namespace statemachine;
-    const auto guard_of = [](const auto& command) -> std::optional<Guard> {
-        if constexpr (requires { command.guard; }) return command.guard;
-        return std::nullopt;
-    };
-    const auto guard = std::visit(guard_of, entry.command);
-    const bool executed = !std::holds_alternative<RequestTooOld>(applied.outcome) &&
-                          !std::holds_alternative<IdempotencyKeyReused>(applied.outcome) &&
-                          !std::holds_alternative<LimitReached>(applied.outcome);
-    if (!guard || applied.repeated || !executed) return;
-    const auto lock = locks_.find(guard->lock);
-    const bool live = lock != locks_.end() &&
-                      std::ranges::any_of(lock->second.holders, [&guard](const auto& held) {
-                          return held.second.token == guard->token &&
-                                 (guard->session == 0 || guard->session == held.first);
-                      });
-    const bool refused = std::holds_alternative<StaleToken>(applied.outcome);
-    expect(refused != live, "a write is refused when its token is stale, and only then");
-    expect(live || applied.events.empty(), "no write takes effect with a stale token");
-    reached_.count(refused ? "guarded write refused" : "guarded write done");
-}
-
-// Independent of the state machine's own index: whose each key is, by the puts.
-void Observer::check_ephemeral(const statemachine::Entry& entry,
-                               const statemachine::Applied& applied) {
-    using namespace statemachine;
-    for (const auto& event : applied.events) {
-        if (const auto* put = std::get_if<KeyPutEvent>(&event.body)) {
-            ephemeral_.erase(put->value->key);
-            if (put->value->session == 0) continue;
-            expect(machine_.session(put->value->session) != nullptr,
-                   "an ephemeral key is of a session that lives");
-            ephemeral_[put->value->key] = put->value->session;
-        } else if (const auto* deleted = std::get_if<KeyDeletedEvent>(&event.body)) {
-            if (ephemeral_.erase(deleted->key) == 0) continue;
-            if (std::holds_alternative<ExpireSessions>(entry.command)) {
-                reached_.count("ephemeral key deleted with an expired session");
-            } else if (std::holds_alternative<EndSession>(entry.command)) {
-                reached_.count("ephemeral key deleted with an ended session");
-            }
-        }
-    }
-    const bool ends = std::holds_alternative<ExpireSessions>(entry.command) ||
-                      std::holds_alternative<EndSession>(entry.command);
-    if (!ends) return;
-    for (const auto& [key, session] : ephemeral_) {
-        // One that goes on ending is freed of what it had by the commands after this.
-        expect(machine_.session(session) != nullptr || machine_.ending_sessions().contains(session),
-               "no ephemeral key outlives its session");
-    }
-}
-
 // Whoever accepted at the ballot at which a value was chosen, or later, has that value (P2).
 bool Observer::has_the_chosen(Slot slot, const std::set<MemberId>& lost) const {
     const auto at = accepted_at_.find(slot);
@@ -541,41 +340,6 @@ bool Observer::has_the_chosen(Slot slot, const std::set<MemberId>& lost) const {
         });
     }
     return false;
-}
-
-// Whoever asks stands behind those who wait already, also where it could share the lock.
-void Observer::check_turn(const statemachine::Entry& entry, const statemachine::Applied& applied) {
-    const auto* command = std::get_if<statemachine::AcquireLock>(&entry.command);
-    const auto* granted = std::get_if<statemachine::LockGranted>(&applied.outcome);
-    if (command == nullptr || applied.repeated || granted == nullptr || !granted->fresh) return;
-    const auto lock = machine_.lock(command->name);
-    expect(lock && lock->queue.empty(), "nobody is granted a lock before those who wait for it");
-}
-
-// However many sessions lapse, what one command does is bounded, and what it leaves is not lost.
-void Observer::check_ending(const statemachine::Entry& entry,
-                            const statemachine::Applied& applied) {
-    using Change = statemachine::LockEvent::Change;
-    const auto freed = std::ranges::count_if(applied.events, [](const auto& event) {
-        const auto* lock = std::get_if<statemachine::LockEvent>(&event.body);
-        return lock != nullptr && lock->change != Change::acquired &&
-               lock->change != Change::delay_ended;
-    });
-    // An operator takes one lock from all who share it.
-    const auto* release = std::get_if<statemachine::ReleaseLock>(&entry.command);
-    const auto& limits = machine_.limits();
-    const std::size_t most =
-        release != nullptr && release->force ? limits.holders_per_lock : limits.ended_per_command;
-    expect(static_cast<std::size_t>(freed) <= most, "a command frees no more locks than it may");
-    if (!machine_.ending_sessions().empty()) reached_.count("session freed in portions");
-    const auto* batch = std::get_if<statemachine::ExpireSessions>(&entry.command);
-    if (batch == nullptr || batch->leader_start != machine_.globals().leader_start) return;
-    const auto left = std::ranges::count_if(
-        batch->sessions, [this](const auto id) { return machine_.session(id) != nullptr; });
-    if (left > 0) reached_.count("lapsed session left to the next command");
-    if (batch->sessions.size() - static_cast<std::size_t>(left) > 1) {
-        reached_.count("sessions lapsed together");
-    }
 }
 
 // docs/recovery.md: the new cluster has every command that was chosen by a majority with one of the

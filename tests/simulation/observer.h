@@ -17,6 +17,7 @@
 #include "tests/simulation/reached.h"
 #include "tests/simulation/schedule.h"
 #include "tests/simulation/settings.h"
+#include "tests/simulation/state_rules.h"
 
 namespace gavel::simulation {
 
@@ -66,11 +67,11 @@ public:
     void on_turn(paxos::MemberId member, const daemon::Core& core, const daemon::Turn& turn);
     // A client is told so.
     void on_answer(paxos::MemberId by, const api::Executed& answer) const;
-    // A watcher that has seen everything up to `since` is told of this change next.
     // The grant with that token was ended by force.
     bool was_broken(const std::string& lock, statemachine::Token token) const {
-        return broken_.contains({lock, token});
+        return rules_.was_broken(lock, token);
     }
+    // A watcher that has seen everything up to `since` is told of this change next.
     void on_watched(statemachine::Revision since, const statemachine::Change& change) const;
     // ... and of nothing else up to `through`.
     void on_watched_all(statemachine::Revision since, statemachine::Revision through) const;
@@ -126,21 +127,8 @@ private:
     void execute_chosen();
     void tell(statemachine::Revision slot, const statemachine::Entry& entry,
               const statemachine::Applied& applied);
-    void check_guard(const statemachine::Entry& entry, const statemachine::Applied& applied);
-    void check_ephemeral(const statemachine::Entry& entry, const statemachine::Applied& applied);
-    struct Grants {
-        std::map<statemachine::SessionId, statemachine::LockEvent> holders{};
-        statemachine::Token highest{};
-    };
-    void check_events(const statemachine::Entry& entry, const statemachine::Applied& applied);
-    void check_grant(const statemachine::LockEvent& grant, Grants& grants);
-    void count_rare_grants(const statemachine::Entry& entry, const statemachine::Applied& applied);
     void learn(const std::vector<statemachine::Event>& events);
     void check_state() const;
-    void check_ending(const statemachine::Entry& entry, const statemachine::Applied& applied);
-    void check_turn(const statemachine::Entry& entry, const statemachine::Applied& applied);
-    void check_schema(const statemachine::Entry& entry, const statemachine::Applied& applied);
-    void check_room(const statemachine::Entry& entry, const statemachine::Applied& applied);
     void check_message(paxos::MemberId from, const paxos::Message& message);
     void check_members();
     void check_retirement(paxos::MemberId member, paxos::Slot at) const;
@@ -169,9 +157,7 @@ private:
     statemachine::Revision executed_ = 0;
 
     statemachine::Machine machine_;
-    std::map<std::string, statemachine::Revision> schemas_;  // By prefix, as commands set them.
-    std::map<std::string, statemachine::Machine::QuotaView>
-        quotas_;  // By prefix, before a command.
+    StateRules rules_;
     Epochs epochs_;
     std::map<statemachine::MemberNumber, std::uint64_t> directories_;
     std::vector<std::uint64_t> hashes_;  // By slot.
@@ -180,10 +166,6 @@ private:
     std::vector<Known> known_;                          // By filter.
     std::vector<std::vector<std::uint64_t>> known_at_;  // By slot, its hashes.
     std::map<paxos::MemberId, statemachine::Revision> installed_;
-    std::map<std::string, Grants> locks_;
-    std::set<std::pair<std::string, statemachine::Token>> broken_;
-    std::map<std::string, statemachine::Token> expired_;        // Locks last released by an expiry.
-    std::map<std::string, statemachine::SessionId> ephemeral_;  // Keys, and whose they are.
     Archive archive_;
 };
 
