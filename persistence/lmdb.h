@@ -3,7 +3,9 @@
 #include <lmdb.h>
 
 #include <csignal>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -61,6 +63,12 @@ public:
         return (static_cast<std::uint64_t>(info.me_last_pgno) + 1) * stat.ms_psize;
     }
 
+    std::size_t page_bytes() const {
+        MDB_stat stat{};
+        check(mdb_env_stat(get(), &stat), "ask for the size of a page");
+        return stat.ms_psize;
+    }
+
     // The largest size that it was last opened with.
     std::uint64_t map_bytes() const {
         MDB_envinfo info{};
@@ -85,6 +93,24 @@ inline MDB_val value_of(std::string_view bytes) {
 inline std::string_view view_of(const MDB_val& value) {
     return {static_cast<const char*>(value.mv_data), value.mv_size};
 }
+
+// A key of a table with MDB_INTEGERKEY: eight bytes in the machine's order.
+class IntegerKey {
+public:
+    explicit IntegerKey(std::uint64_t number) : number_(number) {}
+    std::string_view view() const {
+        return {reinterpret_cast<const char*>(&number_), sizeof(number_)};  // NOLINT
+    }
+    static std::uint64_t number_of(std::string_view key) {
+        std::uint64_t number{};
+        if (key.size() != sizeof(number)) throw DiskError{"read a number", MDB_CORRUPTED};
+        std::memcpy(&number, key.data(), sizeof(number));
+        return number;
+    }
+
+private:
+    std::uint64_t number_;
+};
 
 // Aborted unless it is committed. What it gives to read is valid until it ends or writes.
 class Transaction {

@@ -1,7 +1,6 @@
 #include "persistence/log_tables.h"
 
 #include <algorithm>
-#include <cstring>
 #include <random>
 #include <utility>
 
@@ -12,36 +11,23 @@
 namespace gavel::persistence {
 namespace {
 
+using lmdb::IntegerKey;
 using lmdb::Transaction;
 using paxos::Slot;
 
 constexpr std::size_t cut_batch = 4'096;
 
-// A slot as MDB_INTEGERKEY wants it: eight bytes in the machine's order.
-class SlotKey {
-public:
-    explicit SlotKey(Slot slot) : number_(slot.number) {}
-    std::string_view view() const {
-        return {reinterpret_cast<const char*>(&number_), sizeof(number_)};  // NOLINT
-    }
+IntegerKey key_of(Slot slot) { return IntegerKey(slot.number); }
 
-private:
-    std::uint64_t number_;
-};
-
-Slot slot_of(std::string_view key) {
-    Slot slot;
-    invariant(key.size() == sizeof(slot.number), "keys of the log are slots");
-    std::memcpy(&slot.number, key.data(), sizeof(slot.number));
-    return slot;
-}
+Slot slot_of(std::string_view key) { return {IntegerKey::number_of(key)}; }
 
 }  // namespace
 
 LogTables::Handles LogTables::Handles::open(Transaction& transaction, unsigned flags) {
     return {.meta = transaction.table("meta", flags),
             .promise = transaction.table("promise", flags),
-            .log = transaction.table("log", flags | MDB_INTEGERKEY)};
+            .log = transaction.table("log", flags | MDB_INTEGERKEY),
+            .pieces = RecordTable::open_pieces(transaction, flags)};
 }
 
 MarkTable LogTables::Handles::marks(const Identity& owner) const {
@@ -75,7 +61,7 @@ LogTables::LogTables(lmdb::Environment environment, Handles tables, const Identi
     : environment_(std::move(environment)),
       map_bytes_(environment_.map_bytes()),
       tables_(tables),
-      log_seal_(owner_of(owner), "log"),
+      log_(environment_, tables.log, tables.pieces, owner_of(owner), "log"),
       mark_table_(tables.marks(owner)),
       written_(found) {
     const Transaction transaction(environment_, Transaction::Kind::read);
@@ -176,21 +162,22 @@ bool LogTables::has_notes() const {
 
 std::optional<paxos::LogEntry> LogTables::entry(const Batch& batch, Slot slot) const {
     if (slot > batch.last) return std::nullopt;
-    const SlotKey key(slot);
+    const IntegerKey key = key_of(slot);
     const auto stored = batch.transaction.find(tables_.log, key.view());
-    return stored ? opened({key.view(), *stored}) : std::nullopt;
+    return stored ? opened(batch.transaction, {key.view(), *stored}) : std::nullopt;
 }
 
 // Accepts arrive out of order; those that do not are appended, which fills the pages.
 void LogTables::put(Batch& batch, Slot slot, const paxos::LogEntry& entry) const {
     const bool beyond = slot > batch.last;
-    log_seal_.put(batch.transaction, tables_.log, SlotKey(slot).view(), proto::encode(entry),
-                  beyond ? MDB_APPEND : 0);
+    log_.put(batch.transaction, key_of(slot).view(), proto::encode(entry), beyond);
     if (beyond) batch.last = slot;
 }
 
-std::optional<paxos::LogEntry> LogTables::opened(const lmdb::Cursor::Item& item) const {
-    const auto payload = log_seal_.open(item.key, item.value);
+std::optional<paxos::LogEntry> LogTables::opened(const Transaction& transaction,
+                                                 const lmdb::Cursor::Item& item) const {
+    std::string room;
+    const auto payload = log_.open(transaction, item, room);
     if (!payload) return std::nullopt;
     auto entry = proto::decode_log_entry(*payload);
     if (!entry) return std::nullopt;
@@ -210,7 +197,7 @@ Slot LogTables::cut_some(Slot through, std::uint64_t bytes) {
                 reached = {slot.number - 1};
                 break;
             }
-            cursor.erase();
+            log_.erase(transaction, cursor, *item);
             ++removed;
         }
     }
@@ -248,9 +235,9 @@ Result<paxos::Durable, StorageError> LogTables::read_above(Slot applied) const {
                        .chosen_prefix = marks->chosen_prefix,
                        .cut = marks->cut};
     lmdb::Cursor cursor(transaction, tables_.log);
-    for (auto item = cursor.seek(SlotKey(applied.next()).view()); item; item = cursor.next()) {
+    for (auto item = cursor.seek(key_of(applied.next()).view()); item; item = cursor.next()) {
         const Slot slot = slot_of(item->key);
-        if (auto entry = opened(*item)) {
+        if (auto entry = opened(transaction, *item)) {
             log.log.emplace_hint(log.log.end(), slot, std::move(*entry));
         } else {
             log.faulty.insert(slot);
@@ -266,7 +253,7 @@ Result<paxos::Durable, StorageError> LogTables::read_above(Slot applied) const {
 // the log, so whoever asks for it must be told that it is gone.
 Slot LogTables::hole_below(const Transaction& transaction, Slot applied, Slot from) const {
     lmdb::Cursor cursor(transaction, tables_.log);
-    auto item = cursor.seek(SlotKey(applied.next()).view()) ? cursor.previous() : cursor.last();
+    auto item = cursor.seek(key_of(applied.next()).view()) ? cursor.previous() : cursor.last();
     for (Slot slot = applied; slot > from; slot = {slot.number - 1}) {
         if (!item || slot_of(item->key) != slot) return slot;
         item = cursor.previous();
@@ -281,9 +268,9 @@ std::vector<paxos::Value> LogTables::read_chosen(Slot from, std::size_t max_byte
     lmdb::Cursor cursor(transaction, tables_.log);
     std::size_t bytes = 0;
     Slot expected = from;
-    for (auto item = cursor.seek(SlotKey(from).view()); item; item = cursor.next()) {
+    for (auto item = cursor.seek(key_of(from).view()); item; item = cursor.next()) {
         if (slot_of(item->key) != expected) break;
-        auto entry = opened(*item);
+        auto entry = opened(transaction, *item);
         if (!entry || !(entry->chosen || expected <= prefix)) break;
         bytes += entry->proposal.value.command.size();
         if (!values.empty() && bytes > max_bytes) break;
@@ -306,7 +293,7 @@ std::uint64_t LogTables::bytes_used() const {
 
 std::uint64_t LogTables::bytes_used(const Transaction& transaction) const {
     return transaction.bytes_of(tables_.meta) + transaction.bytes_of(tables_.promise) +
-           transaction.bytes_of(tables_.log);
+           transaction.bytes_of(tables_.log) + transaction.bytes_of(tables_.pieces);
 }
 
 }  // namespace gavel::persistence

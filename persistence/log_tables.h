@@ -10,6 +10,7 @@
 
 #include "persistence/lmdb.h"
 #include "persistence/marks.h"
+#include "persistence/record_table.h"
 
 namespace gavel::persistence {
 
@@ -23,6 +24,7 @@ public:
         MDB_dbi meta{};
         MDB_dbi promise{};
         MDB_dbi log{};
+        MDB_dbi pieces{};
 
         static Handles open(lmdb::Transaction& transaction, unsigned flags);
         MarkTable marks(const Identity& owner) const;
@@ -86,7 +88,8 @@ private:
     // None: not there, or not readable.
     std::optional<paxos::LogEntry> entry(const Batch& batch, paxos::Slot slot) const;
     void put(Batch& batch, paxos::Slot slot, const paxos::LogEntry& entry) const;
-    std::optional<paxos::LogEntry> opened(const lmdb::Cursor::Item& item) const;
+    std::optional<paxos::LogEntry> opened(const lmdb::Transaction& transaction,
+                                          const lmdb::Cursor::Item& item) const;
     std::uint64_t bytes_used(const lmdb::Transaction& transaction) const;
     paxos::Slot hole_below(const lmdb::Transaction& transaction, paxos::Slot applied,
                            paxos::Slot from) const;
@@ -94,7 +97,7 @@ private:
     lmdb::Environment environment_;
     std::uint64_t map_bytes_;
     Handles tables_;
-    Seal log_seal_;
+    RecordTable log_;
     MarkTable mark_table_;
     Marks written_;
     paxos::Slot last_{};  // The largest slot in the table.

@@ -9,6 +9,7 @@
 #include "persistence/folder.h"
 #include "persistence/owner.h"
 #include "persistence/record.h"
+#include "persistence/record_table.h"
 #include "proto/codec.h"
 
 namespace gavel::persistence {
@@ -54,11 +55,13 @@ std::size_t index_of(Table table) {
 
 struct Tables {
     MDB_dbi meta{};
+    MDB_dbi pieces{};
     std::array<MDB_dbi, row_tables.size()> rows{};
 };
 
 Tables open_tables(Transaction& transaction, unsigned flags) {
-    Tables tables{.meta = transaction.table("meta", flags)};
+    Tables tables{.meta = transaction.table("meta", flags),
+                  .pieces = RecordTable::open_pieces(transaction, flags)};
     for (std::size_t i = 0; i < row_tables.size(); ++i) {
         tables.rows[i] = transaction.table(row_tables[i].name, flags);
     }
@@ -72,12 +75,15 @@ struct StateStore::Impl {
         : environment(std::move(opened)),
           tables(of),
           owner(std::move(whose)),
-          meta_seal(owner_of(owner), "meta") {
-        for (const auto& each : row_tables) row_seals.emplace_back(owner_of(owner), each.name);
+          meta(environment, tables.meta, tables.pieces, owner_of(owner), "meta") {
+        for (std::size_t i = 0; i < row_tables.size(); ++i) {
+            rows.emplace_back(environment, tables.rows[i], tables.pieces, owner_of(owner),
+                              row_tables[i].name);
+        }
     }
 
-    void write(Transaction& transaction, std::span<const Row> rows) const;
-    void write_table(Transaction& transaction, std::span<const Row> rows) const;
+    void write(Transaction& transaction, std::span<const Row> changed) const;
+    void write_table(Transaction& transaction, std::span<const Row> changed) const;
     Result<std::optional<Globals>, StorageError> read_globals(const Transaction& transaction) const;
     std::optional<StorageError> read_rows(const Transaction& transaction, Table table,
                                           const std::function<void(Row)>& row) const;
@@ -85,8 +91,8 @@ struct StateStore::Impl {
     lmdb::Environment environment;
     Tables tables;
     Identity owner;
-    Seal meta_seal;
-    std::vector<Seal> row_seals{};
+    RecordTable meta;
+    std::vector<RecordTable> rows{};  // As row_tables.
 };
 
 namespace {
@@ -167,37 +173,35 @@ void StateStore::commit(std::span<const Row> rows, const Globals& globals) {
     try {
         Transaction transaction(impl_->environment, Transaction::Kind::write);
         impl_->write(transaction, rows);
-        impl_->meta_seal.put(transaction, impl_->tables.meta, globals_key, proto::encode(globals));
+        impl_->meta.put(transaction, globals_key, proto::encode(globals));
         transaction.commit();
     } catch (const DiskError& error) {
         end_process(environment_name, error);
     }
 }
 
-void StateStore::Impl::write(Transaction& transaction, std::span<const Row> rows) const {
-    while (!rows.empty()) {
+void StateStore::Impl::write(Transaction& transaction, std::span<const Row> changed) const {
+    while (!changed.empty()) {
         std::size_t count = 1;
-        while (count < rows.size() && rows[count].key.table == rows[0].key.table) ++count;
-        write_table(transaction, rows.first(count));
-        rows = rows.subspan(count);
+        while (count < changed.size() && changed[count].key.table == changed[0].key.table) ++count;
+        write_table(transaction, changed.first(count));
+        changed = changed.subspan(count);
     }
 }
 
 // Rows of one table. What lies beyond its last key is appended, which fills the pages.
-void StateStore::Impl::write_table(Transaction& transaction, std::span<const Row> rows) const {
-    const std::size_t index = index_of(rows[0].key.table);
-    const MDB_dbi table = tables.rows[index];
+void StateStore::Impl::write_table(Transaction& transaction, std::span<const Row> changed) const {
+    const RecordTable& table = rows[index_of(changed[0].key.table)];
     std::string last;
-    if (const auto item = lmdb::Cursor(transaction, table).last()) last = item->key;
-    for (const auto& row : rows) {
+    if (const auto item = lmdb::Cursor(transaction, table.handle()).last()) last = item->key;
+    for (const auto& row : changed) {
         const std::string& key = row.key.key;
         if (std::holds_alternative<std::monostate>(row.value)) {
-            transaction.erase(table, key);
+            table.erase(transaction, key);
             continue;
         }
         const bool beyond = key > last;
-        row_seals[index].put(transaction, table, key, proto::encode(row.value),
-                             beyond ? MDB_APPEND : 0);
+        table.put(transaction, key, proto::encode(row.value), beyond);
         if (beyond) last = key;
     }
 }
@@ -221,7 +225,8 @@ Result<std::optional<Globals>, StorageError> StateStore::Impl::read_globals(
     const Transaction& transaction) const {
     const auto stored = transaction.find(tables.meta, globals_key);
     if (!stored) return std::optional<Globals>();
-    const auto payload = meta_seal.open(globals_key, *stored);
+    std::string room;
+    const auto payload = meta.open(transaction, {globals_key, *stored}, room);
     if (payload) {
         if (auto globals = proto::decode_globals(*payload))
             return std::optional(std::move(*globals));
@@ -236,9 +241,10 @@ std::optional<StorageError> StateStore::Impl::read_rows(const Transaction& trans
     const std::size_t index = index_of(table);
     lmdb::Cursor cursor(transaction, tables.rows[index]);
     std::uint64_t position = 0;
+    std::string room;
     for (auto item = cursor.first(); item; item = cursor.next()) {
         ++position;
-        const auto payload = row_seals[index].open(item->key, item->value);
+        const auto payload = rows[index].open(transaction, *item, room);
         auto value = payload ? proto::decode_row(table, *payload)
                              : Result<RowValue>(make_error_code(boost::system::errc::bad_message));
         if (!value) {
@@ -255,10 +261,10 @@ void StateStore::replace(std::span<const Row> rows, const Globals& globals) {
     try {
         Transaction transaction(impl_->environment, Transaction::Kind::write);
         for (const MDB_dbi table : impl_->tables.rows) transaction.clear(table);
+        transaction.clear(impl_->tables.pieces);
         impl_->write(transaction, rows);
-        impl_->meta_seal.put(transaction, impl_->tables.meta, globals_key, proto::encode(globals));
-        impl_->meta_seal.put(transaction, impl_->tables.meta, replaced_key,
-                             packed(globals.applied));
+        impl_->meta.put(transaction, globals_key, proto::encode(globals));
+        impl_->meta.put(transaction, replaced_key, packed(globals.applied));
         transaction.commit();
     } catch (const DiskError& error) {
         end_process(environment_name, error);
@@ -270,7 +276,8 @@ Revision StateStore::replaced() const {
         const Transaction transaction(impl_->environment, Transaction::Kind::read);
         const auto stored = transaction.find(impl_->tables.meta, replaced_key);
         if (!stored) return 0;
-        const auto payload = impl_->meta_seal.open(replaced_key, *stored);
+        std::string room;
+        const auto payload = impl_->meta.open(transaction, {replaced_key, *stored}, room);
         const auto slot = payload ? unpacked_number(*payload) : std::nullopt;
         if (slot) return *slot;
         // What it guards against is worse than a log with less in it.
@@ -313,6 +320,7 @@ Result<StateReader::Piece, StorageError> StateReader::read(const statemachine::R
     const auto& store = impl_->store;
     Piece piece;
     std::size_t held = 0;
+    std::string room;
     try {
         for (std::size_t i = 0; i < row_tables.size(); ++i) {
             const Table table = row_tables[i].table;
@@ -322,7 +330,7 @@ Result<StateReader::Piece, StorageError> StateReader::read(const statemachine::R
             if (item && table == after.table && item->key == after.key) item = cursor.next();
             for (; item; item = cursor.next()) {
                 if (held >= bytes) return piece;
-                const auto payload = store.row_seals[i].open(item->key, item->value);
+                const auto payload = store.rows[i].open(impl_->transaction, *item, room);
                 if (!payload) {
                     return StorageError{std::string("a row of the state's table '") +
                                         row_tables[i].name + "' is damaged"};
@@ -349,7 +357,8 @@ std::uint64_t StateStore::bytes_reached() const {
 std::uint64_t StateStore::bytes_used() const {
     try {
         const Transaction transaction(impl_->environment, Transaction::Kind::read);
-        std::uint64_t bytes = transaction.bytes_of(impl_->tables.meta);
+        std::uint64_t bytes =
+            transaction.bytes_of(impl_->tables.meta) + transaction.bytes_of(impl_->tables.pieces);
         for (const MDB_dbi table : impl_->tables.rows) bytes += transaction.bytes_of(table);
         return bytes;
     } catch (const DiskError& error) {

@@ -19,10 +19,19 @@ std::uintmax_t state_file(const Cluster& cluster, std::size_t member) {
                                       "state/data.mdb");
 }
 
+// Many small ones, some large: those that are deleted leave holes of all sizes.
+std::size_t mostly_small(Prng& prng) {
+    return prng.chance(70) ? prng.below(3'000) : prng.below(200'000);
+}
+
 // Keys under fill/ with values of all sizes, as many as are taken.
 class Filler {
 public:
+    using Sizes = std::size_t (*)(Prng&);
+
     Filler(const Cluster& cluster, std::uint64_t seed) : cluster_(cluster), prng_(seed) {}
+
+    void take_sizes(Sizes sizes) { sizes_ = sizes; }
 
     // Puts until that is refused for good; the code of the problem. What keys were may have to be
     // forgotten first.
@@ -40,8 +49,7 @@ public:
     }
     static std::string code_of(const Answer& answer) { return answer.json().value("code", ""); }
     Answer put() {
-        // Many small ones, some large: those that are deleted leave holes of all sizes.
-        const std::size_t size = prng_.chance(70) ? prng_.below(3'000) : prng_.below(200'000);
+        const std::size_t size = sizes_(prng_);
         const std::string key = "fill/" + std::to_string(prng_.below(1'000'000));
         auto client = cluster_.client(prng_.below(cluster_.size()));
         auto answer = client.call("PUT", "/v1/config/" + key, std::string(size, 'v'));
@@ -66,6 +74,7 @@ public:
 private:
     const Cluster& cluster_;
     Prng prng_;
+    Sizes sizes_ = mostly_small;
     std::set<std::string> keys_{};
 };
 
@@ -128,6 +137,35 @@ TEST(ClusterQuota, OfTheDisksIsKeptBeforeAnyMemberEnds) {
         EXPECT_TRUE(eventually([&] { return filler.put().ok(); })) << "there is room again";
     }
     for (std::size_t member = 0; member < 3; ++member) EXPECT_TRUE(cluster.running(member));
+}
+
+// With long values whole in LMDB the room between small ones was of no use to large ones: the file
+// grew until the map was full, and each start after that ended the same way.
+TEST(ClusterQuota, OfTheDiskIsKeptHoweverTheSizesOfValuesChange) {
+    Cluster cluster(1, {"--state-map-size=64MiB"});
+    cluster.start_all();
+    cluster.leader();
+    Filler filler(cluster, 3);
+    constexpr Filler::Sizes mixes[] = {
+        [](Prng& prng) -> std::size_t { return prng.between(1'500, 4'000); },
+        [](Prng& prng) -> std::size_t { return prng.between(900'000, 1 << 20); },
+        [](Prng& prng) -> std::size_t {
+            return prng.chance(60) ? 3'000 : prng.between(60'000, 1 << 20);
+        }};
+    for (int round = 0; round < 18; ++round) {
+        SCOPED_TRACE("round " + std::to_string(round));
+        filler.take_sizes(mixes[round / 2 % 3]);
+        ASSERT_EQ(filler.fill(500ms), "storage-full");
+        filler.thin_out(round % 3 == 0 ? 5 : 30);
+        ASSERT_TRUE(cluster.running(0));
+    }
+    EXPECT_LE(state_file(cluster, 0), 52U << 20) << "half of the map, and what a commit takes";
+
+    cluster.kill(0);
+    cluster.start(0);
+    cluster.leader();
+    filler.thin_out(100);
+    EXPECT_TRUE(eventually([&] { return filler.put().ok(); }));
 }
 
 }  // namespace

@@ -333,6 +333,27 @@ TEST_F(DataDirectory, WithADamagedEntryReportsItAndGoesOn) {
     EXPECT_THAT(log.recover({}).value().faulty, IsEmpty());
 }
 
+// Such an entry stands in pieces.
+TEST_F(DataDirectory, WithDamageInALongEntryReportsItAndGoesOn) {
+    const std::string value = std::string(6'000, 'v') + "marked value" + std::string(6'000, 'v');
+    {
+        LogStore log = open().value();
+        log.commit(std::vector<Record>{AcceptRecord{{1}, {accepted, {value}}},
+                                       AcceptRecord{{2}, {accepted, {std::string(6'000, 'w')}}}});
+        log.settle();
+    }
+    ASSERT_GT(flip(log_file, "marked value"), 0U);
+
+    LogStore log = open().value();
+    EXPECT_THAT(log.recover({}).value().faulty, ElementsAre(Slot{1}));
+    EXPECT_THAT(log.recover({}).value().log, SizeIs(1));
+
+    log.commit(std::vector<Record>{ChosenRecord{{1}, {value}}});
+    EXPECT_THAT(log.recover({}).value().faulty, IsEmpty());
+    log.settle();
+    EXPECT_EQ(log.recover({}).value().log.at({1}).proposal.value.command, Bytes(value));
+}
+
 TEST_F(DataDirectory, TakesAnEntryInAnothersPlaceForDamaged) {
     fill();
     {

@@ -236,13 +236,18 @@ TEST_F(State, ThatIsFreshOrEmptyIsHandedOnLikewise) {
 }
 
 TEST_F(State, WithADamagedRowIsNotHandedOn) {
-    StateStore state = store();
-    state.commit(std::vector<Row>{key_row("a", "marked value a")}, {.applied = 1});
-    ASSERT_GT(flip(folder.path() / "state" / "data.mdb", "marked value a"), 0U);
+    for (const std::size_t before : {0, 10'000}) {  // The second stands in pieces.
+        StateStore state = store();
+        const std::string value = std::string(before, 'v') + "marked value a";
+        state.commit(std::vector<Row>{key_row("a", value)}, {.applied = 1});
+        ASSERT_GT(flip(folder.path() / "state" / "data.mdb", "marked value a"), 0U);
 
-    const auto piece = state.snapshot().value()->read({}, 1'000);
+        const auto piece = state.snapshot().value()->read({}, 1'000);
 
-    EXPECT_THAT(piece.error().what, HasSubstr("table 'keys' is damaged"));
+        ASSERT_FALSE(piece.has_value()) << before;
+        EXPECT_THAT(piece.error().what, HasSubstr("table 'keys' is damaged"));
+        EXPECT_FALSE(state.load([](const Row&) {}).has_value());
+    }
 }
 
 TEST_F(State, ThatIsReplacedHoldsWhatReplacedItAndNothingElse) {
