@@ -122,6 +122,7 @@ struct Status {
     std::uint64_t state_bytes{};
     std::uint64_t state_bytes_max{};
     std::uint64_t history_floor{};
+    std::uint64_t idempotency_keys{};
     std::uint64_t versions{};  // Old values of keys, and deletions.
     std::uint64_t version_bytes{};
     std::uint64_t versions_floor{};

@@ -70,6 +70,7 @@ void write_member(Samples& samples, const Status& status) {
     samples.one("gavel_state_bytes_max", "gauge", "Its largest size.", status.state_bytes_max);
     samples.one("gavel_history_floor", "gauge", "Changes above this revision are kept.",
                 status.history_floor);
+    samples.one("gavel_idempotency_keys", "gauge", "That are remembered.", status.idempotency_keys);
     samples.one("gavel_versions", "gauge", "Old values of keys, and deletions, that are kept.",
                 status.versions);
     samples.one("gavel_version_bytes", "gauge", "Their size, as it is bounded.",

@@ -20,6 +20,7 @@ Response described(const Call& call, const Status& status) {
     json.text("time", format_time(now.count()));
     json.number("boot", status.boot).flag("ready", status.ready);
     json.number("sessions", status.sessions).number("waiting", status.waiting);
+    json.number("idempotency_keys", status.idempotency_keys);
     json.number("keys", status.keys).number("key_bytes", status.key_bytes);
     json.number("watches", call.services.watches.taken());
     json.number("log_bytes", status.log_bytes).number("log_bytes_max", status.log_bytes_max);

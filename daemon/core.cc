@@ -7,6 +7,7 @@
 #include "daemon/roster.h"
 #include "daemon/row_room.h"
 #include "proto/codec.h"
+#include "statemachine/idempotency.h"
 
 namespace gavel::daemon {
 namespace {
@@ -242,7 +243,7 @@ std::vector<std::string> Core::alarms_of_silence() const {
 
 std::vector<std::string> Core::alarms() const {
     std::vector<std::string> alarms = alarms_of_silence();
-    for (auto& alarm : alarms_of_quotas()) alarms.push_back(std::move(alarm));
+    for (auto& alarm : alarms_of_bounds()) alarms.push_back(std::move(alarm));
     for (const auto& [member, report] : reports_) {
         if (report.report.spares_room && in_touch(member)) {
             alarms.push_back("member " + std::to_string(member.number) +
@@ -263,7 +264,7 @@ std::vector<std::string> Core::alarms() const {
     return alarms;
 }
 
-std::vector<std::string> Core::alarms_of_quotas() const {
+std::vector<std::string> Core::alarms_of_bounds() const {
     std::vector<std::string> alarms;
     const auto check = [&](const std::string& prefix, std::string_view what, std::uint64_t used,
                            std::optional<std::uint64_t> limit) {
@@ -283,6 +284,8 @@ std::vector<std::string> Core::alarms_of_quotas() const {
         check(prefix, "keys", view.keys, bounds.keys);
         check(prefix, "sessions", machine_.sessions().size(), bounds.sessions);
     }
+    add_alarm_of_use(alarms, "the room for idempotency keys", machine_.idempotency_key_count(),
+                     statemachine::Idempotency::most(limits));
     return alarms;
 }
 
@@ -307,6 +310,7 @@ api::Status Core::status() const {
                        .key_bytes = machine_.key_bytes(),
                        .waiting = wait_count_,
                        .history_floor = globals.history_floor,
+                       .idempotency_keys = machine_.idempotency_key_count(),
                        .versions = machine_.version_count(),
                        .version_bytes = machine_.version_bytes(),
                        .versions_floor = globals.versions_floor,

@@ -335,7 +335,7 @@ private:
     statemachine::Revision durable_at(paxos::MemberId member) const;
     void check_for_divergence();
     std::vector<std::string> alarms() const;
-    std::vector<std::string> alarms_of_quotas() const;
+    std::vector<std::string> alarms_of_bounds() const;
     std::vector<std::string> alarms_of_silence() const;
     std::uint64_t next_read_id() { return ++last_read_; }
 

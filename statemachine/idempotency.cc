@@ -1,23 +1,49 @@
 #include "statemachine/idempotency.h"
 
 #include <utility>
+#include <variant>
 
 #include "base/invariant.h"
 
 namespace gavel::statemachine {
 
 namespace {
+
 constexpr int expired_per_command_max = 8;
-}
+
+// Whoever is refused these cannot make room, or give up what others wait for.
+struct Frees {
+    bool operator()(const DeleteKey&) const { return true; }
+    bool operator()(const DeletePrefix&) const { return true; }
+    bool operator()(const ReleaseLock&) const { return true; }
+    bool operator()(const LeaveQueue&) const { return true; }
+    bool operator()(const EndLockDelay&) const { return true; }
+    bool operator()(const EndSession&) const { return true; }
+    bool operator()(const SetQuota& command) const { return !command.bounds.any(); }
+    bool operator()(const SetSchema& command) const { return command.text.empty(); }
+    template <class Other>
+    bool operator()(const Other&) const {
+        return false;
+    }
+};
+
+}  // namespace
 
 void Idempotency::expire(Step& step) {
     for (int i = 0; i < expired_per_command_max && !by_age_.empty(); ++i) {
         const auto at = records_.find(by_age_.begin()->second);
-        if (at->second.record->expires_at > step.time) return;
+        if (!is_over(*at->second.record, step.time)) return;
         by_age_.erase(by_age_.begin());
         step.rows.erase(idempotency_row(at->first), at->second.hash);
         records_.erase(at);
     }
+}
+
+bool Idempotency::is_over(const IdempotencyRecord& record, TimeMs now) const {
+    if (record.expires_at <= now) return true;
+    const TimeMs recorded_at = record.expires_at - limits_.idempotency_ms;
+    return records_.size() > limits_.idempotency_keys / 2 &&
+           recorded_at + limits_.idempotency_least_ms <= now;
 }
 
 Ptr<IdempotencyRecord> Idempotency::find(std::string_view key, TimeMs now) const {
@@ -26,8 +52,10 @@ Ptr<IdempotencyRecord> Idempotency::find(std::string_view key, TimeMs now) const
     return at->second.record;
 }
 
-bool Idempotency::has_room_for(std::string_view key) const {
-    return records_.size() < limits_.idempotency_keys || records_.contains(key);
+bool Idempotency::has_room_for(std::string_view key, const Command& command) const {
+    const std::size_t room =
+        std::visit(Frees{}, command) ? limits_.idempotency_keys : most(limits_);
+    return records_.size() < room || records_.contains(key);
 }
 
 void Idempotency::record(Step& step, const IdempotencyKey& key, Outcome outcome) {

@@ -12,8 +12,9 @@
 
 namespace gavel::statemachine {
 
-// The first outcome under each Idempotency-Key, for a day of logged time. Nothing is evicted
-// early: a full table refuses new keys.
+// The first outcome under each Idempotency-Key, for a day of logged time, or, of the oldest of
+// many, for less of it (Limits::idempotency_least_ms). A table that is full of younger ones refuses
+// new keys, those of requests that free something last.
 class Idempotency {
 public:
     explicit Idempotency(const Limits& limits) : limits_(limits) {}
@@ -24,7 +25,12 @@ public:
 
     // Null: not used within the last day.
     Ptr<IdempotencyRecord> find(std::string_view key, TimeMs now) const;
-    bool has_room_for(std::string_view key) const;
+    bool has_room_for(std::string_view key, const Command& command) const;
+    std::size_t count() const { return records_.size(); }
+    // Of requests that free nothing.
+    static std::size_t most(const Limits& limits) {
+        return limits.idempotency_keys - limits.idempotency_keys / 10;
+    }
     void record(Step& step, const IdempotencyKey& key, Outcome outcome);
 
     // The acquire that went into a queue under this key has come to its end.
@@ -40,6 +46,7 @@ private:
         std::uint64_t hash{};
     };
 
+    bool is_over(const IdempotencyRecord& record, TimeMs now) const;
     void store(Step& step, Entry& entry, IdempotencyRecord record);
 
     const Limits& limits_;

@@ -39,8 +39,11 @@ struct Limits {
     std::size_t members = 32;          // Voters and learners of one epoch.
     std::size_t pending_epochs = 16;   // Decided, and not governing yet.
     std::size_t removed_members = 64;  // Whose names are remembered.
+    // Their day ends early while there are more than half as many, but never within the first ten
+    // minutes. The last tenth is for requests that free something.
     std::size_t idempotency_keys = 100'000;
     std::int64_t idempotency_ms = 24LL * 3600 * 1000;
+    std::int64_t idempotency_least_ms = 10LL * 60 * 1000;
     std::size_t ended_per_command = 256;  // Sessions, and what they held, that one command ends.
     std::size_t quotas = 256;             // Of prefixes, and that of everything.
     std::size_t schemas = 1'024;

@@ -158,7 +158,7 @@ private:
             if (seen->fingerprint != key.fingerprint) return {IdempotencyKeyReused{}, now, false};
             return {seen->outcome, seen->revision, true};
         }
-        if (!idempotency_.has_room_for(key.key)) {
+        if (!idempotency_.has_room_for(key.key, entry.command)) {
             return {LimitReached{LimitReached::What::idempotency_keys}, now, false};
         }
         Outcome outcome = execute(step, entry, key.key);
@@ -482,6 +482,7 @@ KeyChanges Machine::key_changes(std::string_view key, Revision before, std::size
 RollBackPlan Machine::plan(const RollBack& command) const {
     return impl_->timeline_.plan(command, applied());
 }
+std::size_t Machine::idempotency_key_count() const { return impl_->idempotency_.count(); }
 std::size_t Machine::version_count() const { return impl_->versions_.size(); }
 std::uint64_t Machine::version_bytes() const { return impl_->versions_.bytes(); }
 

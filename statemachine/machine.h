@@ -123,6 +123,7 @@ public:
     KeyChanges key_changes(std::string_view key, Revision before, std::size_t limit) const;
     // What the command would do if it were the next one.
     RollBackPlan plan(const RollBack& command) const;
+    std::size_t idempotency_key_count() const;
     std::size_t version_count() const;
     std::uint64_t version_bytes() const;
     // By prefix.

@@ -116,6 +116,45 @@ TEST_F(KeyedRequest, IsRefusedWhenTheTableIsFull) {
     EXPECT_FALSE(run("k3", PutKey{.key = "a"}).repeated);
 }
 
+constexpr DurationMs minute = 60'000;
+
+TEST_F(KeyedRequest, IsForgottenBeforeTheDayIsOverWhileThereAreMany) {
+    driver = Driver{{.idempotency_keys = 20}};
+    for (int i = 0; i < 18; ++i) run(std::to_string(i), PutKey{.key = "a"});
+    driver.pass(10 * minute - 1);
+    EXPECT_TRUE(run("0", PutKey{.key = "a"}).repeated);
+    EXPECT_EQ(run("x", PutKey{.key = "a"}).outcome,
+              Outcome{LimitReached{LimitReached::What::idempotency_keys}});
+
+    driver.pass(1);
+    EXPECT_FALSE(run("x", PutKey{.key = "a"}).repeated);
+    EXPECT_FALSE(run("0", PutKey{.key = "a"}).repeated) << "the oldest went";
+    EXPECT_EQ(records(), 11U) << "half of what there may be stays, and what came last";
+    EXPECT_TRUE(run("17", PutKey{.key = "a"}).repeated) << "the youngest stay for their day";
+    driver.pass(day / 2);
+    EXPECT_TRUE(run("17", PutKey{.key = "a"}).repeated);
+}
+
+// Whoever could not free anything could not get out of it either.
+TEST_F(KeyedRequest, HasRoomForLongestThatFreesSomething) {
+    driver = Driver{{.idempotency_keys = 20}};
+    const SessionId session = driver.open(), other = driver.open();
+    const Token token = driver.lock("x", session);
+    driver.put("b", "1");
+    for (int i = 0; i < 18; ++i) run(std::to_string(i), PutKey{.key = "a"});
+    const Outcome full = LimitReached{LimitReached::What::idempotency_keys};
+
+    EXPECT_EQ(run("put", PutKey{.key = "c"}).outcome, full);
+    EXPECT_EQ(run("open", OpenSession{.ttl = 10'000}).outcome, full);
+    EXPECT_EQ(run("quota", SetQuota{.bounds = {.keys = 9}}).outcome, full);
+    EXPECT_TRUE(std::holds_alternative<KeyDeleted>(run("rm", DeleteKey{.key = "b"}).outcome));
+    EXPECT_TRUE(run("rm", DeleteKey{.key = "b"}).repeated);
+    EXPECT_TRUE(std::holds_alternative<LockReleased>(
+        run("release", ReleaseLock{.name = "x", .session = session, .token = token}).outcome));
+    EXPECT_EQ(run("end", EndSession{.session = other}).outcome, full) << "all of it is in use";
+    EXPECT_EQ(driver.machine().idempotency_key_count(), 20U);
+}
+
 TEST_F(KeyedRequest, IsRemovedAFewAtATimeOnceExpired) {
     constexpr std::size_t count = 100;
     for (std::size_t i = 0; i < count; ++i) run(std::to_string(i), PutKey{.key = "a"});
