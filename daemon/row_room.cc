@@ -10,7 +10,8 @@ namespace {
 using namespace statemachine;  // NOLINT(google-build-using-namespace)
 
 constexpr std::uint64_t page = 4'096;
-constexpr std::uint64_t fixed = 256;  // Of a row beside its texts.
+constexpr std::uint64_t piece = page - 16;  // persistence/record_table.h
+constexpr std::uint64_t fixed = 256;        // Of a row beside its texts.
 
 struct Content {
     std::uint64_t operator()(std::monostate) const { return 0; }
@@ -50,7 +51,9 @@ std::uint64_t room_to_commit(const RowKey& key, const RowValue& value) {
     // These are appended, or change in place among many of their kind.
     const bool shares_its_leaf = key.table == Table::history || key.table == Table::requests;
     const std::uint64_t leaf = shares_its_leaf ? 0 : page;
-    return leaf + (content > page / 2 ? (content + page - 1) / page * page : content);
+    const std::uint64_t leaf_of_pieces = content > piece ? page : 0;
+    const std::uint64_t pieces = (content + piece - 1) / piece;
+    return leaf + leaf_of_pieces + (content > page / 2 ? pieces * page : content);
 }
 
 }  // namespace gavel::daemon
