@@ -171,6 +171,7 @@ Result<std::vector<Wanted>, Problem> parse_locks(const JsonField& field) {
 }
 
 Result<statemachine::AcquireLocks, Problem> parse_acquire_several(const Call& call) {
+    const auto& options = call.services.options;
     statemachine::AcquireLocks command;
     const auto fields = parse_json_object(call.request.body);
     if (!fields) return Problem{ProblemCode::malformed_body, "the body " + fields.error().why};
@@ -186,19 +187,26 @@ Result<statemachine::AcquireLocks, Problem> parse_acquire_several(const Call& ca
             if (!metadata) return metadata.error();
             command.metadata = *std::move(metadata);
         } else if (field.name == "wait") {
-            const auto wait =
-                field.kind == JsonField::Kind::text ? parse_duration(field.text) : std::nullopt;
-            if (!wait || *wait > call.services.options.wait_max) {
-                return bad_field("wait", "is not a duration of at most " +
-                                             format_duration(call.services.options.wait_max));
-            }
+            const auto wait = duration_field(field, milliseconds(0), options.wait_max);
+            if (!wait) return wait.error();
             command.wait = wait->count();
+        } else if (field.name == "ttl") {
+            const auto ttl = duration_field(field, options.ttl_min, options.ttl_max);
+            if (!ttl) return ttl.error();
+            command.ttl = ttl->count();
         } else {
             return bad_field(field.name,
-                             "there is no such field; there are: session locks metadata wait");
+                             "there is no such field; there are: session ttl locks metadata wait");
         }
     }
-    if (command.session == 0) return bad_field("session", "is missing");
+    if (command.session == 0 && command.ttl == 0) {
+        return bad_field("session",
+                         "is missing; \"ttl\":\"30s\" instead makes one that goes with the "
+                         "locks, POST /v1/sessions one that stays");
+    }
+    if (command.session != 0 && command.ttl != 0) {
+        return bad_field("ttl", "is for a session that is made; the body names one");
+    }
     if (command.locks.empty()) return bad_field("locks", "is missing");
     return command;
 }
@@ -253,6 +261,9 @@ std::optional<Problem> read_force(const Call& call, statemachine::ReleaseLock& i
         if (!into.force) return bad_parameter(name, "goes with force=true");
         if (const auto unfit = check_label(*given)) return bad_parameter(name, unfit->why);
         text = *given;
+    }
+    if (into.force && into.reason.empty()) {
+        return bad_parameter("reason", "is needed with force=true: why the lock is taken away");
     }
     return std::nullopt;
 }

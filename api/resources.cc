@@ -248,6 +248,19 @@ Result<std::string, Problem> metadata_field(const JsonField& field) {
     return std::string(field.raw);
 }
 
+Result<std::chrono::milliseconds, Problem> duration_field(const JsonField& field,
+                                                          std::chrono::milliseconds least,
+                                                          std::chrono::milliseconds most) {
+    if (field.kind != JsonField::Kind::text) return bad_field(field.name, "is not a text");
+    const auto duration = parse_duration(field.text);
+    if (!duration) return bad_field(field.name, "is not a duration such as 15s");
+    if (*duration < least || *duration > most) {
+        return bad_field(field.name, "is not between " + format_duration(least) + " and " +
+                                         format_duration(most));
+    }
+    return *duration;
+}
+
 Result<ReadOptions, Problem> read_options(const Call& call) {
     ReadOptions options;
     options.timeout = call.services.options.request_timeout;

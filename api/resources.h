@@ -122,6 +122,11 @@ Problem bad_field(std::string_view name, std::string_view why);
 // The field "metadata" of a body: a JSON object, kept as it was written.
 Result<std::string, Problem> metadata_field(const JsonField& field);
 
+// A field of a body that is a duration from `least` to `most`.
+Result<std::chrono::milliseconds, Problem> duration_field(const JsonField& field,
+                                                          std::chrono::milliseconds least,
+                                                          std::chrono::milliseconds most);
+
 // The consistency, min_revision and timeout that the call's parameters ask for.
 Result<ReadOptions, Problem> read_options(const Call& call);
 

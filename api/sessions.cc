@@ -78,18 +78,6 @@ std::optional<SessionId> session_of(const CallPtr& call) {
     return id;
 }
 
-Result<milliseconds, Problem> duration_field(const JsonField& field, milliseconds least,
-                                             milliseconds most) {
-    if (field.kind != JsonField::Kind::text) return bad_field(field.name, "is not a text");
-    const auto duration = parse_duration(field.text);
-    if (!duration) return bad_field(field.name, "is not a duration such as 15s");
-    if (*duration < least || *duration > most) {
-        return bad_field(field.name, "is not between " + format_duration(least) + " and " +
-                                         format_duration(most));
-    }
-    return *duration;
-}
-
 std::optional<Problem> read_field(const JsonField& field, const ServerOptions& options,
                                   statemachine::OpenSession& into) {
     if (field.name == "name") {

@@ -59,6 +59,7 @@ void put(const AcquireLocks& from, schema::Entry& to) {
     }
     command.set_metadata(from.metadata);
     command.set_wait_ms(from.wait);
+    command.set_ttl_ms(from.ttl);
 }
 
 void put(const ReleaseLock& from, schema::Entry& to) {
@@ -275,9 +276,10 @@ AcquireLocks take(schema::AcquireLocks& from, Check& check) {
     AcquireLocks command{.session = from.session(),
                          .locks = {},
                          .metadata = check.text(from.mutable_metadata(), metadata_bytes_max),
-                         .wait = check.duration(from.wait_ms())};
+                         .wait = check.duration(from.wait_ms()),
+                         .ttl = check.duration(from.ttl_ms())};
     const auto count = static_cast<std::size_t>(from.locks_size());
-    check.that(from.session() != 0 && count >= 1 && count <= locks_per_command_max);
+    check.that(count >= 1 && count <= locks_per_command_max);
     std::set<std::string> names;
     for (auto& listed : *from.mutable_locks()) {
         AcquireLocks::Wanted wanted{

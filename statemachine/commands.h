@@ -265,10 +265,11 @@ struct AcquireLocks {
         std::uint64_t limit{};
         bool operator==(const Wanted&) const = default;
     };
-    SessionId session{};
+    SessionId session{};          // 0: one is opened for them, and ends with the last or the wait.
     std::vector<Wanted> locks{};  // At most locks_per_command_max.
     std::string metadata{};       // JSON text, opaque here; of each.
     DurationMs wait{};            // 0: do not queue.
+    DurationMs ttl{};             // Of the session that is opened.
     bool operator==(const AcquireLocks&) const = default;
 };
 

@@ -25,7 +25,7 @@ Outcome Locks::acquire(Step& step, const AcquireLocks& command, std::string_view
                                .locks = command.locks,
                                .metadata = command.metadata,
                                .wait = command.wait,
-                               .ttl = 0,
+                               .ttl = command.ttl,
                                .idempotency_key = idempotency_key});
 }
 

@@ -30,8 +30,9 @@ const rules = {
         if (body?.session) drop(request, 'ttl');
         else if (!has(request, 'ttl')) set(request, 'ttl', values.fit({$ref: '#/components/schemas/Duration'}, 'ttl'));
     },
-    acquireLocks(request) {
+    acquireLocks(request, values) {
         const body = bodyOf(request);
+        if (!body.session && !body.ttl) body.ttl = values.fit({$ref: '#/components/schemas/Duration'}, 'ttl');
         const names = new Set();
         body.locks = body.locks.filter(({name}) => !names.has(name) && names.add(name));
         for (const each of body.locks) if (each.mode === 'exclusive') delete each.limit;
@@ -44,6 +45,8 @@ const rules = {
         if (!request.query.some(([name, value]) => name === 'force' && value === 'true')) {
             for (const each of ['force', 'reason', 'author']) drop(request, each);
             if (!has(request, 'session') && !has(request, 'token')) set(request, 'session', values.fit({$ref: '#/components/schemas/SessionId'}));
+        } else if (!request.query.some(([name, value]) => name === 'reason' && value !== '')) {
+            set(request, 'reason', 'it hangs');
         }
     },
     watch(request, values, chance) {

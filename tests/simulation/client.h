@@ -153,7 +153,8 @@ private:
     // own, so that they mean much of what they meant.
     Prng more_;
     std::map<std::string, statemachine::Token> old_tokens_;  // The latest that it lost.
-    statemachine::Token own_token_{};  // Of an acquire that made its session; 0: none.
+    std::vector<std::string> own_locks_{};  // Got by an acquire that made its session.
+    statemachine::Token own_token_{};       // Theirs.
 };
 
 }  // namespace gavel::simulation

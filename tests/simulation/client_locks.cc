@@ -17,8 +17,8 @@ using statemachine::SessionId;
 
 namespace {
 
-// One that nobody asks for but by an acquire that brings its own session.
-const std::string lock_with_session = "o";
+// Those that nobody asks for but by an acquire that brings its own session.
+const std::vector<std::string> locks_with_session{"o", "p"};
 
 }  // namespace
 
@@ -40,7 +40,8 @@ std::int64_t Client::some_wait() {
 void Client::act_on_lock() {
     const std::string lock = some_lock();
     if (prng_.chance(15)) return inspect(lock);
-    if (prng_.chance(3)) return take_away(prng_.chance(80) ? lock : lock_with_session);
+    if (prng_.chance(3))
+        return take_away(prng_.chance(80) ? lock : locks_with_session[prng_.below(2)]);
     if (prng_.chance(8)) return use_own_session();
     if (session_->held.contains(lock) || (session_->unsure.contains(lock) && prng_.chance(50))) {
         return release(lock);
@@ -183,7 +184,7 @@ void Client::on_released(LockHistories::Call call, SessionId session,
 // As an operator, from whoever holds it.
 void Client::take_away(const std::string& lock) {
     const ReleaseLock command{.name = lock, .force = true, .reason = "chaos"};
-    if (lock == lock_with_session) {
+    if (std::ranges::count(locks_with_session, lock) > 0) {
         return submit(
             {.command = command, .done = [](const api::Executed&) {}, .gave_up = [](bool) {}});
     }
@@ -200,29 +201,35 @@ void Client::take_away(const std::string& lock) {
                 }});
 }
 
-// An acquire that makes its session, or the release of what it got.
+// An acquire of one lock or of both that makes its session, or the release of what it got.
 void Client::use_own_session() {
-    if (own_token_ != 0) {
-        const ReleaseLock release{.name = lock_with_session, .token = std::exchange(own_token_, 0)};
+    if (!own_locks_.empty()) {
+        const ReleaseLock release{.name = own_locks_.back(), .token = own_token_};
+        own_locks_.pop_back();
         return submit(
             {.command = release, .done = [](const api::Executed&) {}, .gave_up = [](bool) {}});
     }
     const std::int64_t wait = some_wait();
     const auto ttl = static_cast<std::int64_t>(world_.settings().session_ttl_ms);
-    submit(
-        {.command = AcquireLock{.name = lock_with_session, .session = 0, .wait = wait, .ttl = ttl},
-         .wait_ms = static_cast<std::uint64_t>(wait),
-         .done =
-             [this](const api::Executed& executed) {
-                 const auto* granted = std::get_if<statemachine::LockGranted>(&executed.outcome);
-                 expect(granted != nullptr ||
-                            std::holds_alternative<statemachine::LockHeld>(executed.outcome),
-                        "an acquire that makes its session gets the lock or does not");
-                 if (granted == nullptr) return;
-                 expect(granted->session != 0, "it is told its session with the grant");
-                 own_token_ = granted->token;
-             },
-         .gave_up = [](bool) {}});
+    const auto& any = locks_with_session[prng_.below(2)];
+    const bool both = prng_.chance(40);
+    const auto locks = both ? locks_with_session : std::vector<std::string>{any};
+    statemachine::Command command = AcquireLock{.name = any, .wait = wait, .ttl = ttl};
+    if (both) command = AcquireLocks{.locks = {{"p"}, {"o"}}, .wait = wait, .ttl = ttl};
+    submit({.command = std::move(command),
+            .wait_ms = static_cast<std::uint64_t>(wait),
+            .done =
+                [this, locks](const api::Executed& executed) {
+                    const auto* granted = std::get_if<statemachine::LockGranted>(&executed.outcome);
+                    expect(granted != nullptr ||
+                               std::holds_alternative<statemachine::LockHeld>(executed.outcome),
+                           "an acquire that makes its session gets the lock or does not");
+                    if (granted == nullptr) return;
+                    expect(granted->session != 0, "it is told its session with the grant");
+                    own_token_ = granted->token;
+                    own_locks_ = locks;
+                },
+            .gave_up = [](bool) {}});
 }
 
 }  // namespace gavel::simulation

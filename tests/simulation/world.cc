@@ -76,11 +76,13 @@ void World::run_until(Time until) {
 void World::on_hold(const Client& client, const std::string& lock, const Client::Held& held) {
     using statemachine::LockMode;
     trace_.line(schedule_.now(), "client", client.number(), "holds", lock, "token", held.token);
+    // From whom it was taken by force nobody has told yet. So it is with a repeat, too: it is
+    // answered with the grant that there was.
+    if (observer_.was_broken(lock, held.token)) return;
     std::uint64_t holders = 1;
     for (const auto& other : clients_) {
         if (other.get() == &client) continue;
         const auto believed = other->believes_in(lock, schedule_.now());
-        // From whom it was taken by force nobody has told yet.
         if (!believed || observer_.was_broken(lock, believed->token)) continue;
         expect(held.mode == LockMode::shared && believed->mode == LockMode::shared,
                "no two clients believe at once that they hold a lock");

@@ -63,14 +63,17 @@ void FakeGateway::submit(Submission submission, std::function<void(SubmitResult)
     lags = false;
     if (const auto* queued = std::get_if<statemachine::LockQueued>(&applied.outcome)) {
         const auto& command = submissions.back().command;
+        const bool opened = queued->session != 0;
+        const auto place = [&](const std::string& name, statemachine::SessionId asked_for) {
+            return std::pair(name, opened ? queued->session : asked_for);
+        };
         const auto* one = std::get_if<statemachine::AcquireLock>(&command);
         if (one != nullptr) {
-            const bool opened = queued->session != 0;
-            waiting_[{one->name, opened ? queued->session : one->session}] = {std::move(done),
-                                                                              opened};
+            waiting_[place(one->name, one->session)] = {std::move(done), opened};
         } else {
             const auto& several = std::get<statemachine::AcquireLocks>(command);
-            waiting_[{several.locks.front().name, several.session}] = {std::move(done), false};
+            waiting_[place(several.locks.front().name, several.session)] = {std::move(done),
+                                                                            opened};
         }
         return;
     }

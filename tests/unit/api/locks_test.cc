@@ -133,7 +133,9 @@ TEST_F(LockResource, RefusesWhatIsNotFit) {
     EXPECT_EQ(desk.remove("/v1/locks/a?force=true&reason=a%0Ab")->code(), "bad-parameter");
     EXPECT_EQ(desk.remove("/v1/locks/a?force=true&reason=" + std::string(257, 'x'))->code(),
               "bad-parameter");
-    EXPECT_EQ(desk.remove("/v1/locks/a?force=true")->code(), "not-holder");
+    EXPECT_EQ(desk.remove("/v1/locks/a?force=true")->code(), "bad-parameter");
+    EXPECT_EQ(desk.remove("/v1/locks/a?force=true&reason=")->code(), "bad-parameter");
+    EXPECT_EQ(desk.remove("/v1/locks/a?force=true&reason=x")->code(), "not-holder");
     EXPECT_EQ(desk.remove("/v1/locks/a?session=x")->code(), "bad-parameter");
     EXPECT_EQ(desk.post("/v1/locks/a", "{}")->status(), 405U);
 }
@@ -278,7 +280,7 @@ TEST_F(LockResource, TellsOfTheDelayAfterALapsedHolder) {
     EXPECT_EQ(desk.get("/v1/locks/a")->json()["delay"],
               json::parse(R"({"remaining":"7.5s","since":"2023-11-14T22:13:20.123Z",
                               "until":"2023-11-14T22:13:30.123Z"})"));
-    desk.remove("/v1/locks/a?force=true");
+    desk.remove("/v1/locks/a?force=true&reason=stuck");
     EXPECT_FALSE(desk.get("/v1/locks/a")->json().contains("delay"));
 }
 
@@ -359,6 +361,22 @@ TEST_F(SeveralLocksResource, AreRefusedWhenSomeAreHeldOrWaitedForAlready) {
               "already-waiting");
 }
 
+TEST_F(SeveralLocksResource, ComeWithASessionOfTheirOwnInOneCall) {
+    const auto call =
+        desk.post("/v1/locks", R"({"locks":[{"name":"a"},{"name":"b"}],"ttl":"30s"})");
+    EXPECT_EQ(call->status(), 201U);
+    EXPECT_EQ(call->json()["session"], "s3");
+    EXPECT_EQ(desk.get("/v1/sessions/s3")->json()["ttl"], "30s");
+
+    const auto waits =
+        desk.post("/v1/locks", R"({"locks":[{"name":"b"},{"name":"c"}],"ttl":"9s","wait":"9s"})");
+    desk.remove("/v1/locks/b?token=3");
+    EXPECT_EQ(waits->status(), 201U);
+    EXPECT_EQ(waits->json()["session"], "s4");
+    desk.remove("/v1/locks/a?token=3");
+    EXPECT_EQ(desk.get("/v1/sessions/s3")->code(), "session-not-found");
+}
+
 TEST_F(SeveralLocksResource, HaveToBeAskedForProperly) {
     const auto code = [&](const std::string& body) { return desk.post("/v1/locks", body)->code(); };
     std::string many = R"({"session":"s1","locks":[)";
@@ -378,6 +396,9 @@ TEST_F(SeveralLocksResource, HaveToBeAskedForProperly) {
     EXPECT_EQ(code(R"({"session":"s1","locks":[{"name":"a"}],"wait":"11m"})"), "malformed-body");
     EXPECT_EQ(code(R"({"session":"s1","locks":[{"name":"a"}],"wait":5})"), "malformed-body");
     EXPECT_EQ(code(R"({"session":"s1","locks":[{"name":"a"}],"ttl":"5s"})"), "malformed-body");
+    EXPECT_EQ(code(R"({"locks":[{"name":"a"}],"ttl":"10ms"})"), "malformed-body");
+    EXPECT_EQ(code(R"({"locks":[{"name":"a"}],"ttl":"25h"})"), "malformed-body");
+    EXPECT_EQ(code(R"({"locks":[{"name":"a"}],"ttl":30})"), "malformed-body");
     EXPECT_EQ(code(R"({"session":"s77","locks":[{"name":"a"}]})"), "session-not-found");
     EXPECT_EQ(code(many + R"({"name":"one more"}]})"), "malformed-body");
     many.back() = ']';

@@ -167,7 +167,7 @@ TEST(EntryCodec, RefusesLocksThatCannotBeAskedForTogether) {
     many.push_back({"one more"});
     EXPECT_TRUE(refused(1, many));
     EXPECT_TRUE(refused(1, {}));
-    EXPECT_TRUE(refused(0, {{"a"}}));
+    EXPECT_FALSE(refused(0, {{"a"}}));
     EXPECT_TRUE(refused(1, {{"a"}, {"b"}, {"a"}}));
     EXPECT_TRUE(refused(1, {{"a", LockMode::exclusive, 2}}));
     EXPECT_TRUE(refused(1, {{"a", static_cast<LockMode>(2), 0}}));

@@ -162,10 +162,12 @@ Command Chance::acquire(const std::string& lock, SessionId who) {
 }
 
 Command Chance::acquire_several(SessionId who) {
-    AcquireLocks command{.session = who == 0 ? 1 : who,
+    const bool opens = who == 0 || prng_.chance(10);
+    AcquireLocks command{.session = opens ? 0 : who,
                          .locks = {},
                          .metadata = name("m", 3),
-                         .wait = prng_.chance(75) ? 5'000 : 0};
+                         .wait = prng_.chance(75) ? 5'000 : 0,
+                         .ttl = opens ? 1'000 : 0};
     for (int i = 0; i < 5; ++i) {
         if (!prng_.chance(50) && (i != 4 || !command.locks.empty())) continue;
         const auto mode = prng_.chance(50) ? LockMode::exclusive : LockMode::shared;

@@ -259,6 +259,38 @@ TEST_F(OwnSession, EndsWhenItsLockIsBroken) {
     EXPECT_EQ(machine.session(made), nullptr);
 }
 
+TEST_F(OwnSession, IsOneForSeveralLocksAndEndsWithTheLastOfThem) {
+    const AcquireLocks both{.locks = {{"l"}, {"m"}}, .ttl = 30'000};
+    const Applied applied = driver.run(both);
+    const SessionId made = applied.revision;
+    EXPECT_EQ(applied.outcome,
+              (Outcome{LockGranted{
+                  .token = made, .since = driver.now(), .fresh = true, .session = made}}));
+    EXPECT_THAT(machine.held_by(made), ElementsAre("l", "m"));
+    EXPECT_EQ(machine.session(made)->ttl, 30'000);
+
+    release("l", made);
+    ASSERT_NE(machine.session(made), nullptr);
+    release("m", made);
+
+    EXPECT_EQ(machine.session(made), nullptr);
+}
+
+TEST_F(OwnSession, WaitsForSeveralLocksAndEndsWithTheWait) {
+    driver.lock("m", one);
+    const AcquireLocks both{.locks = {{"l"}, {"m"}}, .wait = 5'000, .ttl = 30'000};
+    EXPECT_THAT(driver.outcome(AcquireLocks{.locks = {{"l"}, {"m"}}, .ttl = 30'000}),
+                testing::VariantWith<LockHeld>(testing::_));
+    EXPECT_EQ(machine.sessions().size(), 3U) << "not opened for what is not granted";
+    const Revision made = driver.run(both).revision;
+    EXPECT_THAT(machine.waited_for_by(made), ElementsAre("l", "m"));
+
+    driver.run(LeaveQueue{"l", made, made});
+
+    EXPECT_EQ(machine.session(made), nullptr);
+    EXPECT_EQ(machine.queue_length("l") + machine.queue_length("m"), 0U);
+}
+
 TEST_F(OwnSession, IsAskedForLikeAnyOtherThatEndsWithItsLocks) {
     const Outcome opened = driver.outcome(OpenSession{.ttl = 1'000, .ends_with_locks = true});
     const SessionId session = std::get<SessionOpened>(opened).session;
