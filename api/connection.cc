@@ -276,10 +276,14 @@ private:
         request = parser_->take();
         parser_.reset();
         begin();
-        if (const auto problem = refuse(request, {loopback_, services.options.hosts})) {
+        if (const auto problem = refuse(request, door_rules())) {
             return respond(to_response(*problem, request_id));
         }
         dispatch(shared_from_this());
+    }
+
+    DoorRules door_rules() const {
+        return {loopback_, services.options.hosts, services.options.origins};
     }
 
     void fail(const Problem& problem) {
@@ -312,13 +316,16 @@ private:
 
     CommonFields common(const Response& response, bool streamed) {
         const auto applied = services.gateway.applied();
+        const auto& origins = services.options.origins;
         return {.date = worker_->date(),
                 .request_id = request_id,
                 .applied = std::max(applied, response.applied),
                 .leader = services.gateway.leader(),
                 .http_1_0 = request.http_1_0,
                 .keep_alive = !closing_,
-                .streamed = streamed};
+                .streamed = streamed,
+                .origin = listed_origin(request, origins),
+                .depends_on_origin = !origins.empty()};
     }
 
     void note(unsigned status) {

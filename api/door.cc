@@ -8,6 +8,10 @@ namespace {
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
+bool all_are(std::string_view text, auto fits) {
+    return std::all_of(text.begin(), text.end(), fits);
+}
+
 // Without the port; the brackets of an IPv6 address stay.
 std::string_view without_port(std::string_view host) {
     if (host.starts_with('[')) return host.substr(0, host.find(']') + 1);
@@ -59,7 +63,7 @@ bool is_host_allowed(std::string_view host, std::span<const std::string> names) 
     const std::string name = lower(without_port(host));
     const auto port = host.substr(name.size());
     const bool port_fits = port.empty() || (port.front() == ':' && port.size() <= 6 &&
-                                            std::all_of(port.begin() + 1, port.end(), is_digit));
+                                            all_are(port.substr(1), is_digit));
     if (!port_fits) return false;
     return name == "localhost" || is_ipv4(name) || is_bracketed_ipv6(name) ||
            std::any_of(names.begin(), names.end(),
@@ -81,15 +85,45 @@ std::optional<Problem> refuse(const Request& request, const DoorRules& rules) {
     }
     const auto* origin = request.header("origin");
     if (origin != nullptr && is_write(request.method) &&
-        !is_own_origin(*origin, host != nullptr ? *host : "")) {
-        return Problem{ProblemCode::origin_not_allowed,
-                       "writes from web pages of other origins are refused"};
+        !is_own_origin(*origin, host != nullptr ? *host : "") &&
+        listed_origin(request, rules.origins).empty()) {
+        return Problem{
+            ProblemCode::origin_not_allowed,
+            "writes from web pages of other origins than those of --origins are refused"};
     }
     const auto* expect = request.header("expect");
     if (expect != nullptr && lower(*expect) != "100-continue") {
         return Problem{ProblemCode::expectation_failed, "the only expectation is 100-continue"};
     }
     return std::nullopt;
+}
+
+bool is_origin(std::string_view text) {
+    const auto scheme = text.substr(0, text.find("://"));
+    if (scheme != "http" && scheme != "https") return false;
+    const auto authority = text.substr(scheme.size() + 3);
+    const auto host = without_port(authority);
+    const auto port = authority.substr(host.size());
+    const bool port_fits = port.empty() || (port.front() == ':' && port.size() >= 2 &&
+                                            port.size() <= 6 && all_are(port.substr(1), is_digit));
+    const bool named = !host.empty() && all_are(host, [](char c) {
+        return is_digit(c) || (c >= 'a' && c <= 'z') || c == '-' || c == '.';
+    });
+    return port_fits && (named || is_bracketed_ipv6(host)) && lower(text) == text;
+}
+
+std::string_view listed_origin(const Request& request, std::span<const std::string> origins) {
+    if (origins.empty()) return {};
+    const auto* origin = request.header("origin");
+    if (origin == nullptr || std::ranges::find(origins, *origin) == origins.end()) return {};
+    return *origin;
+}
+
+void answer_preflight(std::string_view methods, Response& response) {
+    // Without credentials "*" stands for every field; ten minutes without asking again.
+    response.add("Access-Control-Allow-Methods", methods);
+    response.add("Access-Control-Allow-Headers", "*");
+    response.add("Access-Control-Max-Age", "600");
 }
 
 std::string_view given_request_id(const Request& request) {

@@ -54,6 +54,9 @@ struct ServerOptions {
     // Names besides IP addresses and localhost that a Host field may have when the listener is on
     // loopback: what else comes there was led by a web page (DNS rebinding).
     std::vector<std::string> hosts{};
+    // The web sites whose pages may read answers and write, each as an Origin field has it: CORS
+    // (WHATWG Fetch, section 3.2). None: it is off.
+    std::vector<std::string> origins{};
 
     // Called on an HTTP thread for each answer; it must not block. Empty: no log.
     std::function<void(const AccessRecord&)> access_log{};

@@ -33,6 +33,11 @@ void append_head(std::string& out, const Response& response, const CommonFields&
         append_number(out, common.leader);
     }
     out.append("\r\nX-Request-Id: ").append(common.request_id).append("\r\n");
+    if (common.depends_on_origin) out += "Vary: Origin\r\n";
+    if (!common.origin.empty()) {
+        out.append("Access-Control-Allow-Origin: ").append(common.origin);
+        out += "\r\nAccess-Control-Expose-Headers: *\r\n";
+    }
     if (!common.keep_alive) {
         out += "Connection: close\r\n";
     } else if (common.http_1_0) {

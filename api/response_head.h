@@ -16,7 +16,9 @@ struct CommonFields {
     std::uint16_t leader{};  // 0: none.
     bool http_1_0{};
     bool keep_alive{};
-    bool streamed{};  // Ends with the connection: no Content-Length.
+    bool streamed{};            // Ends with the connection: no Content-Length.
+    std::string_view origin{};  // Of the page that may read it; empty: of none.
+    bool depends_on_origin{};
 };
 
 // Appends the status line and the header with its empty line. A serializer of our own, because it

@@ -4,6 +4,7 @@
 #include <array>
 #include <optional>
 
+#include "api/door.h"
 #include "api/names.h"
 #include "api/resources.h"
 
@@ -138,6 +139,9 @@ void refuse_path(const CallPtr& call) {
         Response response;
         response.status = 204;
         response.add("Allow", methods);
+        if (!listed_origin(call->request, call->services.options.origins).empty()) {
+            answer_preflight(methods, response);
+        }
         return call->respond(std::move(response));
     }
     respond(call, {.code = ProblemCode::method_not_allowed,

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 
+#include "api/door.h"
 #include "api/durations.h"
 #include "daemon/bootstrap.h"
 #include "daemon/frame.h"
@@ -244,9 +245,18 @@ Error set_hosts(Options& options, const std::string& text) {
     return std::nullopt;
 }
 
-std::string show_hosts(const Options& options) {
+Error set_origins(Options& options, const std::string& text) {
+    const auto origins = split(text);
+    if (!std::ranges::all_of(origins, api::is_origin)) {
+        return "origins such as https://ui.example or http://localhost:3000, with commas between";
+    }
+    options.http.origins = origins;
+    return std::nullopt;
+}
+
+std::string joined(const std::vector<std::string>& names) {
     std::string text;
-    for (const auto& host : options.http.hosts) text += (text.empty() ? "" : ",") + host;
+    for (const auto& name : names) text += (text.empty() ? "" : ",") + name;
     return text;
 }
 
@@ -303,7 +313,9 @@ std::vector<Setting> network_settings() {
          set_insecure_listen,
          [](const Options& o) { return std::string(o.insecure_listen ? "true" : "false"); }},
         {"hosts", "NAME,…", "host names that clients may use besides addresses and localhost",
-         set_hosts, show_hosts},
+         set_hosts, [](const Options& o) { return joined(o.http.hosts); }},
+        {"origins", "ORIGIN,…", "web sites whose pages may use the API (CORS); none otherwise",
+         set_origins, [](const Options& o) { return joined(o.http.origins); }},
     };
 }
 

@@ -11,7 +11,7 @@ Request request(std::vector<Header> headers, Method method = Method::put) {
 
 std::optional<ProblemCode> refusal(const Request& asked, bool loopback = true,
                                    std::vector<std::string> hosts = {}) {
-    const auto problem = refuse(asked, {loopback, hosts});
+    const auto problem = refuse(asked, {loopback, hosts, {}});
     return problem ? std::optional(problem->code) : std::nullopt;
 }
 
@@ -47,6 +47,35 @@ TEST(Door, LetsNoWriteOfAnotherOriginIn) {
     EXPECT_EQ(refusal(request({host, {"origin", "http://127.0.0.1:7400"}})), std::nullopt);
     EXPECT_EQ(refusal(request({host, {"origin", "http://evil.example"}}, Method::get)),
               std::nullopt);
+}
+
+TEST(Door, LetsWritesOfListedOriginsIn) {
+    const std::vector<std::string> origins{"https://ui.example", "http://localhost:3000"};
+    const auto of = [&](const std::string& origin) {
+        const auto asked = request({{"host", "127.0.0.1:7400"}, {"origin", origin}});
+        const auto problem = refuse(asked, {.loopback = true, .hosts = {}, .origins = origins});
+        EXPECT_EQ(listed_origin(asked, origins), problem ? "" : origin);
+        return !problem;
+    };
+    EXPECT_TRUE(of("https://ui.example"));
+    EXPECT_TRUE(of("http://localhost:3000"));
+    for (const auto* other : {"http://ui.example", "https://ui.example:444", "http://localhost",
+                              "https://ui.example.evil.example", "null", ""}) {
+        EXPECT_FALSE(of(other)) << other;
+    }
+}
+
+TEST(Door, KnowsWhatAnOriginIs) {
+    for (const auto* origin : {"https://ui.example", "http://localhost:3000", "http://127.0.0.1:80",
+                               "http://[::1]:8080", "http://a-b.c"}) {
+        EXPECT_TRUE(is_origin(origin)) << origin;
+    }
+    for (const auto* text : {"", "*", "null", "ui.example", "https://", "https://ui.example/",
+                             "https://UI.example", "ftp://ui.example", "https://ui.example:",
+                             "https://ui.example:x", "https://ui.example:123456", "http://[::1",
+                             "http://a b", "http://a\r\nb", "http://me@ui.example"}) {
+        EXPECT_FALSE(is_origin(text)) << text;
+    }
 }
 
 TEST(Door, KnowsOneExpectation) {

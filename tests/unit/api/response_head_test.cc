@@ -22,6 +22,17 @@ TEST(ResponseHead, CarriesTheCommonFields) {
               "Gavel-Revision: 7\r\nGavel-Leader: 2\r\nX-Request-Id: r\r\n\r\n");
 }
 
+TEST(ResponseHead, LetsAPageOfAListedOriginReadIt) {
+    const auto text =
+        head({}, {.keep_alive = true, .origin = "https://ui.example", .depends_on_origin = true});
+    EXPECT_NE(text.find("Vary: Origin\r\nAccess-Control-Allow-Origin: https://ui.example\r\n"
+                        "Access-Control-Expose-Headers: *\r\n"),
+              std::string::npos);
+    const auto others = head({}, {.keep_alive = true, .depends_on_origin = true});
+    EXPECT_NE(others.find("Vary: Origin\r\n"), std::string::npos);
+    EXPECT_EQ(others.find("Access-Control"), std::string::npos);
+}
+
 TEST(ResponseHead, SaysNoneWhenThereIsNoLeader) {
     const auto text = head({}, {.leader = 0, .keep_alive = true});
     EXPECT_NE(text.find("Gavel-Leader: none\r\n"), std::string::npos);

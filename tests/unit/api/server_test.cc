@@ -120,6 +120,41 @@ TEST(Server, GivesTheRoomOfAWaitThatIsCutToOthers) {
     EXPECT_THAT(client.ask(get("/v1/locks/a")), HasSubstr("\"queue_length\":1"));
 }
 
+TEST(Server, IsOpenToThePagesOfListedOriginsOnly) {
+    const std::string from_page = "Origin: https://ui.example\r\n";
+    const std::string preflight =
+        "OPTIONS /v1/config/a HTTP/1.1\r\nHost: localhost\r\n" + from_page +
+        "Access-Control-Request-Method: PUT\r\nAccess-Control-Request-Headers: if-match\r\n\r\n";
+    const std::string allowed = "Access-Control-Allow-Origin: https://ui.example\r\n";
+    const auto stream_of = get("/v1/watch?prefix=a", from_page + "Accept: text/event-stream\r\n");
+
+    Running open(ServerOptions{.origins = {"https://ui.example"}});
+    auto client = open.client();
+    EXPECT_THAT(
+        client.ask(preflight),
+        AllOf(StartsWith("HTTP/1.1 204"), HasSubstr(allowed), HasSubstr("Vary: Origin"),
+              HasSubstr("Access-Control-Allow-Methods: GET, HEAD, PUT, DELETE, OPTIONS"),
+              HasSubstr("Access-Control-Allow-Headers: *"), HasSubstr("Access-Control-Max-Age: ")));
+    EXPECT_THAT(client.ask(put("/v1/config/a", "1", from_page)),
+                AllOf(StartsWith("HTTP/1.1 201"), HasSubstr(allowed)));
+    EXPECT_THAT(client.ask(get("/v1/config/b", from_page)),
+                AllOf(StartsWith("HTTP/1.1 404"), HasSubstr(allowed)));
+    EXPECT_THAT(client.ask(get("/v1/config/a", "Origin: https://evil.example\r\n")),
+                AllOf(StartsWith("HTTP/1.1 200"), Not(HasSubstr("Access-Control"))));
+    EXPECT_THAT(client.ask(put("/v1/config/a", "2", "Origin: https://evil.example\r\n")),
+                HasSubstr("origin-not-allowed"));
+    auto watcher = open.client();
+    watcher.send(stream_of);
+    EXPECT_THAT(watcher.read_until("\r\n\r\n"), HasSubstr(allowed));
+
+    Running closed;
+    auto other = closed.client();
+    EXPECT_THAT(other.ask(preflight),
+                AllOf(StartsWith("HTTP/1.1 204"), Not(HasSubstr("Access-Control")),
+                      Not(HasSubstr("Vary"))));
+    EXPECT_THAT(other.ask(put("/v1/config/a", "1", from_page)), HasSubstr("origin-not-allowed"));
+}
+
 TEST(Server, CarriesValuesUpToTheLimit) {
     Running running;
     auto client = running.client();

@@ -97,8 +97,9 @@ TEST(Options, ShowWhereEachValueCameFrom) {
 }
 
 TEST(Options, PrintAFileThatIsReadBackToTheSame) {
-    const auto first = parse({"--name=n1", "--hosts=a,b", "--watch-buffer=3MiB",
-                              "--insecure-listen", "--listen=0.0.0.0:80", "--print-config"});
+    const auto first = parse({"--name=n1", "--hosts=a,b", "--origins=https://a,http://b:3000",
+                              "--watch-buffer=3MiB", "--insecure-listen", "--listen=0.0.0.0:80",
+                              "--print-config"});
     ASSERT_TRUE(first.has_value()) << first.error().what;
     const ConfigFile file(*first->print);
 
@@ -148,6 +149,8 @@ TEST(Options, RefuseInOneLineWhatIsNotRight) {
         {{"--advertise", "http://x"}, "http://HOST:PORT"},
         {{"--initial-cluster", "n1"}, "'n1' is not NAME=HOST:PORT"},
         {{"--hosts", "a b"}, "names of hosts"},
+        {{"--origins", "*"}, "origins such as https://ui.example"},
+        {{"--origins", "https://a,https://b/"}, "origins such as https://ui.example"},
         {{"--listen", "127.0.0.1:7500"}, "--listen and --peer-listen are the same"},
         {{"--config", "/nonexistent/file.toml"}, "/nonexistent/file.toml"},
         {{"--join", "127.0.0.1:7400"}, "--join"},
