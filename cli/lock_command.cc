@@ -89,7 +89,7 @@ private:
             case LockWaitEnd::Kind::granted:
                 return run_command(end.token);
             case LockWaitEnd::Kind::busy:
-                context_.say(options_.name + " is held by another session");
+                context_.say(busy_sentence(end.failure));
                 leave();
                 return exit_busy;
             case LockWaitEnd::Kind::timed_out:
@@ -101,6 +101,12 @@ private:
             default:
                 return stop(end.failure);
         }
+    }
+
+    std::string busy_sentence(const Failure& refusal) {
+        const std::string holders = account_of_holders(client_, options_.name, refusal);
+        if (!holders.empty()) return options_.name + " is held by " + holders;
+        return options_.name + " is not to be had: " + refusal.detail;
     }
 
     // Before the lock was granted: a signal or an error.

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cli/api_call.h"
 #include "cli/duration.h"
 #include "cli/endpoint.h"
+#include "cli/holders.h"
 #include "cli/render.h"
 
 namespace gavel::cli {
@@ -19,6 +21,7 @@ using Kind = LockWaitEnd::Kind;
 // repeated before; if we die, the session ends first.
 constexpr milliseconds longest_wait = std::chrono::minutes{10};
 constexpr milliseconds answer_time{3000};
+constexpr milliseconds account_time{1000};  // For what is good to know, and no more.
 constexpr milliseconds first_pause{50};
 constexpr milliseconds longest_pause{1000};
 
@@ -63,7 +66,7 @@ std::optional<LockWaitEnd> judge(const LockWait& wait, const Failure& failure) {
     if (failure.code == "interrupted") return LockWaitEnd{.kind = Kind::interrupted};
     if (failure.code == "session-not-found") return LockWaitEnd{.kind = Kind::session_ended};
     if (failure.code == "lock-held") {
-        if (wait.no_wait) return LockWaitEnd{.kind = Kind::busy};
+        if (wait.no_wait) return LockWaitEnd{.kind = Kind::busy, .failure = failure};
         return std::nullopt;
     }
     if (failure.retryable && !wait.no_wait) return std::nullopt;
@@ -100,6 +103,22 @@ LockWaitEnd wait_for_lock(Client& client, const LockWait& wait,
             pause = std::min(pause * 2, longest_pause);
         }
     }
+}
+
+std::string account_of_holders(Client& client, const std::string& lock, const Failure& refusal) {
+    const auto told = nlohmann::json::parse(refusal.body, nullptr, false);
+    const std::string account = holders_account(told);
+    if (account.empty()) return {};
+
+    const auto shown = call_json(client, {.target = "/v1/locks/" + encode_path(lock),
+                                          .attempt_limit = account_time,
+                                          .patience = account_time});
+    // Whoever has it by now is not the one that stood in the way.
+    const auto first = [](const nlohmann::json& holders) {
+        return text_of(holders.at("holders").at(0), "session");
+    };
+    const bool same = shown && !holders_account(*shown).empty() && first(*shown) == first(told);
+    return same ? holders_account(*shown) : account;
 }
 
 }  // namespace gavel::cli

@@ -26,12 +26,16 @@ struct LockWaitEnd {
     enum class Kind { granted, busy, timed_out, interrupted, session_ended, failed };
     Kind kind = Kind::failed;
     std::uint64_t token = 0;  // Of a grant.
-    Failure failure{};        // Of `failed`.
+    Failure failure{};        // Of `failed`; of `busy` what the cluster said.
 };
 
 // Waits in the queue of a lock until it is granted. `on_held` gets one sentence that says who
 // holds it, once.
 LockWaitEnd wait_for_lock(Client& client, const LockWait& wait,
                           const std::function<void(const std::string&)>& on_held);
+
+// Who has a lock that was not got: the refusal names a session, and the lock itself, asked for it,
+// has what there is to know. Empty when nobody has it.
+std::string account_of_holders(Client& client, const std::string& lock, const Failure& refusal);
 
 }  // namespace gavel::cli

@@ -1,5 +1,4 @@
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <cstdlib>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -9,6 +8,7 @@
 #include "cli/api_call.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/holders.h"
 #include "cli/options.h"
 #include "cli/render.h"
 #include "cli/text.h"
@@ -16,27 +16,6 @@
 namespace gavel::cli {
 
 namespace {
-
-// "s12 (web-1)".
-std::string session_label(const nlohmann::json& claim) {
-    const std::string name = text_of(claim, "session_name");
-    return text_of(claim, "session") + (name.empty() ? "" : " (" + name + ")");
-}
-
-constexpr std::size_t holders_in_a_row = 3;
-
-// The first of them, and how many more there are.
-std::string holder_labels(const nlohmann::json& lock) {
-    std::string labels;
-    const auto holders = lock.value("holders", nlohmann::json::array());
-    const std::size_t shown = std::min(holders.size(), holders_in_a_row);
-    for (std::size_t i = 0; i < shown; ++i) {
-        labels += (labels.empty() ? "" : ", ") + session_label(holders[i]);
-    }
-    const std::size_t count = lock.value("holder_count", holders.size());
-    if (count > shown) labels += ", " + std::to_string(count - shown) + " more";
-    return labels;
-}
 
 // Each token once: those who were granted the lock together have the same.
 std::string holder_tokens(const nlohmann::json& lock) {

@@ -167,7 +167,52 @@ TEST_F(Lock, WithNoWaitIsBusyWhenAnotherHoldsIt) {
     EXPECT_EQ(ran.code, exit_busy);
     EXPECT_EQ(member.requests("PUT ").size(), 1u);
     EXPECT_THAT(member.requests("PUT ")[0].target, EndsWith("?wait=0ms"));
+    EXPECT_EQ(ran.err, "gavel: deploy is held by s9 (web-1)\n");
     expect_left(member);
+}
+
+TEST_F(Lock, WithNoWaitTellsWhatThereIsToKnowOfTheHolders) {
+    FakeMember member([](const FakeRequest& request) -> std::optional<FakeReply> {
+        if (request.method == "PUT") return held();
+        if (request.method != "GET") return std::nullopt;
+        return FakeReply{.body = R"({"name":"deploy","held":true,"holder_count":5,"holders":[
+            {"session":"s9","session_name":"web-1:7","since":"2026-01-31T12:00:00.000Z",
+             "held_for":"41.2s","metadata":{"job":"nightly"}},
+            {"session":"s10","session_name":"","metadata":{}},{"session":"s11"},
+            {"session":"s12"},{"session":"s13"}]})"};
+    });
+
+    const auto ran = lock({member.endpoint()}, "exit 0", {"--no-wait"});
+
+    EXPECT_EQ(ran.code, exit_busy);
+    EXPECT_EQ(ran.err,
+              "gavel: deploy is held by s9 (web-1:7) since 2026-01-31T12:00:00.000Z (41.2s) "
+              "{\"job\":\"nightly\"}, s10, s11, 2 more\n");
+    EXPECT_EQ(member.requests("GET /v1/locks/deploy").size(), 1u);
+}
+
+TEST_F(Lock, WithNoWaitNamesWhoStoodInTheWayAndNotWhoHasItByThen) {
+    FakeMember member([](const FakeRequest& request) -> std::optional<FakeReply> {
+        if (request.method == "PUT") return held();
+        if (request.method != "GET") return std::nullopt;
+        return FakeReply{.body = R"({"name":"deploy","held":true,"holders":[{"session":"s30"}]})"};
+    });
+
+    EXPECT_EQ(lock({member.endpoint()}, "exit 0", {"--no-wait"}).err,
+              "gavel: deploy is held by s9 (web-1)\n");
+}
+
+TEST_F(Lock, WithNoWaitSaysWhyWhenNobodyHoldsIt) {
+    FakeMember member([](const FakeRequest& request) -> std::optional<FakeReply> {
+        if (request.method != "PUT") return std::nullopt;
+        return problem(409, "lock-held", R"(,"holders":[],"holder_count":0)", true);
+    });
+
+    const auto ran = lock({member.endpoint()}, "exit 0", {"--no-wait"});
+
+    EXPECT_EQ(ran.code, exit_busy);
+    EXPECT_EQ(ran.err, "gavel: deploy is not to be had: it is so\n");
+    EXPECT_THAT(member.requests("GET "), testing::IsEmpty());
 }
 
 TEST_F(Lock, IsSharedWhenAskedForSo) {
