@@ -78,7 +78,11 @@ Result<HttpResponse, Failure> Client::call(const Call& call) {
         // The other endpoints are asked at once; a pause comes after each round of all of them.
         const bool round_done = attempts % endpoints_.size() == 0;
         const auto next = Clock::now() + (round_done ? pause_length : milliseconds{0});
-        if (next >= deadline) return answer;
+        if (next >= deadline) {
+            Failure failure = answer.error();
+            failure.out_of_patience = true;
+            return failure;
+        }
         if (round_done) {
             if (!pause(pause_length)) return Failure{.code = "interrupted"};
             pause_length = std::min(pause_length * 2, longest_pause);

@@ -15,7 +15,8 @@ struct Failure {
     std::string detail{};
     std::string request_id{};
     bool retryable = false;  // Another attempt, perhaps at another endpoint, may do better at once.
-    std::string body{};      // The whole problem, for the members that only some codes have.
+    bool out_of_patience = false;  // A later attempt might have succeeded, but time was up.
+    std::string body{};            // The whole problem, for the members that only some codes have.
 };
 
 Failure failure_of(const HttpResponse& response);

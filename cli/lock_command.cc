@@ -12,6 +12,7 @@
 #include "cli/api_call.h"
 #include "cli/child.h"
 #include "cli/commands.h"
+#include "cli/duration.h"
 #include "cli/exit_code.h"
 #include "cli/lock_wait.h"
 #include "cli/options.h"
@@ -30,6 +31,8 @@ using Clock = std::chrono::steady_clock;
 // For calls that only tidy up: what they do not manage, the end of the TTL does.
 constexpr milliseconds tidy_patience{2000};
 constexpr milliseconds tidy_attempt_limit{1000};
+// However little time is left: a member that is there can answer within it.
+constexpr milliseconds least_attempt_limit{1000};
 
 // "web-1:4711": what others see as the holder.
 std::string session_name() {
@@ -48,7 +51,7 @@ public:
     int run() {
         // A session that lapsed while it waited (the machine slept) is replaced by a new one.
         for (;;) {
-            if (const auto failure = open_session()) return stop(*failure);
+            if (const auto end = open_session()) return finish(*end);
             const LockWaitEnd end =
                 wait_for_lock(client_,
                               {.lock = options_.name,
@@ -65,18 +68,27 @@ public:
     }
 
 private:
-    std::optional<Failure> open_session() {
+    // How it ends when there is no session to wait with.
+    std::optional<LockWaitEnd> open_session() {
         const auto sent = BootClock::now();
         // An operator who breaks the lock ends the session, and by that the command.
         const nlohmann::json body{
             {"name", session_name()}, {"ttl", format_ttl()}, {"ends_with_locks", true}};
         Call call = create_session_call(body);
+        bool until_deadline = false;
         if (deadline_) {
             const auto left = std::chrono::ceil<milliseconds>(*deadline_ - Clock::now());
+            until_deadline = left < call.patience;
             call.patience = std::min(call.patience, left);
+            call.attempt_limit = std::clamp(left, least_attempt_limit, call.attempt_limit);
         }
         const auto session = call_json(client_, call);
-        if (!session) return session.error();
+        if (!session) {
+            const bool in_time = !until_deadline || !session.error().out_of_patience;
+            return LockWaitEnd{
+                .kind = in_time ? LockWaitEnd::Kind::failed : LockWaitEnd::Kind::timed_out,
+                .failure = session.error()};
+        }
         session_ = text_of(*session, "id");
         keeper_.emplace(context_.endpoints, session_, options_.ttl, sent);
         return std::nullopt;
@@ -90,11 +102,11 @@ private:
                 return run_command(end.token);
             case LockWaitEnd::Kind::busy:
                 context_.say(busy_sentence(end.failure));
-                leave();
+                leave(Farewell::quiet);
                 return exit_busy;
             case LockWaitEnd::Kind::timed_out:
-                context_.say("timed out waiting for " + options_.name);
-                leave();
+                context_.say(timed_out_sentence(end.failure));
+                leave(Farewell::quiet);
                 return exit_timed_out;
             case LockWaitEnd::Kind::interrupted:
                 return stop({.code = "interrupted"});
@@ -107,6 +119,15 @@ private:
         const std::string holders = account_of_holders(client_, options_.name, refusal);
         if (!holders.empty()) return options_.name + " is held by " + holders;
         return options_.name + " is not to be had: " + refusal.detail;
+    }
+
+    std::string timed_out_sentence(const Failure& last) {
+        const std::string sentence = "timed out after " + format_duration(*options_.timeout) +
+                                     " waiting for " + options_.name;
+        const std::string holders = account_of_holders(client_, options_.name, last);
+        if (!holders.empty()) return sentence + ", held by " + holders;
+        if (last.status == 0) return sentence + ": no member answered";
+        return sentence + ": " + last.detail;
     }
 
     // Before the lock was granted: a signal or an error.
@@ -167,8 +188,11 @@ private:
         return 0;
     }
 
+    // What was not got needs no word about what lapses by itself.
+    enum class Farewell { told, quiet };
+
     // Releases the lock or leaves its queue, and ends the session.
-    void leave() {
+    void leave(Farewell farewell = Farewell::told) {
         keeper_.reset();
         if (session_.empty()) return;
         Client client(context_.endpoints);  // One that no signal interrupts.
@@ -182,7 +206,7 @@ private:
         end.attempt_limit = tidy_attempt_limit;
         const auto ended = client.call(end);
         const bool done = ended || ended.error().status == 404 || released;
-        if (!done) {
+        if (!done && farewell == Farewell::told) {
             context_.say("could not end session " + session_ +
                          " (it lapses by itself): " + describe(ended.error()));
         }

@@ -93,7 +93,7 @@ LockWaitEnd wait_for_lock(Client& client, const LockWait& wait,
         how_long = longest_wait;
         if (wait.deadline) {
             const auto left = std::chrono::ceil<milliseconds>(*wait.deadline - Clock::now());
-            if (left.count() <= 0) return {.kind = Kind::timed_out};
+            if (left.count() <= 0) return {.kind = Kind::timed_out, .failure = failure};
             how_long = std::min(how_long, left);
         }
         if (held || failure.code == "timed-out") {

@@ -26,7 +26,7 @@ struct LockWaitEnd {
     enum class Kind { granted, busy, timed_out, interrupted, session_ended, failed };
     Kind kind = Kind::failed;
     std::uint64_t token = 0;  // Of a grant.
-    Failure failure{};        // Of `failed`; of `busy` what the cluster said.
+    Failure failure{};        // Of `failed`; of `busy` and `timed_out` what was heard last.
 };
 
 // Waits in the queue of a lock until it is granted. `on_held` gets one sentence that says who

@@ -271,7 +271,48 @@ TEST_F(Lock, GivesUpAtItsTimeout) {
     const auto ran = lock({member.endpoint()}, "exit 0", {"--timeout", "100ms"});
 
     EXPECT_EQ(ran.code, exit_timed_out);
+    EXPECT_EQ(ran.err,
+              "gavel: waiting for deploy, held by s9 (web-1)\n"
+              "gavel: timed out after 100ms waiting for deploy, held by s9 (web-1)\n");
     expect_left(member);
+}
+
+TEST_F(Lock, SaysNothingButThatItTimedOutThoughItsSessionCannotBeEndedEither) {
+    FakeMember member([](const FakeRequest& request) -> std::optional<FakeReply> {
+        if (request.method == "POST") return std::nullopt;
+        if (request.method == "PUT") return problem(503, "no-leader", "", true);
+        return FakeReply{.hang_up = true};
+    });
+
+    const auto ran = lock({member.endpoint()}, "exit 0", {"--timeout", "200ms"});
+
+    EXPECT_EQ(ran.code, exit_timed_out);
+    EXPECT_EQ(ran.err, "gavel: timed out after 200ms waiting for deploy: it is so\n");
+}
+
+TEST_F(Lock, TimesOutAlikeWhenThereIsNoSessionToWaitWith) {
+    FakeMember leaderless([](const FakeRequest&) { return problem(503, "no-leader", "", true); });
+    FakeMember dumb([](const FakeRequest&) { return FakeReply{.hang_up = true}; });
+
+    const auto told = lock({leaderless.endpoint()}, "exit 0", {"--timeout", "200ms"});
+    const auto untold = lock({dumb.endpoint()}, "exit 0", {"--timeout", "200ms"});
+
+    EXPECT_EQ(told.code, exit_timed_out);
+    EXPECT_EQ(told.err, "gavel: timed out after 200ms waiting for deploy: it is so\n");
+    EXPECT_EQ(untold.code, exit_timed_out);
+    EXPECT_EQ(untold.err, "gavel: timed out after 200ms waiting for deploy: no member answered\n");
+}
+
+TEST_F(Lock, DoesNotCallItATimeoutWhenNobodyListensOrTheServerRefuses) {
+    FakeMember full([](const FakeRequest&) { return problem(507, "quota-exceeded"); });
+
+    const auto refused = lock({full.endpoint()}, "exit 0", {"--timeout", "5s"});
+    const auto nobody = lock({test::closed_endpoint()}, "exit 0", {"--timeout", "5s"});
+
+    EXPECT_EQ(refused.code, exit_error);
+    EXPECT_THAT(refused.err, HasSubstr("quota-exceeded"));
+    EXPECT_EQ(nobody.code, exit_error);
+    EXPECT_THAT(nobody.err, HasSubstr("unreachable"));
 }
 
 TEST_F(Lock, WaitsInTheQueueAndSaysOnceWhoHoldsIt) {
