@@ -28,8 +28,7 @@ LossDecision judge_loss(const Lease& lease, OnLost on_lost, LossStage stage,
                 .next_look = std::min(now + lease.grace(), lease.kill_due())};
     }
     if (on_lost != OnLost::term && (lease.ended || now >= lease.kill_due())) return lose();
-    const auto next = on_lost == OnLost::term ? lease.term_due() : lease.kill_due();
-    return {.stage = LossStage::held, .next_look = next};
+    return {.stage = LossStage::held, .next_look = lease.loss_due(on_lost)};
 }
 
 }  // namespace gavel::cli

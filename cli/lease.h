@@ -18,10 +18,16 @@ struct Lease {
 
     // A third of the TTL: two keep-alives may be lost before anything happens.
     BootClock::time_point keepalive_due() const { return confirmed + ttl / 3; }
+    // Half of the TTL: by then the keep-alive that was due at a third has failed more than once.
+    BootClock::time_point jeopardy_due() const { return confirmed + ttl / 2; }
     // The child is asked to end at three quarters of the TTL and killed at nine tenths. The last
     // tenth is for the kill to take effect, and for two clocks that do not run equally fast.
     BootClock::time_point term_due() const { return confirmed + ttl * 3 / 4; }
     BootClock::time_point kill_due() const { return confirmed + ttl * 9 / 10; }
+    // When the lock counts as lost.
+    BootClock::time_point loss_due(OnLost on_lost) const {
+        return on_lost == OnLost::term ? term_due() : kill_due();
+    }
     // Between TERM and KILL when the session has ended already.
     std::chrono::milliseconds grace() const { return ttl * 3 / 20; }
 };

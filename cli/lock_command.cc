@@ -171,7 +171,8 @@ private:
             return child.error().exit_code();
         }
         Child running = *child;
-        return supervise(running, signals, *keeper_, options_.on_lost,
+        return supervise(running, signals, *keeper_,
+                         {.lock = options_.name, .session = session_, .on_lost = options_.on_lost},
                          [this](const std::string& message) { context_.say(message); });
     }
 

@@ -53,7 +53,8 @@ constexpr std::array notes{
         "Makes a session, waits for the lock in its queue, runs the command and undoes all of it "
         "afterwards. The command finds GAVEL_LOCK_NAME, GAVEL_LOCK_TOKEN (the fencing token) and "
         "GAVEL_SESSION in its environment. Keep-alives are sent every third of the TTL; when none "
-        "was confirmed for three quarters of it the command gets TERM, at nine tenths KILL, so "
+        "was confirmed for half of it a message says that the lock is in jeopardy; when none was "
+        "confirmed for three quarters of it the command gets TERM, at nine tenths KILL, so "
         "that it is gone before another can be granted the lock. What must never happen twice has "
         "to check the token where it happens."},
     Entry{

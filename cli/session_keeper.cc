@@ -21,7 +21,7 @@ SessionKeeper::SessionKeeper(std::vector<Endpoint> endpoints, std::string sessio
                              BootClock::time_point confirmed)
     : session_(std::move(session)),
       stop_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      ended_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      news_fd_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       client_(std::move(endpoints), stop_fd_),
       lease_{.ttl = ttl, .confirmed = confirmed} {
     // The thread takes no signals: they are for whoever polls for them.
@@ -37,12 +37,22 @@ SessionKeeper::~SessionKeeper() {
     raise_event(stop_fd_);
     thread_.join();
     ::close(stop_fd_);
-    ::close(ended_fd_);
+    ::close(news_fd_);
 }
 
 Lease SessionKeeper::lease() const {
     const std::lock_guard lock(mutex_);
     return lease_;
+}
+
+std::string SessionKeeper::trouble() const {
+    const std::lock_guard lock(mutex_);
+    return trouble_;
+}
+
+void SessionKeeper::take_news() const {
+    eventfd_t count = 0;
+    ::eventfd_read(news_fd_, &count);
 }
 
 void SessionKeeper::run() {
@@ -51,7 +61,7 @@ void SessionKeeper::run() {
         const auto left = std::chrono::ceil<milliseconds>(due - BootClock::now());
         if (!client_.pause(std::max(left, milliseconds{0}))) return;
         due = keep_alive();
-        if (lease().ended) return raise_event(ended_fd_);
+        if (lease().ended) return;
     }
 }
 
@@ -67,9 +77,13 @@ BootClock::time_point SessionKeeper::keep_alive() {
     const std::lock_guard lock(mutex_);
     if (answer) {
         lease_.confirmed = sent;
+        trouble_.clear();
+        raise_event(news_fd_);
         return lease_.keepalive_due();
     }
     lease_.ended = answer.error().code == "session-not-found";
+    trouble_ = describe(answer.error());
+    if (lease_.ended) raise_event(news_fd_);
     return BootClock::now() + std::clamp(ttl / 30, milliseconds{20}, milliseconds{500});
 }
 

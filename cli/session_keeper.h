@@ -12,7 +12,8 @@
 namespace gavel::cli {
 
 // Keeps one session alive from a thread of its own, so that nothing else that blocks can make it
-// late. `fd()` becomes readable when the session turns out to have ended.
+// late. `fd()` becomes readable when there is news: the session turns out to have ended, or a
+// keep-alive was confirmed.
 class SessionKeeper {
 public:
     // `confirmed`: when the request that made the session was sent.
@@ -24,7 +25,11 @@ public:
     SessionKeeper& operator=(const SessionKeeper&) = delete;
 
     Lease lease() const;
-    int fd() const { return ended_fd_; }
+    // Why the last keep-alive failed; empty when it did not.
+    std::string trouble() const;
+    int fd() const { return news_fd_; }
+    // From now on `fd()` tells of later news.
+    void take_news() const;
 
 private:
     void run();
@@ -33,10 +38,11 @@ private:
 
     const std::string session_;
     const int stop_fd_;
-    const int ended_fd_;
+    const int news_fd_;
     Client client_;
-    mutable std::mutex mutex_;  // Guards lease_.
+    mutable std::mutex mutex_;  // Guards lease_ and trouble_.
     Lease lease_;
+    std::string trouble_{};
     std::thread thread_;
 };
 

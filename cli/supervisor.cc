@@ -4,6 +4,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 
@@ -44,9 +45,14 @@ private:
 
 class Supervisor {
 public:
-    Supervisor(Child& child, SignalQueue& signals, const SessionKeeper& keeper, OnLost on_lost,
-               const std::function<void(const std::string&)>& say)
-        : child_(child), signals_(signals), keeper_(keeper), on_lost_(on_lost), say_(say) {}
+    Supervisor(Child& child, SignalQueue& signals, const SessionKeeper& keeper,
+               const Tenure& tenure, const std::function<void(const std::string&)>& say)
+        : child_(child),
+          signals_(signals),
+          keeper_(keeper),
+          on_lost_(tenure.on_lost),
+          say_(say),
+          jeopardy_(tenure.lock, tenure.session, tenure.on_lost) {}
 
     int run() {
         for (;;) {
@@ -76,12 +82,17 @@ private:
     }
 
     void judge() {
+        keeper_.take_news();
         const Lease lease = keeper_.lease();
-        const auto decision = judge_loss(lease, on_lost_, stage_, next_look_, BootClock::now());
+        const auto now = BootClock::now();
+        const auto decision = judge_loss(lease, on_lost_, stage_, next_look_, now);
         if (decision.stage != stage_) tell(decision, lease);
         if (decision.signal != 0) child_.signal(decision.signal);
         stage_ = decision.stage;
-        next_look_ = decision.next_look;
+        next_look_ = wake_up_ = decision.next_look;
+        if (stage_ != LossStage::held) return;
+        if (const auto news = jeopardy_.look(lease, keeper_.trouble(), now)) say_(*news);
+        wake_up_ = std::min(next_look_, jeopardy_.next_look(lease));
     }
 
     void tell(const LossDecision& decision, const Lease& lease) const {
@@ -97,13 +108,11 @@ private:
     }
 
     void wait() {
-        timer_.set(next_look_);
+        timer_.set(wake_up_);
         std::array<pollfd, 3> sources{{{.fd = signals_.fd(), .events = POLLIN, .revents = 0},
                                        {.fd = timer_.fd(), .events = POLLIN, .revents = 0},
                                        {.fd = keeper_.fd(), .events = POLLIN, .revents = 0}}};
-        // An ended session stays readable; once it has been acted on there is no more news there.
-        const nfds_t count = stage_ == LossStage::held ? 3 : 2;
-        ::poll(sources.data(), count, -1);
+        ::poll(sources.data(), sources.size(), -1);
     }
 
     // ^Z: give the terminal back and stop as well, so that the shell sees its job stopped. When the
@@ -122,15 +131,17 @@ private:
     const OnLost on_lost_;
     const std::function<void(const std::string&)>& say_;
     BootTimer timer_{};
+    Jeopardy jeopardy_;
     LossStage stage_ = LossStage::held;
-    BootClock::time_point next_look_{};
+    BootClock::time_point next_look_{};  // Of the loss.
+    BootClock::time_point wake_up_{};    // Of whatever is due first.
 };
 
 }  // namespace
 
-int supervise(Child& child, SignalQueue& signals, const SessionKeeper& keeper, OnLost on_lost,
+int supervise(Child& child, SignalQueue& signals, const SessionKeeper& keeper, const Tenure& tenure,
               const std::function<void(const std::string&)>& say) {
-    const int code = Supervisor(child, signals, keeper, on_lost, say).run();
+    const int code = Supervisor(child, signals, keeper, tenure, say).run();
     child.take_terminal_back();
     return code;
 }

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -37,14 +38,14 @@ while test -e "$diary"; do note runs; sleep 0.01; done
 
     // `through` names members in the order in which gavel asks them.
     Process run(const std::string& who, const std::vector<std::size_t>& through,
-                const std::string& manners = "obeys") {
+                const std::string& manners = "obeys", const std::string& ttl = "2s") {
         std::vector<std::string> arguments{GAVEL_BINARY};
         for (const std::size_t member : through) {
             arguments.push_back("--endpoint=http://127.0.0.1:" +
                                 std::to_string(cluster_.port(member)));
         }
         for (const std::string& more :
-             std::vector<std::string>{"lock", "deploy", "--ttl=2s", "--", "/bin/bash", script(),
+             std::vector<std::string>{"lock", "deploy", "--ttl=" + ttl, "--", "/bin/bash", script(),
                                       who, diary(), manners}) {
             arguments.push_back(more);
         }
@@ -147,6 +148,28 @@ TEST_F(LockRuns, GoOnUnderTheNextLeaderWhenTheirsIsFrozen) {
     EXPECT_LT(last("holder"), first("next"));
     next.signal(SIGTERM);
     EXPECT_EQ(next.wait(10s), 0);
+}
+
+// Whoever looks at it can tell in time that the lock may be lost, and that it was not.
+TEST_F(LockRuns, TellOfTheirJeopardyWhileTheirMemberIsFrozen) {
+    const std::size_t follower = (leader_ + 1) % 3;
+    Process holder = run("holder", {follower}, "obeys", "12s");
+    ASSERT_TRUE(eventually([this] { return runs("holder"); }));
+
+    cluster_.freeze(follower);
+    EXPECT_TRUE(eventually(
+        [this] { return said("holder").find("deploy is in jeopardy") != std::string::npos; }, 20s))
+        << said("holder");
+    cluster_.signal(follower, SIGCONT);
+    EXPECT_TRUE(eventually(
+        [this] { return said("holder").find("deploy is safe again") != std::string::npos; }, 20s))
+        << said("holder");
+
+    const std::string told = said("holder");
+    EXPECT_EQ(std::ranges::count(told, '\n'), 2) << told;
+    EXPECT_EQ(first("holder", "TERM"), 0U) << "it was held all the time";
+    holder.signal(SIGTERM);
+    EXPECT_EQ(holder.wait(10s), 0) << said("holder");
 }
 
 // Nobody can end the command while gavel itself is frozen; the token tells it from the next. Awake

@@ -5,11 +5,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <optional>
+#include <sstream>
 
 #include "cli/exit_code.h"
 #include "tests/unit/cli/fake_server.h"
@@ -410,6 +412,46 @@ TEST_F(Lock, KeepsItsSessionAliveThroughAnotherMember) {
                           "while ! test -s " + file_ + "; do sleep 0.02; done", {"--ttl", "3s"});
 
     EXPECT_EQ(ran.code, exit_success);
+}
+
+// Standard error that tells when a word was said.
+class Listener : public std::stringbuf {
+public:
+    explicit Listener(std::string word) : word_(std::move(word)) {}
+    bool heard() const { return heard_; }
+
+private:
+    int sync() override {
+        if (str().find(word_) != std::string::npos) heard_ = true;
+        return 0;
+    }
+
+    std::string word_;
+    std::atomic<bool> heard_{false};
+};
+
+TEST_F(Lock, TellsWhenItIsInJeopardyAndWhenItIsSafeAgain) {
+    Listener listener("jeopardy");
+    FakeMember member([&](const FakeRequest& request) -> std::optional<FakeReply> {
+        if (is_keepalive(request) && !listener.heard()) return FakeReply{.hang_up = true};
+        if (is_keepalive(request)) say();
+        return std::nullopt;
+    });
+    std::ostringstream out;
+    std::ostream err(&listener);
+
+    const int code = run_gavel({"lock", "deploy", "--ttl", "6s", "--", "sh", "-c",
+                                "while ! test -s " + file_ + "; do sleep 0.02; done"},
+                               {.out = out, .err = err, .endpoints = member.endpoint().url()});
+
+    EXPECT_EQ(code, exit_success);
+    EXPECT_THAT(
+        listener.str(),
+        testing::MatchesRegex(
+            "gavel: deploy is in jeopardy: no keep-alive of session s1 was confirmed for "
+            "3\\.[0-9]s; in 1\\.[0-9]s it counts as lost, and the command is sent TERM, and "
+            "KILL 0\\.9s after it; the last one: unreachable: .*\n"
+            "gavel: deploy is safe again: a keep-alive of session s1 was confirmed\n"));
 }
 
 std::optional<FakeReply> without_session(const FakeRequest& request) {
