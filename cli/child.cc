@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
+#include <string_view>
 #include <utility>
 
 #include "base/invariant.h"
@@ -39,10 +41,31 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
     return result;
 }
 
+// A file in memory that holds `text`, to be read from its beginning; -1 with errno if there is
+// none. Unlike a pipe it needs nobody who writes while the child runs, whatever its size, and a
+// child that does not read it breaks nothing.
+int file_with(const std::string& text) {
+    const int file = ::memfd_create("gavel-input", MFD_CLOEXEC);
+    std::string_view rest = text;
+    while (file >= 0 && !rest.empty()) {
+        const auto written = ::write(file, rest.data(), rest.size());
+        if (written > 0) {
+            rest.remove_prefix(static_cast<std::size_t>(written));
+        } else if (errno != EINTR) {
+            const int error = errno;
+            ::close(file);
+            errno = error;
+            return -1;
+        }
+    }
+    if (file >= 0) ::lseek(file, 0, SEEK_SET);
+    return file;
+}
+
 // The new process, from fork to exec. Others of our threads may hold any lock, so nothing here
 // allocates: only calls that are safe in a signal handler.
 [[noreturn]] void become(const ChildOptions& options, bool give_terminal, char* const* command,
-                         char* const* environment, pid_t parent, int report) {
+                         char* const* environment, pid_t parent, int input, int report) {
     ::setpgid(0, 0);
     if (give_terminal) ::tcsetpgrp(STDIN_FILENO, ::getpgrp());
     if (options.signal_when_parent_dies != 0) {
@@ -56,6 +79,9 @@ std::vector<char*> pointers(std::vector<std::string>& strings) {
         const int nothing = ::open("/dev/null", O_RDONLY);
         ::dup2(nothing, STDIN_FILENO);
     }
+    // If we have no standard input, the file got its number, and is to outlive exec.
+    if (input == STDIN_FILENO) ::fcntl(input, F_SETFD, 0);
+    if (input > STDIN_FILENO) ::dup2(input, STDIN_FILENO);
     ::pthread_sigmask(SIG_SETMASK, &options.signal_mask, nullptr);
     ::execvpe(command[0], command, environment);
     const int error = errno;
@@ -77,16 +103,23 @@ Result<Child, SpawnFailure> Child::start(const ChildOptions& options) {
     const auto environment_pointers = pointers(environment);
     const bool give_terminal = options.take_terminal && we_own_the_terminal();
 
+    int input = -1;
+    if (options.input && (input = file_with(*options.input)) < 0) return SpawnFailure{errno};
     std::array<int, 2> report{};
-    if (::pipe2(report.data(), O_CLOEXEC) != 0) return SpawnFailure{errno};
+    if (::pipe2(report.data(), O_CLOEXEC) != 0) {
+        const int error = errno;
+        if (input >= 0) ::close(input);
+        return SpawnFailure{error};
+    }
     const pid_t parent = ::getpid();
     const pid_t pid = ::fork();
     if (pid == 0) {
         become(options, give_terminal, command_pointers.data(), environment_pointers.data(), parent,
-               report[1]);
+               input, report[1]);
     }
     const int fork_error = errno;
     ::close(report[1]);
+    if (input >= 0) ::close(input);
     if (pid < 0) {
         ::close(report[0]);
         return SpawnFailure{fork_error};

@@ -19,6 +19,7 @@ struct ChildOptions {
     int signal_when_parent_dies = 0;  // 0: none. For the child itself, not its group.
     bool take_terminal =
         false;  // Make it the foreground group if we are that and stdin is a terminal.
+    std::optional<std::string> input{};  // What its standard input has; none: ours.
     std::string output_file{};  // Standard output and error go there; empty: where ours go.
 };
 

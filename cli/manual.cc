@@ -60,9 +60,8 @@ constexpr std::array notes{
     Entry{
         "watch",
         "A stream that breaks is resumed at the next endpoint; nothing is shown twice and nothing "
-        "left out. With --exec a command is run for each change instead of printing it, with "
-        "GAVEL_EVENT, GAVEL_KEY and GAVEL_REVISION in its environment, never two at once. When "
-        "changes are missing it is run for that, too, as the event reset."},
+        "left out. With --exec a command is run for each change instead of printing it, never "
+        "two at once; one that fails ends the watch."},
     Entry{"txn",
           "If all conditions in \"if\" hold, what stands in \"then\" is done, else what stands in "
           "\"else\": all of it at one revision, or nothing. The exit code is 0 when then was done "

@@ -294,9 +294,7 @@ private:
         if (context_.format == Format::value) {
             context_.out << text_of(data, "value") << std::endl;
         } else if (context_.format != Format::table) {
-            data["event"] = type;
-            context_.out << data.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
-                         << std::endl;
+            context_.out << line_of(type, std::move(data)) << std::endl;
         } else {
             const std::string what = account_of(type, data);
             const bool there = data.value("snapshot", false) && !leaves(type, data);
@@ -307,17 +305,38 @@ private:
         }
     }
 
+    // The event as one line of JSON.
+    static std::string line_of(const std::string& type, nlohmann::json data) {
+        data["event"] = type;
+        return data.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    }
+
+    // Each name is always there, so that none comes from a command around this one; empty where
+    // the event has nothing for it. GAVEL_SESSION is not ours to set: a command that `gavel lock`
+    // runs, and what it runs, writes with --guard by it.
+    static std::map<std::string, std::string> environment_of(const std::string& type,
+                                                             std::uint64_t revision,
+                                                             const nlohmann::json& data) {
+        const std::string change = text_of(data, "change");
+        const bool of_snapshot = data.value("snapshot", false);
+        return {{"GAVEL_EVENT", type},
+                {"GAVEL_CHANGE", change.empty() ? type : change},
+                {"GAVEL_KEY", name_of(data)},
+                {"GAVEL_REVISION", std::to_string(revision)},
+                {"GAVEL_SNAPSHOT", of_snapshot ? "true" : "false"},
+                {"GAVEL_LOCK", text_of(data, "lock")},
+                {"GAVEL_TOKEN", text_of(data, "token")},
+                {"GAVEL_EVENT_SESSION", text_of(data, "session")},
+                {"GAVEL_MEMBER", text_of(data, "member_id")}};
+    }
+
     // Runs the command for one change and waits for its end; false when it did not succeed.
     bool run_command(const std::string& type, std::uint64_t revision, const nlohmann::json& data) {
-        const bool of_snapshot = data.value("snapshot", false);
-        const auto child =
-            Child::start({.command = context_.command,
-                          .environment = {{"GAVEL_EVENT", type},
-                                          {"GAVEL_KEY", name_of(data)},
-                                          {"GAVEL_REVISION", std::to_string(revision)},
-                                          {"GAVEL_SNAPSHOT", of_snapshot ? "true" : "false"}},
-                          .signal_mask = signals_.mask_before(),
-                          .signal_when_parent_dies = SIGTERM});
+        const auto child = Child::start({.command = context_.command,
+                                         .environment = environment_of(type, revision, data),
+                                         .signal_mask = signals_.mask_before(),
+                                         .signal_when_parent_dies = SIGTERM,
+                                         .input = line_of(type, data) + '\n'});
         if (!child) {
             context_.say("cannot run " + context_.command.front() + ": " +
                          ::strerror(child.error().error));
@@ -358,7 +377,20 @@ void add_watch_command(CLI::App& app, Action& action) {
     auto options = std::make_shared<WatchOptions>();
     auto* command = app.add_subcommand("watch", "Show changes as they happen");
     command->footer(
-        "A command comes last: gavel watch PREFIX [OPTIONS] --exec COMMAND [ARGUMENTS]");
+        "A command comes last: gavel watch PREFIX [OPTIONS] --exec COMMAND [ARGUMENTS]\n"
+        "It is run for each change, with the event as a line of JSON on its standard input, and\n"
+        "with these in its environment, empty where the event has nothing for them:\n"
+        "  GAVEL_EVENT          put, delete, lock, member, or reset when changes are missing\n"
+        "  GAVEL_CHANGE         what became of it: put, delete; acquired, released, expired, "
+        "broken,\n"
+        "                       delay_ended; added, removed, promoted, demoted\n"
+        "  GAVEL_KEY            the key, the lock, or the member's name\n"
+        "  GAVEL_REVISION       of the change\n"
+        "  GAVEL_SNAPSHOT       true of what was there before (--snapshot), else false\n"
+        "  GAVEL_LOCK           the lock\n"
+        "  GAVEL_TOKEN          the lock's fencing token\n"
+        "  GAVEL_EVENT_SESSION  whose lock or ephemeral key it is\n"
+        "  GAVEL_MEMBER         the member's id");
     command->add_option("PREFIX", options->prefix, "Keys that begin with this; '' for all");
     command->add_option("--key", options->keys, "One key, repeatable")->allow_extra_args(false);
     command->add_option("--locks", options->locks, "Locks that begin with this, repeatable")

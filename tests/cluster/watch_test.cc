@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "tests/cluster/cluster.h"
+#include "tests/cluster/process.h"
 
 namespace gavel::test {
 namespace {
@@ -156,6 +157,38 @@ TEST(ClusterWatch, TellsOfANewMember) {
     EXPECT_EQ(event.at("change"), "added");
     EXPECT_EQ(event.at("member_id"), 4);
     EXPECT_EQ(event.at("role"), "learner");
+}
+
+TEST(ClusterWatch, RunsACommandThatReadsTheEventOrDoesNot) {
+    Cluster cluster;
+    cluster.start_all();
+    auto client = cluster.client(cluster.leader());
+    const auto start = client.call("PUT", "/v1/config/app/start", "0").json();
+    const std::string output = (cluster.folder() / "watch").string();
+    const auto watch = [&](const std::string& script) {
+        return Process(
+            {GAVEL_BINARY, "--endpoint=http://127.0.0.1:" + std::to_string(cluster.port(0)),
+             "watch", "app/", "--locks", "", "--count=3",
+             "--since=" + std::to_string(start.value("revision", 0UL)), "--exec", "/bin/sh", "-c",
+             script},
+            output);
+    };
+    Process reads =
+        watch("echo $GAVEL_CHANGE,$GAVEL_LOCK,$GAVEL_TOKEN,$GAVEL_EVENT_SESSION; wc -c");
+    Process does_not = watch("exit 0");
+
+    const std::string value(1'000'000, 'v');
+    ASSERT_TRUE(client.call("PUT", "/v1/config/app/large", value).ok());
+    const auto grant = client.call("PUT", "/v1/locks/deploy?ttl=30s", "{}").json();
+    ASSERT_TRUE(client.call("DELETE", "/v1/config/app/large").ok());
+
+    EXPECT_EQ(does_not.wait(20s), 0) << contents(output + ".err");
+    EXPECT_EQ(reads.wait(20s), 0) << contents(output + ".err");
+    const std::string token = std::to_string(grant.value("token", 0UL));
+    EXPECT_THAT(
+        contents(output + ".out"),
+        testing::MatchesRegex("put,,,\n1000[0-9]{3}\nacquired,deploy," + token + "," +
+                              grant.value("session", "") + "\n[0-9]+\ndelete,,,\n[0-9]+\n"));
 }
 
 TEST(ClusterWatch, AnswersALongPollAtAFollowerWhenTheKeyChanges) {

@@ -393,6 +393,72 @@ TEST_F(Watch, EndsWithTheExitCodeOfACommandThatFails) {
               exit_command_not_found);
 }
 
+TEST_F(Watch, GivesItsCommandTheEventOnStandardInput) {
+    FakeServer server([](const FakeRequest&) {
+        return stream(put_event(5, "a", "one") +
+                      "event: lock\ndata: {\"revision\":7,\"lock\":\"deploy\","
+                      "\"change\":\"acquired\",\"session\":\"s1\",\"token\":7}\nid: 7\n\n");
+    });
+
+    const auto ran =
+        run({"watch", "", "--locks", "", "--count", "2", "--exec", "sh", "-c", "cat >> $0", file_},
+            {server.endpoint()});
+
+    EXPECT_EQ(ran.code, exit_success);
+    EXPECT_EQ(said(),
+              "{\"event\":\"put\",\"key\":\"a\",\"revision\":5,\"value\":\"one\"}\n"
+              "{\"change\":\"acquired\",\"event\":\"lock\",\"lock\":\"deploy\",\"revision\":7,"
+              "\"session\":\"s1\",\"token\":7}\n");
+}
+
+TEST_F(Watch, LetsItsCommandReadAllOfALargeValueOrNothing) {
+    const std::string value(std::size_t{3} << 20, 'v');
+    FakeServer server([&](const FakeRequest&) {
+        return stream(put_event(5, "a", value) + put_event(6, "b", value));
+    });
+
+    const auto ran =
+        run({"watch", "", "--count", "2", "--exec", "sh", "-c",
+             "case $GAVEL_KEY in a) wc -c;; b) sleep 0.1; echo unread;; esac >> $0", file_},
+            {server.endpoint()});
+
+    EXPECT_EQ(ran.code, exit_success) << ran.err;
+    const auto line = std::string(R"({"event":"put","key":"a","revision":5,"value":""})").size();
+    EXPECT_EQ(said(), std::to_string(value.size() + line + 1) + "\nunread\n");
+}
+
+TEST_F(Watch, TellsItsCommandWhatTheEventHasAndNothingOfAnother) {
+    FakeServer server([](const FakeRequest&) {
+        return stream(
+            "event: lock\ndata: {\"revision\":7,\"lock\":\"deploy\","
+            "\"change\":\"expired\",\"session\":\"s1\",\"token\":6}\nid: 7\n\n"
+            "event: member\ndata: {\"revision\":8,\"member_id\":4,\"name\":\"n4\","
+            "\"change\":\"promoted\"}\nid: 8\n\n"
+            "event: put\ndata: {\"revision\":9,\"key\":\"a\",\"value\":1,"
+            "\"session\":\"s2\"}\nid: 9\n\n"
+            "event: delete\ndata: {\"revision\":10,\"key\":\"a\"}\nid: 10\n\n");
+    });
+    // As it is below `gavel lock`, and below another watch.
+    ::setenv("GAVEL_SESSION", "s99", 1);
+    ::setenv("GAVEL_LOCK", "other", 1);
+
+    const auto ran =
+        run({"watch", "", "--locks", "", "--members", "--count", "4", "--exec", "sh", "-c",
+             "echo $GAVEL_EVENT,$GAVEL_CHANGE,$GAVEL_KEY,$GAVEL_LOCK,$GAVEL_TOKEN,"
+             "$GAVEL_EVENT_SESSION,$GAVEL_MEMBER,$GAVEL_SESSION >> $0",
+             file_},
+            {server.endpoint()});
+    ::unsetenv("GAVEL_SESSION");
+    ::unsetenv("GAVEL_LOCK");
+
+    EXPECT_EQ(ran.code, exit_success);
+    EXPECT_EQ(said(),
+              "lock,expired,deploy,deploy,6,s1,,s99\n"
+              "member,promoted,n4,,,,4,s99\n"
+              "put,put,a,,,s2,,s99\n"
+              "delete,delete,a,,,,,s99\n");
+}
+
 TEST_F(Watch, PassesASignalOnToTheCommand) {
     FakeServer server([](const FakeRequest&) { return stream(put_event(5, "a", "x")); });
 
