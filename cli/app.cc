@@ -58,7 +58,8 @@ void build(CLI::App& app, GlobalOptions& options, Action& action) {
             constexpr std::array colors{Color::automatic, Color::always, Color::never};
             options.color = colors.at(chosen);
         },
-        "Whether tables have colours; auto: on a terminal, unless NO_COLOR is set (auto)");
+        "Whether there are colours; auto: on a terminal, unless NO_COLOR is set or TERM is dumb "
+        "(auto)");
     add_lock_command(app, action);
     add_locks_commands(app, action);
     add_session_commands(app, action);
@@ -117,13 +118,17 @@ std::optional<int> run_call(CLI::App& app, const std::vector<std::string>& argum
     return std::nullopt;
 }
 
-bool wants_color(Color color, const Surroundings& surroundings) {
-    if (color == Color::automatic) return surroundings.out_is_terminal && !surroundings.no_color;
+bool wants_color(Color color, bool is_terminal, bool no_color) {
+    if (color == Color::automatic) return is_terminal && !no_color;
     return color == Color::always;
 }
 
+// Before it is known what was asked for.
 int usage_error(const Surroundings& surroundings, const std::string& complaint) {
-    surroundings.err << "gavel: " << printable(complaint) << std::endl;
+    const bool color =
+        wants_color(Color::automatic, surroundings.err_is_terminal, surroundings.no_color);
+    surroundings.err << painted("gavel:", Tone::bad, color) << ' ' << printable(complaint)
+                     << std::endl;
     return exit_usage;
 }
 
@@ -179,23 +184,25 @@ int run_gavel(const std::vector<std::string>& arguments, const Surroundings& sur
 
     auto endpoints = choose_endpoints(options.endpoints, surroundings.endpoints);
     if (!endpoints) return usage_error(surroundings, endpoints.error().text);
-    Context context{.out = surroundings.out,
-                    .err = surroundings.err,
-                    .out_is_terminal = surroundings.out_is_terminal,
-                    .color = wants_color(options.color, surroundings),
-                    .format = options.format,
-                    .endpoints = *endpoints,
-                    .command = split.command,
-                    .held_lock = surroundings.held_lock,
-                    .held_token = surroundings.held_token,
-                    .held_session = surroundings.held_session,
-                    .author = surroundings.author};
+    Context context{
+        .out = surroundings.out,
+        .err = surroundings.err,
+        .out_is_terminal = surroundings.out_is_terminal,
+        .color = wants_color(options.color, surroundings.out_is_terminal, surroundings.no_color),
+        .err_color =
+            wants_color(options.color, surroundings.err_is_terminal, surroundings.no_color),
+        .format = options.format,
+        .endpoints = *endpoints,
+        .command = split.command,
+        .held_lock = surroundings.held_lock,
+        .held_token = surroundings.held_token,
+        .held_session = surroundings.held_session,
+        .author = surroundings.author};
     const int code = action(context);
     // Output that never arrived (a full disk) is not a success.
     context.out.flush();
     if (context.out || code != exit_success) return code;
-    context.say("cannot write to standard output");
-    return exit_error;
+    return context.fail("cannot write to standard output");
 }
 
 }  // namespace gavel::cli

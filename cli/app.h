@@ -14,7 +14,8 @@ struct Surroundings {
     std::ostream& out;
     std::ostream& err;
     bool out_is_terminal = false;
-    bool no_color = false;
+    bool err_is_terminal = false;
+    bool no_color = false;       // NO_COLOR, or a terminal that has none.
     std::string endpoints{};     // GAVEL_ENDPOINTS
     std::string held_lock{};     // GAVEL_LOCK_NAME, of a command that `gavel lock` runs.
     std::string held_token{};    // GAVEL_LOCK_TOKEN

@@ -61,8 +61,7 @@ public:
                                            : describe(answer.error());
             const bool again = !answer && !answer.error().retryable ? false : may_begin_anew();
             if (!again || tries >= context_.endpoints.size()) {
-                context_.say(why);
-                return exit_error;
+                return context_.fail(why);
             }
             context_.say(why + "; beginning anew at the next endpoint");
             if (answer) client_->use_next_endpoint();
@@ -141,10 +140,7 @@ private:
         return exit_success;
     }
 
-    int complain(const Complaint& complaint) const {
-        context_.say(complaint.text);
-        return exit_error;
-    }
+    int complain(const Complaint& complaint) const { return context_.fail(complaint.text); }
 
     const Context& context_;
     const BackupOptions& options_;

@@ -29,12 +29,12 @@ int status(const Context& context) {
         found.back()["endpoint"] = endpoint.url();
     }
     if (found.empty()) return exit_error;
-    print_list(
-        context, found,
-        {column("ENDPOINT", "endpoint"), column("MEMBER", "member_id"), column("NAME", "name"),
-         column("ROLE", "role"), column("LEADER", "leader_id"), column("APPLIED", "applied"),
-         column("CHOSEN", "chosen"), column("EPOCH", "epoch"), column("VERSION", "version")},
-        "role");
+    print_list(context, found,
+               {column("ENDPOINT", "endpoint"), column("MEMBER", "member_id"),
+                column("NAME", "name"), column("ROLE", "role", tone_of_role),
+                column("LEADER", "leader_id"), column("APPLIED", "applied"),
+                column("CHOSEN", "chosen"), column("EPOCH", "epoch"), column("VERSION", "version")},
+               "role");
     return exit_success;
 }
 

@@ -97,8 +97,7 @@ int put(const Context& context, const PutOptions& options) {
     Complaint complaint;
     const auto value = read_value(options, complaint);
     if (!value) {
-        context.say(complaint.text);
-        return exit_error;
+        return context.fail(complaint.text);
     }
     Client client(context.endpoints);
     Call call{.method = "PUT",

@@ -7,12 +7,14 @@
 
 namespace gavel::cli {
 
-void Context::say(const std::string& message) const {
-    err << "gavel: " << printable(message) << std::endl;
+void Context::say(const std::string& message, Tone tone) const {
+    err << painted("gavel:", tone, err_color) << ' ' << printable(message) << std::endl;
 }
 
-int Context::fail(const Failure& failure) const {
-    say(describe(failure));
+int Context::fail(const Failure& failure) const { return fail(describe(failure)); }
+
+int Context::fail(const std::string& complaint) const {
+    say(complaint, Tone::bad);
     return exit_error;
 }
 

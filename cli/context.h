@@ -6,6 +6,7 @@
 
 #include "cli/endpoint.h"
 #include "cli/failure.h"
+#include "cli/tone.h"
 
 namespace gavel::cli {
 
@@ -16,7 +17,8 @@ struct Context {
     std::ostream& out;  // Data.
     std::ostream& err;  // Messages.
     bool out_is_terminal = false;
-    bool color = false;
+    bool color = false;      // Of data.
+    bool err_color = false;  // Of messages.
     Format format = Format::table;
     std::vector<Endpoint> endpoints{};
     std::vector<std::string> command{};  // What followed "--" or "--exec".
@@ -27,9 +29,10 @@ struct Context {
     std::string author{};  // Of changes, unless another one is named.
 
     // One line on stderr.
-    void say(const std::string& message) const;
+    void say(const std::string& message, Tone tone = Tone::plain) const;
     // Says why and gives the exit code for it.
     int fail(const Failure& failure) const;
+    int fail(const std::string& complaint) const;
 };
 
 }  // namespace gavel::cli

@@ -20,8 +20,8 @@ constexpr milliseconds patience{3000};
 constexpr milliseconds passing{1500};
 constexpr int exit_problems = 1;
 
-// "healthy: 3 members, n1 leads, 1 voter of 3 may be lost"
-std::string summary(const Survey& survey, bool healthy) {
+// "3 members, n1 leads, 1 of 3 voters may be lost"
+std::string summary(const Survey& survey) {
     const Asked& best = *survey.best();
     const Margin margin = margin_of(survey);
     std::string leader = "nobody leads";
@@ -29,8 +29,7 @@ std::string summary(const Survey& survey, bool healthy) {
         if (member.id == best.status.leader) leader = member.name + " leads";
     }
     const auto members = best.members.size();
-    return std::string(healthy ? "healthy: " : "not healthy: ") + std::to_string(members) +
-           (members == 1 ? " member, " : " members, ") + leader + ", " +
+    return std::to_string(members) + (members == 1 ? " member, " : " members, ") + leader + ", " +
            std::to_string(std::max(margin.tolerated(), 0L)) + " of " +
            std::to_string(margin.voters) + (margin.voters == 1 ? " voter" : " voters") +
            " may be lost";
@@ -38,17 +37,18 @@ std::string summary(const Survey& survey, bool healthy) {
 
 void print_for_people(const Context& context, const Survey& survey,
                       const std::vector<Finding>& findings) {
-    const auto bold = [&](const std::string& text) {
-        return context.color ? "\x1b[1m" + text + "\x1b[0m" : text;
-    };
     for (const auto& finding : findings) {
         const std::string who = finding.who.empty() ? "" : finding.who + ": ";
-        context.out << bold(to_string(finding.level)) << ": "
+        const std::string level = to_string(finding.level);
+        context.out << painted(level, tone_of_level(level), context.color) << ": "
                     << printable(who + finding.what + " (" + finding.code + ")") << "\n    "
                     << printable(finding.advice) << '\n';
     }
+    const bool healthy = is_healthy(findings);
     context.out << (findings.empty() ? "" : "\n")
-                << printable(summary(survey, is_healthy(findings))) << '\n';
+                << painted(healthy ? "healthy" : "not healthy", healthy ? Tone::good : Tone::bad,
+                           context.color)
+                << ": " << printable(summary(survey)) << '\n';
 }
 
 nlohmann::json to_json(const Finding& finding) {
@@ -101,9 +101,8 @@ void print(const Context& context, const Survey& survey, const std::vector<Findi
 int doctor(const Context& context) {
     Survey survey = take_survey(context.endpoints, patience);
     if (survey.best() == nullptr) {
-        for (const auto& asked : survey.asked) context.say(asked.error);
-        context.say("no member answers; is one running there? (gaveld, gavel playground)");
-        return exit_error;
+        for (const auto& asked : survey.asked) context.fail(asked.error);
+        return context.fail("no member answers; is one running there? (gaveld, gavel playground)");
     }
     auto findings = diagnose(survey);
     if (is_passing(findings)) {

@@ -60,8 +60,7 @@ public:
     int run() {
         const std::string editor = choose_editor();
         if (editor.empty()) {
-            context_.say("there is no terminal; set VISUAL or EDITOR");
-            return exit_error;
+            return context_.fail("there is no terminal; set VISUAL or EDITOR");
         }
         if (const auto failure = fetch()) return context_.fail(*failure);
         auto file = EditedFile::make(is_json_type(content_type()) ? "value.json" : "value.txt",
@@ -176,10 +175,7 @@ private:
         return exit_success;
     }
 
-    int complain(const std::string& text) const {
-        context_.say(text);
-        return exit_error;
-    }
+    int complain(const std::string& text) const { return context_.fail(text); }
 
     int keep(EditedFile& file) const {
         file.keep();

@@ -21,6 +21,8 @@ public:
     std::optional<std::string> look(const Lease& lease, const std::string& trouble,
                                     BootClock::time_point now);
 
+    bool lasts() const { return in_jeopardy_; }
+
     // When it begins unless a keep-alive is confirmed before; never when it has begun.
     BootClock::time_point next_look(const Lease& lease) const;
 

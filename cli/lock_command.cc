@@ -101,11 +101,11 @@ private:
             case LockWaitEnd::Kind::granted:
                 return run_command(end.token);
             case LockWaitEnd::Kind::busy:
-                context_.say(busy_sentence(end.failure));
+                context_.say(busy_sentence(end.failure), Tone::bad);
                 leave(Farewell::quiet);
                 return exit_busy;
             case LockWaitEnd::Kind::timed_out:
-                context_.say(timed_out_sentence(end.failure));
+                context_.say(timed_out_sentence(end.failure), Tone::bad);
                 leave(Farewell::quiet);
                 return exit_timed_out;
             case LockWaitEnd::Kind::interrupted:
@@ -154,7 +154,7 @@ private:
         const auto decision =
             judge_loss(keeper_->lease(), options_.on_lost, LossStage::held, {}, BootClock::now());
         if (decision.stage != LossStage::held) {
-            context_.say("lock lost before the command was started");
+            context_.say("lock lost before the command was started", Tone::bad);
             return exit_lock_lost;
         }
         const auto child =
@@ -166,14 +166,15 @@ private:
                           .signal_when_parent_dies = signal_when_we_die(),
                           .take_terminal = true});
         if (!child) {
-            context_.say("cannot run " + options_.command.front() + ": " +
-                         ::strerror(child.error().error));
+            context_.fail("cannot run " + options_.command.front() + ": " +
+                          ::strerror(child.error().error));
             return child.error().exit_code();
         }
         Child running = *child;
-        return supervise(running, signals, *keeper_,
-                         {.lock = options_.name, .session = session_, .on_lost = options_.on_lost},
-                         [this](const std::string& message) { context_.say(message); });
+        return supervise(
+            running, signals, *keeper_,
+            {.lock = options_.name, .session = session_, .on_lost = options_.on_lost},
+            [this](const std::string& message, Tone tone) { context_.say(message, tone); });
     }
 
     // Nobody else could end the command in time if this process were killed.

@@ -46,7 +46,10 @@ int list(const Context& context, const std::string& prefix) {
                 {"HOLDER", holder_labels},
                 {"MODE", lock_mode},
                 {"TOKEN", holder_tokens},
-                column("WAITING", "queue_length")},
+                column("WAITING", "queue_length",
+                       [](const std::string& count) {
+                           return count == "0" ? Tone::plain : Tone::warning;
+                       })},
                "name");
     return exit_success;
 }
@@ -59,20 +62,34 @@ void print_explanation(const Context& context, const nlohmann::json& lock) {
                    text_of(holder, "token"), text_of(holder, "since"), text_of(holder, "held_for"),
                    text_of(holder, "expires_in")});
     }
-    if (!lock.value("held", false)) table.add({"free"});
+    if (!lock.value("held", false)) table.add({{"free", Tone::good}});
     for (const auto& waiter : lock.value("queue", nlohmann::json::array())) {
-        table.add({"waiting " + text_of(waiter, "position"), session_label(waiter),
-                   text_of(waiter, "mode"), "", text_of(waiter, "since")});
+        table.add({{"waiting " + text_of(waiter, "position"), Tone::warning},
+                   session_label(waiter),
+                   text_of(waiter, "mode"),
+                   "",
+                   text_of(waiter, "since")});
     }
     const auto delay = lock.find("delay");
     if (delay != lock.end() && delay->is_object()) {
-        table.add(
-            {"delayed", "", "", "", text_of(*delay, "since"), "", text_of(*delay, "remaining")});
+        table.add({{"delayed", Tone::warning},
+                   "",
+                   "",
+                   "",
+                   text_of(*delay, "since"),
+                   "",
+                   text_of(*delay, "remaining")});
     }
     const auto last = lock.find("last_release");
     if (last != lock.end() && last->is_object()) {
-        table.add({"last " + text_of(*last, "reason"), text_of(*last, "session"), "",
-                   text_of(*last, "token"), text_of(*last, "at")});
+        const std::string reason = text_of(*last, "reason");
+        // By whom it was given back is history; that somebody lost it is to be seen.
+        const bool lost = reason == "forced" || reason == "expired";
+        table.add({{"last " + reason, lost ? Tone::bad : Tone::plain},
+                   text_of(*last, "session"),
+                   "",
+                   text_of(*last, "token"),
+                   text_of(*last, "at")});
     }
     table.print(context.out, context.color);
     const std::string limit = text_of(lock, "limit");

@@ -42,6 +42,7 @@ constexpr std::array environment{
           "Who changes what is changed, unless --author is given. Without either: the user's name "
           "and the host's. The cluster believes it."},
     Entry{"NO_COLOR", "If set and not empty, no colours (unless --color always)."},
+    Entry{"TERM", "If dumb, no colours either."},
     Entry{"VISUAL, EDITOR", "What gavel edit starts; VISUAL is asked first, else vi."},
     Entry{"TMPDIR", "Where gavel edit keeps the value while it is edited."},
 };

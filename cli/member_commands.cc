@@ -77,10 +77,12 @@ int list_members(const Context& context) {
     const auto answer = call_json(client, {.target = "/v1/members"});
     if (!answer) return context.fail(answer.error());
     const std::string leader = text_of(*answer, "leader_id");
-    const Column role{"ROLE", [&leader](const json& member) {
+    const Column role{"ROLE",
+                      [&leader](const json& member) {
                           const bool leads = text_of(member, "member_id") == leader;
                           return role_of(member) + (leads ? ", leader" : "");
-                      }};
+                      },
+                      tone_of_role};
     print_list(context, answer->value("members", json::array()),
                {column("MEMBER", "member_id"), column("NAME", "name"), role,
                 column("CLIENTS", "client_address"), column("PEERS", "peer_address"),
@@ -101,7 +103,9 @@ int list_members(const Context& context) {
 
 void print_plan(const Context& context, const json& plan) {
     const auto side = [&plan](const char* name) { return plan.value(name, json::object()); };
-    context.out << text_of(plan, "verdict") << ": epoch " << text_of(plan, "epoch")
+    const std::string verdict = text_of(plan, "verdict");
+    const Tone tone = verdict == "safe" ? Tone::good : tone_of_level(verdict);
+    context.out << painted(verdict, tone, context.color) << ": epoch " << text_of(plan, "epoch")
                 << ", from slot " << text_of(plan, "from_slot") << " on at the earliest\n\n";
     Table sets({"", "VOTERS", "LIVE", "QUORUM", "FAULTS TOLERATED"});
     for (const char* name : {"before", "after"}) {
@@ -116,6 +120,9 @@ void print_plan(const Context& context, const json& plan) {
             return std::string(is_true(each, member) ? "yes" : "no");
         };
     };
+    const auto tone_of_answer = [](const std::string& answer) {
+        return answer == "no" ? Tone::warning : Tone::plain;
+    };
     const Column id{"MEMBER", [](const json& member) {
                         const std::string text = text_of(member, "member_id");
                         return text.empty() ? "new" : text;
@@ -124,16 +131,17 @@ void print_plan(const Context& context, const json& plan) {
                {id,
                 column("NAME", "name"),
                 {"ROLE", role_of},
-                {"REACHABLE", yes_or_no("reachable")},
-                {"CAUGHT UP", yes_or_no("caught_up")},
+                {"REACHABLE", yes_or_no("reachable"), tone_of_answer},
+                {"CAUGHT UP", yes_or_no("caught_up"), tone_of_answer},
                 column("LAG", "lag"),
                 column("LAST CONTACT", "last_contact")},
                "name");
     const auto reasons = plan.value("reasons", json::array());
     if (!reasons.empty()) context.out << '\n';
     for (const auto& reason : reasons) {
-        context.out << text_of(reason, "level") << ": " << text_of(reason, "detail") << " ("
-                    << text_of(reason, "code") << ")\n";
+        const std::string level = text_of(reason, "level");
+        context.out << painted(level, tone_of_level(level), context.color) << ": "
+                    << text_of(reason, "detail") << " (" << text_of(reason, "code") << ")\n";
     }
 }
 

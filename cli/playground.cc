@@ -103,8 +103,8 @@ public:
 
     int run(int count) {
         if (directory_.path().empty() || !choose(count)) {
-            context_.say(std::string("cannot make room for a cluster: ") + ::strerror(errno));
-            return exit_error;
+            return context_.fail(std::string("cannot make room for a cluster: ") +
+                                 ::strerror(errno));
         }
         for (auto& member : members_) {
             if (const int code = start(member)) return code;
@@ -143,7 +143,8 @@ private:
              .signal_when_parent_dies = SIGTERM,
              .output_file = member.log});
         if (!child) {
-            context_.say("cannot run " + gaveld_.string() + ": " + ::strerror(child.error().error));
+            context_.fail("cannot run " + gaveld_.string() + ": " +
+                          ::strerror(child.error().error));
             return child.error().exit_code();
         }
         member.process = *child;
@@ -158,9 +159,8 @@ private:
                 if (const auto signal = next_signal(look_again)) return exit_by_signal(*signal);
                 if (!report_ended()) return exit_error;
                 if (Clock::now() > deadline) {
-                    context_.say(member.name +
-                                 " did not get ready; its last words: " + last_line(member.log));
-                    return exit_error;
+                    return context_.fail(member.name + " did not get ready; its last words: " +
+                                         last_line(member.log));
                 }
             }
         }
@@ -200,8 +200,7 @@ private:
                 return member.process.has_value();
             });
             if (!any) {
-                context_.say("no member is left");
-                return exit_error;
+                return context_.fail("no member is left");
             }
         }
     }
@@ -226,10 +225,10 @@ private:
             const std::string who =
                 member.name + " (pid " + std::to_string(member.process->pid()) + ")";
             if (*code > 128) {
-                context_.say(who + " was ended by signal " + std::to_string(*code - 128));
+                context_.fail(who + " was ended by signal " + std::to_string(*code - 128));
             } else {
-                context_.say(who + " exited with " + std::to_string(*code) +
-                             "; its last words: " + last_line(member.log));
+                context_.fail(who + " exited with " + std::to_string(*code) +
+                              "; its last words: " + last_line(member.log));
             }
             member.process.reset();
         }

@@ -15,8 +15,7 @@ void add_playground_command(CLI::App& app, Action& action) {
         action = [members](Context& context) {
             const auto gaveld = find_gaveld();
             if (gaveld.empty()) {
-                context.say("gaveld is neither beside gavel nor on PATH");
-                return exit_error;
+                return context.fail("gaveld is neither beside gavel nor on PATH");
             }
             return run_playground(context, gaveld, *members);
         };

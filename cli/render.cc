@@ -18,10 +18,13 @@ std::string dump(const nlohmann::json& document, int indent) {
 
 }  // namespace
 
-Table::Table(std::vector<std::string> headings) : rows_{std::move(headings)} {}
+Table::Table(const std::vector<std::string>& headings)
+    : rows_{std::vector<Cell>(headings.begin(), headings.end())} {
+    for (auto& cell : rows_.front()) cell.tone = Tone::heading;
+}
 
-void Table::add(std::vector<std::string> cells) {
-    for (auto& cell : cells) cell = printable(cell);
+void Table::add(std::vector<Cell> cells) {
+    for (auto& cell : cells) cell.text = printable(cell.text);
     cells.resize(rows_.front().size());
     rows_.push_back(std::move(cells));
 }
@@ -29,23 +32,28 @@ void Table::add(std::vector<std::string> cells) {
 void Table::print(std::ostream& out, bool color) const {
     std::vector<std::size_t> widths(rows_.front().size());
     for (const auto& row : rows_) {
-        for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width(row[i]));
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            widths[i] = std::max(widths[i], width(row[i].text));
+        }
     }
     for (const auto& row : rows_) {
         std::string line;
         for (std::size_t i = 0; i < row.size(); ++i) {
-            line += row[i] + std::string(widths[i] - width(row[i]) + 2, ' ');
+            // The width is that of the text: what paints it takes no room.
+            line += painted(row[i].text, row[i].tone, color);
+            line.append(widths[i] - width(row[i].text) + 2, ' ');
         }
         line.erase(line.find_last_not_of(' ') + 1);
-        const bool bold = color && &row == &rows_.front();
-        out << (bold ? "\x1b[1m" : "") << line << (bold ? "\x1b[0m" : "") << '\n';
+        out << line << '\n';
     }
 }
 
-Column column(std::string heading, std::string member) {
-    return {std::move(heading), [member = std::move(member)](const nlohmann::json& item) {
-                return text_of(item, member);
-            }};
+Column column(std::string heading, std::string member,
+              std::function<Tone(const std::string&)> tone) {
+    return {
+        std::move(heading),
+        [member = std::move(member)](const nlohmann::json& item) { return text_of(item, member); },
+        std::move(tone)};
 }
 
 void print_list(const Context& context, const nlohmann::json& items,
@@ -54,10 +62,14 @@ void print_list(const Context& context, const nlohmann::json& items,
     if (context.format == Format::table) {
         std::vector<std::string> headings;
         for (const auto& column : columns) headings.push_back(column.heading);
-        Table table(std::move(headings));
+        Table table(headings);
         for (const auto& item : items) {
-            std::vector<std::string> cells;
-            for (const auto& column : columns) cells.push_back(column.cell(item));
+            std::vector<Cell> cells;
+            for (const auto& column : columns) {
+                std::string text = column.cell(item);
+                const Tone tone = column.tone ? column.tone(text) : Tone::plain;
+                cells.emplace_back(std::move(text), tone);
+            }
             table.add(std::move(cells));
         }
         return table.print(context.out, context.color);

@@ -4,30 +4,42 @@
 #include <iosfwd>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/context.h"
 
 namespace gavel::cli {
 
+struct Cell {
+    Cell(std::string shown = {}, Tone its_tone = Tone::plain)
+        : text(std::move(shown)), tone(its_tone) {}
+    Cell(const char* shown) : text(shown) {}
+
+    std::string text;
+    Tone tone = Tone::plain;
+};
+
 // Rows under headings, columns as wide as they need to be, two spaces between them.
 class Table {
 public:
-    explicit Table(std::vector<std::string> headings);
-    void add(std::vector<std::string> cells);
+    explicit Table(const std::vector<std::string>& headings);
+    void add(std::vector<Cell> cells);
     void print(std::ostream& out, bool color) const;
 
 private:
-    std::vector<std::vector<std::string>> rows_;
+    std::vector<std::vector<Cell>> rows_;
 };
 
 struct Column {
     std::string heading;
     std::function<std::string(const nlohmann::json&)> cell;
+    std::function<Tone(const std::string&)> tone{};  // Of what the cell has; none: plain.
 };
 
 // A column that shows one member as it is.
-Column column(std::string heading, std::string member);
+Column column(std::string heading, std::string member,
+              std::function<Tone(const std::string&)> tone = {});
 
 // A list in the format asked for: a table with `columns`; one array; one item a line; or the member
 // `name` of each item, one a line.

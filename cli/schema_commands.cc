@@ -65,8 +65,7 @@ int set(const Context& context, const SchemaOptions& options) {
     Complaint complaint;
     const auto text = read_input(options.file, complaint);
     if (!text) {
-        context.say(complaint.text);
-        return exit_error;
+        return context.fail(complaint.text);
     }
     Client client(context.endpoints);
     const auto answer = call_json(
@@ -111,8 +110,7 @@ int check(const Context& context, const SchemaOptions& options) {
         Complaint complaint;
         const auto text = read_input(options.file, complaint);
         if (!text) {
-            context.say(complaint.text);
-            return exit_error;
+            return context.fail(complaint.text);
         }
         schema = *text;
     }

@@ -46,7 +46,7 @@ private:
 class Supervisor {
 public:
     Supervisor(Child& child, SignalQueue& signals, const SessionKeeper& keeper,
-               const Tenure& tenure, const std::function<void(const std::string&)>& say)
+               const Tenure& tenure, const std::function<void(const std::string&, Tone)>& say)
         : child_(child),
           signals_(signals),
           keeper_(keeper),
@@ -91,7 +91,9 @@ private:
         stage_ = decision.stage;
         next_look_ = wake_up_ = decision.next_look;
         if (stage_ != LossStage::held) return;
-        if (const auto news = jeopardy_.look(lease, keeper_.trouble(), now)) say_(*news);
+        if (const auto news = jeopardy_.look(lease, keeper_.trouble(), now)) {
+            say_(*news, jeopardy_.lasts() ? Tone::warning : Tone::good);
+        }
         wake_up_ = std::min(next_look_, jeopardy_.next_look(lease));
     }
 
@@ -99,11 +101,11 @@ private:
         const std::string why =
             lease.ended ? "the session has ended" : "no keep-alive was confirmed for too long";
         if (decision.signal == SIGTERM) {
-            say_("lock lost: " + why + "; sending TERM to the command");
+            say_("lock lost: " + why + "; sending TERM to the command", Tone::bad);
         } else if (decision.signal == SIGKILL) {
-            say_("lock lost: " + why + "; killing the command");
+            say_("lock lost: " + why + "; killing the command", Tone::bad);
         } else {
-            say_("lock lost: " + why + "; the command goes on without it");
+            say_("lock lost: " + why + "; the command goes on without it", Tone::bad);
         }
     }
 
@@ -129,7 +131,7 @@ private:
     SignalQueue& signals_;
     const SessionKeeper& keeper_;
     const OnLost on_lost_;
-    const std::function<void(const std::string&)>& say_;
+    const std::function<void(const std::string&, Tone)>& say_;
     BootTimer timer_{};
     Jeopardy jeopardy_;
     LossStage stage_ = LossStage::held;
@@ -140,7 +142,7 @@ private:
 }  // namespace
 
 int supervise(Child& child, SignalQueue& signals, const SessionKeeper& keeper, const Tenure& tenure,
-              const std::function<void(const std::string&)>& say) {
+              const std::function<void(const std::string&, Tone)>& say) {
     const int code = Supervisor(child, signals, keeper, tenure, say).run();
     child.take_terminal_back();
     return code;

@@ -9,6 +9,7 @@
 #include "cli/lease.h"
 #include "cli/session_keeper.h"
 #include "cli/signals.h"
+#include "cli/tone.h"
 
 namespace gavel::cli {
 
@@ -23,7 +24,7 @@ struct Tenure {
 // and tells when it is in jeopardy, and hands the terminal to and fro. Returns the child's exit
 // code, or 122 if the lock was lost.
 int supervise(Child& child, SignalQueue& signals, const SessionKeeper& keeper, const Tenure& tenure,
-              const std::function<void(const std::string&)>& say);
+              const std::function<void(const std::string&, Tone)>& say);
 
 // The same without a lock: returns the child's exit code; `signalled` becomes the signal that was
 // passed on to it last. A child that wants the terminal needs SIGCONT among the signals.

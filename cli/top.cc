@@ -104,6 +104,11 @@ TopView view_of(const Survey& before, const Survey& now, std::chrono::millisecon
     return view;
 }
 
+Tone tone_of_line(const std::string& line) {
+    if (line.starts_with("MEMBER ")) return Tone::heading;
+    return line.starts_with("alarm: ") || line.starts_with("away: ") ? Tone::bad : Tone::plain;
+}
+
 std::vector<std::string> draw(const TopView& view, std::size_t columns, std::size_t lines) {
     std::vector<std::string> drawn;
     const std::string leads = view.leader.empty() ? "nobody leads" : view.leader + " leads";

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/survey.h"
+#include "cli/tone.h"
 
 namespace gavel::cli {
 
@@ -45,6 +46,9 @@ struct TopView {
 
 // Pure. Somebody must have answered in `now`.
 TopView view_of(const Survey& before, const Survey& now, std::chrono::milliseconds apart);
+
+// Of a line of the view.
+Tone tone_of_line(const std::string& line);
 
 // The view as lines, no longer than `columns` and no more than `lines`; 0: as many as there are.
 std::vector<std::string> draw(const TopView& view, std::size_t columns, std::size_t lines);

@@ -108,7 +108,7 @@ private:
     }
 
     int nobody() const {
-        for (const auto& asked : now_.asked) context_.say(asked.error);
+        for (const auto& asked : now_.asked) context_.fail(asked.error);
         return exit_error;
     }
 
@@ -136,7 +136,7 @@ private:
             return;
         }
         if (!live_) {
-            for (const auto& line : draw(view, 0, 0)) context_.out << line << '\n';
+            for (const auto& line : draw(view, 0, 0)) context_.out << toned(line) << '\n';
             return;
         }
         winsize size{};
@@ -148,13 +148,15 @@ private:
     void open() const { context_.out << "\x1b[?1049h\x1b[?25l" << std::flush; }
     void close() const { context_.out << "\x1b[?25h\x1b[?1049l" << std::flush; }
 
+    std::string toned(const std::string& line) const {
+        return painted(line, tone_of_line(line), context_.color);
+    }
+
     // Line over line, so that nothing flickers; what is left of older ones is erased.
     void paint(const std::vector<std::string>& lines) const {
         std::string frame = "\x1b[H";
         for (std::size_t i = 0; i < lines.size(); ++i) {
-            const bool bold = context_.color && lines[i].starts_with("MEMBER ");
-            frame += (i == 0 ? "" : "\r\n") + std::string(bold ? "\x1b[1m" : "") + lines[i] +
-                     (bold ? "\x1b[0m" : "") + "\x1b[K";
+            frame += (i == 0 ? "" : "\r\n") + toned(lines[i]) + "\x1b[K";
         }
         context_.out << frame << "\x1b[J" << std::flush;
     }

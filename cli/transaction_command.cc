@@ -52,8 +52,7 @@ int transact(const Context& context, const TransactionOptions& options) {
     Complaint complaint;
     const auto body = read_input(options.file, complaint);
     if (!body) {
-        context.say(complaint.text);
-        return exit_error;
+        return context.fail(complaint.text);
     }
     Client client(context.endpoints);
     Call call{.method = "POST", .target = "/v1/transactions", .body = *body, .needs_key = true};

@@ -338,8 +338,8 @@ private:
                                          .signal_when_parent_dies = SIGTERM,
                                          .input = line_of(type, data) + '\n'});
         if (!child) {
-            context_.say("cannot run " + context_.command.front() + ": " +
-                         ::strerror(child.error().error));
+            context_.fail("cannot run " + context_.command.front() + ": " +
+                          ::strerror(child.error().error));
             exit_code_ = child.error().exit_code();
             return false;
         }

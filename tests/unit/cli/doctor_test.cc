@@ -72,6 +72,17 @@ TEST(Doctor, AsksTheMembersThatTheEndpointsName) {
     EXPECT_EQ(document["findings"][1]["who"], "n3");
 }
 
+TEST(Doctor, ShowsTheWorstInRedAndThatAllIsWellInGreen) {
+    const auto gone = test::closed_endpoint();
+    auto two = member(2, {});
+    auto one = member(1, {"", two.endpoint().url(), gone.url()});
+
+    const auto ran = run({"doctor", "--color", "always"}, {one.endpoint()});
+
+    EXPECT_THAT(ran.out, StartsWith("\x1b[1;31mproblem\x1b[0m: "));
+    EXPECT_THAT(ran.out, HasSubstr("\n\x1b[1;31mnot healthy\x1b[0m: 3 members"));
+}
+
 TEST(Doctor, SaysWhatIsWrongAndWhatToDoAboutIt) {
     const auto gone = test::closed_endpoint();
     auto two = member(2, {});

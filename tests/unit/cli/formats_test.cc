@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <sstream>
 
 #include "cli/app.h"
@@ -150,6 +151,51 @@ TEST(Formats, HaveColoursOnATerminalOrWhenToldSo) {
     EXPECT_FALSE(colored({"--color", "never"}, true, false));
     EXPECT_FALSE(colored({"--color", "auto"}, true, true));
     EXPECT_EQ(run({"--color", "red", "ls"}).code, exit_usage);
+}
+
+std::string without_colours(const std::string& text) {
+    return std::regex_replace(text, std::regex("\x1b\\[[0-9;]*m"), "");
+}
+
+TEST(Formats, HaveTheSameColumnsWithColoursAndNoColoursForPrograms) {
+    auto server = cluster();
+    each_command(describe_gavel(), [&](const CommandNode& command) {
+        SCOPED_TRACE("gavel " + command.path);
+        if (command.path == "session end") return;
+        const auto shown = [&](std::vector<std::string> more) {
+            const auto line = line_for(command);
+            more.insert(more.end(), line.begin(), line.end());
+            return run(more, {server.endpoint()}).out;
+        };
+
+        EXPECT_EQ(without_colours(shown({"--color", "always"})), shown({"--color", "never"}));
+        for (const auto* format : {"json", "jsonl", "value"}) {
+            EXPECT_THAT(shown({"--color", "always", "-o", format}),
+                        testing::Not(testing::HasSubstr("\x1b")));
+        }
+    });
+}
+
+TEST(Formats, MarkTheBeginningOfAnErrorWhereMessagesGoToATerminal) {
+    const auto said = [](bool err_is_terminal, bool no_color, std::vector<std::string> arguments) {
+        std::ostringstream out, err;
+        run_gavel(arguments, {.out = out,
+                              .err = err,
+                              .out_is_terminal = !err_is_terminal,
+                              .err_is_terminal = err_is_terminal,
+                              .no_color = no_color,
+                              .endpoints = test::closed_endpoint().url()});
+        return err.str();
+    };
+
+    EXPECT_THAT(said(true, false, {"ls"}), testing::StartsWith("\x1b[1;31mgavel:\x1b[0m unreach"));
+    EXPECT_THAT(said(true, false, {"lss"}), testing::StartsWith("\x1b[1;31mgavel:\x1b[0m there"));
+    for (const auto* wrong : {"ls", "lss"}) {
+        EXPECT_THAT(said(true, true, {wrong}), testing::StartsWith("gavel: "));
+        EXPECT_THAT(said(false, false, {wrong}), testing::StartsWith("gavel: "));
+    }
+    EXPECT_THAT(said(true, false, {"--color", "never", "ls"}), testing::StartsWith("gavel: "));
+    EXPECT_THAT(said(false, true, {"--color", "always", "ls"}), testing::StartsWith("\x1b[1;31m"));
 }
 
 }  // namespace

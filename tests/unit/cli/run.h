@@ -26,6 +26,7 @@ inline Ran run(std::vector<std::string> arguments, const std::vector<Endpoint>& 
     const int code = run_gavel(arguments, {.out = out,
                                            .err = err,
                                            .out_is_terminal = terminal,
+                                           .err_is_terminal = terminal,
                                            .no_color = no_color,
                                            .endpoints = list,
                                            .held_lock = held_lock,
