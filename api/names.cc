@@ -109,6 +109,21 @@ std::size_t token_length(std::string_view text) {
     return static_cast<std::size_t>(end - text.begin());
 }
 
+std::optional<Unfit> check_segment(std::string_view segment) {
+    if (segment.empty()) return Unfit{"has an empty segment"};
+    if (segment == "." || segment == "..") return Unfit{"has a '.' or '..' segment"};
+    return std::nullopt;
+}
+
+// Of the segments that end within it; the rest is left in `name`.
+std::optional<Unfit> check_whole_segments(std::string_view& name) {
+    for (auto end = name.find('/'); end != std::string_view::npos; end = name.find('/')) {
+        if (auto unfit = check_segment(name.substr(0, end))) return unfit;
+        name.remove_prefix(end + 1);
+    }
+    return std::nullopt;
+}
+
 }  // namespace
 
 bool valid_utf8(std::string_view text) {
@@ -166,14 +181,8 @@ std::optional<Unfit> check_prefix(std::string_view prefix) {
 std::optional<Unfit> check_name(std::string_view name) {
     if (name.empty()) return Unfit{"empty"};
     if (auto unfit = check_prefix(name)) return unfit;
-    for (std::size_t at = 0; at <= name.size();) {
-        const auto end = std::min(name.find('/', at), name.size());
-        const auto segment = name.substr(at, end - at);
-        if (segment.empty()) return Unfit{"has an empty segment"};
-        if (segment == "." || segment == "..") return Unfit{"has a '.' or '..' segment"};
-        at = end + 1;
-    }
-    return std::nullopt;
+    if (auto unfit = check_whole_segments(name)) return unfit;
+    return check_segment(name);
 }
 
 Result<std::string, Unfit> decode_prefix(std::string_view encoded) {
@@ -181,6 +190,8 @@ Result<std::string, Unfit> decode_prefix(std::string_view encoded) {
     if (!prefix) return Unfit{"has a '%' without two hexadecimal digits"};
     if (prefix->empty()) return Unfit{"empty"};
     if (auto unfit = check_prefix(*prefix)) return *std::move(unfit);
+    std::string_view rest = *prefix;
+    if (auto unfit = check_whole_segments(rest)) return *std::move(unfit);
     return {boost::system::in_place_value, *std::move(prefix)};
 }
 

@@ -28,7 +28,7 @@ Result<std::string, Unfit> decode_name(std::string_view encoded);
 std::optional<Unfit> check_name(std::string_view name);
 // A prefix of names: bounded, UTF-8, no control characters; it may be empty or end anywhere.
 std::optional<Unfit> check_prefix(std::string_view prefix);
-// One that is not empty, from a path.
+// One that is not empty and that a name may begin with, from a path.
 Result<std::string, Unfit> decode_prefix(std::string_view encoded);
 // A text that people read, for session names and content types: UTF-8 of at most 256 bytes
 // without control characters.

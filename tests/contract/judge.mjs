@@ -96,16 +96,52 @@ export class Judge {
         return {schema: media.schema, instance: parsed};
     }
 
-    // Whole events have the members that the schema of events asks for.
+    // Whole events: each as the schema of its kind says, with nothing more, and what the ids promise.
     events(text, faults) {
-        const schema = {$ref: '#/components/schemas/Event'};
+        const {mapping} = this.document.content.components.schemas.StreamEvent.discriminator;
+        let last;
         for (const block of text.split('\n\n').slice(0, -1)) {
             const fields = Object.fromEntries(block.split('\n').map(line => line.split(/: (.*)/s)));
-            if (!['put', 'delete', 'lock'].includes(fields.event)) continue;
-            const wrong = this.document.validator(schema)({event: fields.event, ...JSON.parse(fields.data)});
-            if (wrong) faults.push(`an event is not as its schema says: ${wrong}`);
+            const event = {event: fields.event, ...JSON.parse(fields.data)};
+            const to = mapping[event.event];
+            if (!to) {
+                faults.push(`an event of the kind ${event.event} is not documented`);
+                continue;
+            }
+            const schema = this.schemaOf(to);
+            const wrong = this.document.validator(schema)(event);
+            if (wrong) faults.push(`a ${event.event} event is not as its schema says: ${wrong}`);
+            const known = this.document.resolve(schema).properties;
+            for (const name of Object.keys(event)) {
+                if (!(name in known)) faults.push(`${name} of a ${event.event} event is not documented`);
+            }
+            this.position(event, fields.id, last, faults);
+            last = {...event, id: fields.id};
         }
         return undefined;
+    }
+
+    // The same object for the same name, so that it is compiled once.
+    schemaOf(to) {
+        this.references ??= new Map();
+        if (!this.references.has(to)) this.references.set(to, {$ref: to});
+        return this.references.get(to);
+    }
+
+    // An id names the revision of its event and stands on the last of it only; what a snapshot shows has none.
+    position(event, id, last, faults) {
+        const closes = event.event === 'bookmark';
+        if (id !== undefined) {
+            const wrong = this.document.validator(this.schemaOf('#/components/schemas/Position'))(id);
+            if (wrong || Number(id.split('.')[0]) !== event.revision) faults.push(`the id ${id} is not that of revision ${event.revision}`);
+            if (event.snapshot && !closes) faults.push('an event of a snapshot has an id');
+        } else if (closes) {
+            faults.push('a bookmark has no id');
+        }
+        if (event.snapshot || !last || last.snapshot) return;
+        if (event.revision < last.revision) faults.push(`revision ${event.revision} after ${last.revision}`);
+        if (event.revision === last.revision && last.id !== undefined && !closes) faults.push(`revision ${event.revision} goes on behind its id`);
+        if (event.revision > last.revision && last.id === undefined) faults.push(`revision ${last.revision} ends without an id`);
     }
 }
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <set>
+#include <sstream>
 #include <string_view>
 #include <utility>
 
@@ -25,6 +26,7 @@ class Inspection {
 public:
     void check_fields(const json& response, const Response& answer);
     void check_body(const json& response, const Response& answer);
+    void check_event(const std::string& name, const std::string& data);
     const std::vector<std::string>& faults() const { return faults_; }
 
 private:
@@ -89,6 +91,17 @@ void Inspection::check_body(const json& response, const Response& answer) {
     const auto body = json::parse(answer.content(), nullptr, false);
     if (body.is_discarded()) return fault("the body is not JSON");
     check(content.at(type).at("schema"), body, "");
+}
+
+void Inspection::check_event(const std::string& name, const std::string& data) {
+    auto event = json::parse(data, nullptr, false);
+    if (!event.is_object()) return fault("the data of an event is no JSON object");
+    event["event"] = name;
+    const auto& kinds =
+        Contract::document()["components"]["schemas"]["StreamEvent"]["discriminator"];
+    const auto& mapping = kinds["mapping"];
+    if (!mapping.contains(name)) return fault("the event " + name + " is not documented");
+    check({{"$ref", mapping[name]}}, event, name);
 }
 
 bool Inspection::is_of(const std::string& type, const json& value) {
@@ -204,6 +217,17 @@ std::vector<std::string> Contract::faults(const Route& route, const Response& an
     const json& response = resolve(responses.at(status));
     inspection.check_fields(response, answer);
     if (with_body) inspection.check_body(response, answer);
+    return inspection.faults();
+}
+
+std::vector<std::string> Contract::faults(std::string_view events) {
+    Inspection inspection;
+    std::istringstream lines{std::string(events)};
+    std::string name;
+    for (std::string line; std::getline(lines, line);) {
+        if (line.starts_with("event: ")) name = line.substr(7);
+        if (line.starts_with("data: ")) inspection.check_event(name, line.substr(6));
+    }
     return inspection.faults();
 }
 

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "api/router.h"
@@ -22,6 +23,8 @@ public:
     // What is wrong with an answer of this route, in words; nothing: it is as the document says.
     static std::vector<std::string> faults(const Route& route, const Response& answer,
                                            bool with_body);
+    // The same of events of a stream, whole ones.
+    static std::vector<std::string> faults(std::string_view events);
 };
 
 }  // namespace gavel::api::testing

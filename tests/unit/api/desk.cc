@@ -27,6 +27,9 @@ void FakeCall::start_stream(Response head, StreamEvents given) {
 
 bool FakeCall::write_stream(std::shared_ptr<const std::string> piece) {
     if (ended || !takes) return false;
+    for (const auto& fault : Contract::faults(*piece)) {
+        ADD_FAILURE() << request.target << ": " << fault;
+    }
     stream += *piece;
     return true;
 }

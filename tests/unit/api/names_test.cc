@@ -40,6 +40,12 @@ TEST(Name, HasAtMost400Bytes) {
 }
 
 TEST(Prefix, MayBeEmptyOrEndAnywhere) {
+    for (const auto* none : {"a//", "a%2F%2Fb", "/a", "../a", "a/./b", ""}) {
+        EXPECT_TRUE(decode_prefix(none).has_error()) << none;
+    }
+    for (const auto* some : {"a", "a/", "a/b", "a/.", "..", "a%2Fb"}) {
+        EXPECT_FALSE(decode_prefix(some).has_error()) << some;
+    }
     EXPECT_FALSE(check_prefix(""));
     EXPECT_FALSE(check_prefix("app/"));
     EXPECT_FALSE(check_prefix("app/d"));
