@@ -18,6 +18,8 @@ void set_cluster(Settings& settings, Prng& prng) {
     constexpr std::array<std::uint64_t, 4> heartbeats{50, 100, 100, 200};
     settings.members = one_of(prng, members);
     settings.alpha = one_of(prng, alphas);
+    // A snapshot has to be taken at each slot of a window, and at one of 3 that is rare.
+    if (settings.seed % 8 == 5) settings.alpha = 3;
     settings.heartbeat_ms = one_of(prng, heartbeats);
     settings.election_timeout_ms = settings.heartbeat_ms * prng.between(3, 8);
     settings.tick_ms = settings.heartbeat_ms / prng.between(3, 5);
@@ -139,6 +141,12 @@ void set_crowd(Settings& settings) {
                                  .looked_at = prng.between(2, 50)};
 }
 
+// Quotas leave hardly any room, that of everything included. By numbers of its own.
+void set_squeeze(Settings& settings) {
+    Prng prng(settings.seed ^ 0x7371'7565'657a'65ULL);
+    if (prng.chance(35)) settings.squeeze_every = prng.between(30, 300) * millisecond;
+}
+
 // Early: the state may not have recorded yet who has which directory.
 void set_loss(Settings& settings, Prng& prng) {
     if (settings.flaky_members == 0 || !prng.chance(40)) return;
@@ -177,6 +185,7 @@ Settings Settings::of_seed(std::uint64_t seed) {
     set_forgetting(settings);
     set_past(settings);
     set_crowd(settings);
+    set_squeeze(settings);
     settings.chaos = prng.between(10, 40) * second;
     set_loss(settings, prng);
     return settings;

@@ -84,7 +84,8 @@ struct Settings {
     std::uint64_t looks_back_percent{};  // Of what clients do: reads in the past, roll backs.
     std::uint64_t keys{};
     std::uint64_t locks{};
-    Time crowd_every{};  // Of clients that vanish at once.
+    Time crowd_every{};    // Of clients that vanish at once.
+    Time squeeze_every{};  // Of what a tenant does under quotas that are tight.
     Time think{};
     Time request_timeout{};
     std::uint64_t session_ttl_ms{};

@@ -13,12 +13,11 @@ using statemachine::Revision;
 
 void StateRules::check(const statemachine::Entry& entry, const statemachine::Applied& applied) {
     check_guard(entry, applied);
-    check_room(entry, applied);
+    room_.check(entry, applied);
+    turns_.check(entry, applied);
     check_schema(entry, applied);
-    check_events(entry, applied);
     check_ephemeral(entry, applied);
     check_ending(entry, applied);
-    check_turn(entry, applied);
     check_deadlock(entry, applied);
 }
 
@@ -36,41 +35,11 @@ void StateRules::check_guard(const statemachine::Entry& entry,
                           !std::holds_alternative<IdempotencyKeyReused>(applied.outcome) &&
                           !std::holds_alternative<LimitReached>(applied.outcome);
     if (!guard || applied.repeated || !executed) return;
-    const auto lock = locks_.find(guard->lock);
-    const bool live = lock != locks_.end() &&
-                      std::ranges::any_of(lock->second.holders, [&guard](const auto& held) {
-                          return held.second.token == guard->token &&
-                                 (guard->session == 0 || guard->session == held.first);
-                      });
+    const bool live = turns_.is_live(guard->lock, guard->token, guard->session);
     const bool refused = std::holds_alternative<StaleToken>(applied.outcome);
     expect(refused != live, "a write is refused when its token is stale, and only then");
     expect(live || applied.events.empty(), "no write takes effect with a stale token");
     reached_.count(refused ? "guarded write refused" : "guarded write done");
-}
-
-// What is in use of a quota gets no more than that allows, and where there is more already it gets
-// no more at all; nor does anything while room is spared.
-void StateRules::check_room(const statemachine::Entry& entry,
-                            const statemachine::Applied& applied) {
-    using namespace statemachine;
-    if (std::holds_alternative<QuotaExceeded>(applied.outcome)) reached_.count("quota exceeded");
-    if (std::holds_alternative<StorageFull>(applied.outcome)) reached_.count("room spared");
-    std::map<std::string, Machine::QuotaView> now;
-    for (const auto& view : machine_.quotas()) {
-        const std::string prefix = view.quota ? view.quota->prefix : "";
-        now.emplace(prefix, view);
-        const auto before = quotas_.find(prefix);
-        if (before == quotas_.end()) continue;
-        const bool keys_grew = view.keys > before->second.keys;
-        const bool bytes_grew = view.bytes > before->second.bytes;
-        expect(!entry.spares_room || (!keys_grew && !bytes_grew), "spared room is not taken");
-        if (view.quota == nullptr) continue;
-        const auto& bounds = view.quota->bounds;
-        expect(!keys_grew || !bounds.keys || view.keys <= *bounds.keys, "a quota of keys is kept");
-        expect(!bytes_grew || !bounds.bytes || view.bytes <= *bounds.bytes,
-               "a quota of bytes is kept");
-    }
-    quotas_ = std::move(now);
 }
 
 // Whatever is put was judged by the schema that governs its key at that very revision.
@@ -98,106 +67,6 @@ void StateRules::check_schema(const statemachine::Entry& entry,
     const std::string judged_by = std::to_string(governing) + '/';
     expect(value->value.view().starts_with(judged_by), "a value was judged by what governs it");
     if (governing != 0) reached_.count("value put under a schema");
-}
-
-void StateRules::check_events(const statemachine::Entry& entry,
-                              const statemachine::Applied& applied) {
-    using Change = statemachine::LockEvent::Change;
-    using statemachine::LockMode;
-    for (const auto& event : applied.events) {
-        const auto* lock = std::get_if<statemachine::LockEvent>(&event.body);
-        if (lock == nullptr) continue;
-        Grants& grants = locks_[lock->lock];
-        if (lock->change == Change::acquired) {
-            check_grant(*lock, grants);
-            continue;
-        }
-        if (lock->change == Change::delay_ended) {
-            reached_.count("lock-delay ended by force");
-            expect(grants.holders.empty(), "a delay that ends alone is of a lock without holders");
-            continue;
-        }
-        const auto held = grants.holders.find(lock->session);
-        expect(held != grants.holders.end() && held->second.token == lock->token,
-               "a lock is released by its holder");
-        grants.holders.erase(held);
-        if (lock->change == Change::broken) {
-            reached_.count("lock broken");
-            broken_.insert({lock->lock, lock->token});
-        }
-        if (lock->change == Change::expired) {
-            reached_.count("lock freed by an expiry");
-            expired_[lock->lock] = lock->token;
-        } else {
-            expired_.erase(lock->lock);
-        }
-    }
-    count_rare_grants(entry, applied);
-}
-
-void StateRules::check_grant(const statemachine::LockEvent& grant, Grants& grants) {
-    using statemachine::LockMode;
-    for (const auto& [session, other] : grants.holders) {
-        expect(grant.mode == LockMode::shared && other.mode == LockMode::shared,
-               "a lock has one holder, or some that share it");
-    }
-    // Those who are granted it by one command share its token.
-    const bool together = grant.token == grants.highest && !grants.holders.empty();
-    expect(grant.token > grants.highest || together, "tokens rise");
-    expect(machine_.session(grant.session) != nullptr, "a holder's session lives");
-    grants.highest = grant.token;
-    grants.holders[grant.session] = grant;
-    if (together) reached_.count("shared lock granted to several together");
-    if (expired_.erase(grant.lock) != 0) reached_.count("lock granted after an expiry");
-    const auto lock = machine_.lock(grant.lock);
-    expect(lock && (lock->limit == 0 || lock->holder_count <= lock->limit),
-           "no more share a lock than its limit");
-}
-
-void StateRules::count_rare_grants(const statemachine::Entry& entry,
-                                   const statemachine::Applied& applied) {
-    using namespace statemachine;
-    if (applied.repeated) return;
-    std::map<SessionId, std::size_t> granted;
-    for (const auto& event : applied.events) {
-        const auto* lock = std::get_if<LockEvent>(&event.body);
-        if (lock == nullptr || lock->change != LockEvent::Change::acquired) continue;
-        const bool several = ++granted[lock->session] == 2;
-        const auto* asked = std::get_if<AcquireLocks>(&entry.command);
-        const bool waited = asked == nullptr || asked->session != lock->session;
-        if (several && waited) reached_.count("several locks granted at once from the queue");
-    }
-    if (std::holds_alternative<Deadlock>(applied.outcome)) reached_.count("deadlock refused");
-    const auto* acquire = std::get_if<AcquireLock>(&entry.command);
-    if (acquire != nullptr && std::holds_alternative<LockQueued>(applied.outcome) &&
-        acquire->mode == LockMode::shared) {
-        const auto lock = machine_.lock(acquire->name);
-        const bool has_room = lock->limit == 0 || lock->holder_count < lock->limit;
-        const bool shared =
-            lock->holder_count > 0 && lock->holders[0]->mode == LockMode::shared && has_room;
-        if (shared) reached_.count("reader put behind a writer that waits");
-    }
-    const auto* leave = std::get_if<LeaveQueue>(&entry.command);
-    if (leave != nullptr && std::holds_alternative<LockHeld>(applied.outcome) &&
-        machine_.session(leave->session) == nullptr) {
-        reached_.count("session that an acquire made ended with its wait");
-    }
-    // One that an acquire made is there for what it holds or waits for.
-    for (const auto& [id, session] : machine_.sessions()) {
-        expect(!session->ends_with_locks || !machine_.held_by(id).empty() ||
-                   !machine_.waited_for_by(id).empty(),
-               "a session that goes with its locks has one");
-    }
-}
-
-// Whoever asks stands behind those who wait already, also where it could share the lock.
-void StateRules::check_turn(const statemachine::Entry& entry,
-                            const statemachine::Applied& applied) {
-    const auto* command = std::get_if<statemachine::AcquireLock>(&entry.command);
-    const auto* granted = std::get_if<statemachine::LockGranted>(&applied.outcome);
-    if (command == nullptr || applied.repeated || granted == nullptr || !granted->fresh) return;
-    const auto lock = machine_.lock(command->name);
-    expect(lock && lock->queue.empty(), "nobody is granted a lock before those who wait for it");
 }
 
 // Of waits that need one holder alone, each circle is one that nobody gets out of but by giving up.
@@ -240,6 +109,12 @@ void StateRules::check_ending(const statemachine::Entry& entry,
         release != nullptr && release->force ? limits.holders_per_lock : limits.ended_per_command;
     expect(static_cast<std::size_t>(freed) <= most, "a command frees no more locks than it may");
     if (!machine_.ending_sessions().empty()) reached_.count("session freed in portions");
+    // One that an acquire made is there for what it holds or waits for.
+    for (const auto& [id, session] : machine_.sessions()) {
+        expect(!session->ends_with_locks || !machine_.held_by(id).empty() ||
+                   !machine_.waited_for_by(id).empty(),
+               "a session that goes with its locks has one");
+    }
     const auto* batch = std::get_if<statemachine::ExpireSessions>(&entry.command);
     if (batch == nullptr || batch->leader_start != machine_.globals().leader_start) return;
     const auto left = std::ranges::count_if(
