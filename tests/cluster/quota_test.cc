@@ -1,8 +1,12 @@
 #include <gmock/gmock.h>
+#include <signal.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
+#include <map>
 #include <set>
+#include <thread>
 
 #include "base/prng.h"
 #include "tests/cluster/cluster.h"
@@ -166,6 +170,138 @@ TEST(ClusterQuota, OfTheDiskIsKeptHoweverTheSizesOfValuesChange) {
     cluster.leader();
     filler.thin_out(100);
     EXPECT_TRUE(eventually([&] { return filler.put().ok(); }));
+}
+
+// Writers that put, and delete less often, under a quota that is soon used up.
+class Crowding {
+public:
+    static constexpr std::uint64_t bytes = 20'000, keys = 25;
+
+    explicit Crowding(const Cluster& cluster) : cluster_(cluster) {
+        for (std::size_t number = 0; number < 5; ++number) {
+            threads_.emplace_back([this, number] { run(number); });
+        }
+    }
+    ~Crowding() { stop(); }
+    Crowding(const Crowding&) = delete;
+    Crowding& operator=(const Crowding&) = delete;
+
+    void stop() {
+        stopping_ = true;
+        for (auto& thread : threads_) {
+            if (thread.joinable()) thread.join();
+        }
+    }
+    // What is put is taken now and then, what is too much is refused, and deletes go on.
+    [[nodiscard]] bool goes_on(int each = 40) const {
+        const int put = put_, refused = refused_, deleted = deleted_;
+        return eventually(
+            [&] {
+                return put_ > put + each && refused_ > refused + each && deleted_ > deleted + each;
+            },
+            30s);
+    }
+
+private:
+    void run(std::size_t number) {
+        Prng prng(number + 1);
+        std::size_t through = number;
+        while (!stopping_) {
+            auto client = cluster_.client(through % cluster_.size());
+            const std::string target = "/v1/config/q/" + std::to_string(prng.below(40));
+            Answer answer;
+            if (prng.chance(35)) {
+                answer = client.call("DELETE", target, "", {}, 4s);
+                if (answer.ok()) ++deleted_;
+                EXPECT_NE(answer.status, 507) << "deletes always go: " << answer.body;
+            } else {
+                answer = client.call("PUT", target, std::string(prng.below(3'000), 'v'),
+                                     {{"Content-Type", "text/plain"}}, 4s);
+                if (answer.ok()) ++put_;
+                if (answer.status == 507) note_refusal(answer.json());
+            }
+            if (answer.status == 0 || answer.status == 503 || answer.status == 504) ++through;
+        }
+    }
+
+    void note_refusal(const nlohmann::json& told) {
+        ASSERT_EQ(told.at("code"), "quota-exceeded");
+        const auto& quota = told.at("quota");
+        const std::uint64_t limit = quota.at("limit"), used = quota.at("used"),
+                            asked = quota.at("asked");
+        EXPECT_EQ(limit, quota.at("what") == "keys" ? keys : bytes) << told;
+        EXPECT_LE(used, limit) << told;
+        EXPECT_GT(used + asked, limit) << "there was room: " << told;
+        ++refused_;
+    }
+
+    const Cluster& cluster_;
+    std::atomic<bool> stopping_{false};
+    std::atomic<int> put_{0};
+    std::atomic<int> refused_{0};
+    std::atomic<int> deleted_{0};
+    std::vector<std::thread> threads_{};
+};
+
+// What was in use after each change, by the changes, as the most there ever was, and at the end.
+struct Use {
+    std::uint64_t bytes{};
+    std::uint64_t keys{};
+};
+std::pair<Use, Use> use_by_changes(Client client) {
+    std::map<std::string, std::uint64_t> sizes;
+    Use most, now;
+    for (std::uint64_t since = 0;;) {
+        const auto page =
+            client.call("GET", "/v1/watch?prefix=q/&wait=1s&since=" + std::to_string(since)).json();
+        const auto events = page.value("events", nlohmann::json::array());
+        if (events.empty()) return {most, now};
+        for (const auto& event : events) {
+            const std::string key = event.at("key");
+            if (const auto old = sizes.extract(key)) now.bytes -= old.mapped();
+            if (event.at("event") == "put") {
+                const auto size = event.at("value").get<std::string>().size() + key.size();
+                sizes[key] = size;
+                now.bytes += size;
+            }
+            now.keys = sizes.size();
+            most.bytes = std::max(most.bytes, now.bytes);
+            most.keys = std::max(most.keys, now.keys);
+        }
+        since = page.value("since", std::uint64_t{0});
+    }
+}
+
+TEST(ClusterQuota, IsNeverPassedAndStopsNoDeleteWhileLeadersDieAndFreeze) {
+    Cluster cluster;
+    cluster.start_all();
+    auto client = cluster.client(cluster.leader());
+    ASSERT_TRUE(client.call("PUT", "/v1/quotas/q/", R"({"bytes":20000,"keys":25})").ok());
+    Crowding crowding(cluster);
+    EXPECT_TRUE(crowding.goes_on());
+
+    const std::size_t first = cluster.leader();
+    cluster.kill(first);
+    EXPECT_TRUE(crowding.goes_on());
+    cluster.start(first);
+    const std::size_t second = cluster.leader();
+    cluster.freeze(second);
+    EXPECT_TRUE(crowding.goes_on());
+    cluster.signal(second, SIGCONT);
+    EXPECT_TRUE(crowding.goes_on());
+    crowding.stop();
+
+    const auto [most, now] = use_by_changes(cluster.client(cluster.leader()));
+    EXPECT_LE(most.bytes, Crowding::bytes);
+    EXPECT_LE(most.keys, Crowding::keys);
+    EXPECT_GT(most.bytes, Crowding::bytes * 9 / 10) << "it was hardly ever used up";
+    // Those who were away count as those who were not.
+    for (std::size_t member = 0; member < cluster.size(); ++member) {
+        const auto shown = cluster.client(member).call("GET", "/v1/quotas").json();
+        const auto& quota = shown.at("quotas").at(1);
+        EXPECT_EQ(quota.at("bytes").at("used"), now.bytes) << "member " << member;
+        EXPECT_EQ(quota.at("keys").at("used"), now.keys) << "member " << member;
+    }
 }
 
 }  // namespace

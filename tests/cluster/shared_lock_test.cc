@@ -10,7 +10,10 @@
 #include <set>
 #include <thread>
 
+#include "base/prng.h"
 #include "tests/cluster/cluster.h"
+#include "tests/simulation/linearizability.h"
+#include "tests/simulation/shared_lock.h"
 
 namespace gavel::test {
 namespace {
@@ -147,6 +150,185 @@ TEST(ClusterSharedLock, HasNeverMoreHoldersThanItsLimitThoughLeadersDie) {
     EXPECT_GE(events.size(), 2U * clients * rounds);
     EXPECT_EQ(most_holders(events), static_cast<std::size_t>(limit));
     EXPECT_EQ(client.call("GET", "/v1/locks/slots").json()["held"], false);
+}
+
+using SharedLock = linearizability::SharedLock;
+
+// Clients with a session each that take, look at and let go of a lock with readers and writers and
+// of a semaphore, all of it recorded for the judge; what may have been done stays open.
+class LockLoad {
+public:
+    static constexpr std::size_t clients = 6;
+
+    explicit LockLoad(const Cluster& cluster) : cluster_(cluster) {
+        for (std::size_t number = 0; number < clients; ++number) {
+            const Answer opened =
+                persist(cluster, number, "POST", "/v1/sessions", {{"ttl", "120s"}});
+            sessions_.push_back(opened.json().value("id", ""));
+        }
+        for (std::size_t number = 0; number < clients; ++number) {
+            threads_.emplace_back([this, number] { run(number); });
+        }
+    }
+    ~LockLoad() { stop(); }
+    LockLoad(const LockLoad&) = delete;
+    LockLoad& operator=(const LockLoad&) = delete;
+
+    linearizability::History<SharedLock> stop() {
+        stopping_ = true;
+        for (auto& thread : threads_) {
+            if (thread.joinable()) thread.join();
+        }
+        return history_;
+    }
+    [[nodiscard]] bool goes_on(int grants = 60) const {
+        const int before = granted_;
+        return eventually([&] { return granted_ > before + grants; }, 30s);
+    }
+    int granted() const { return granted_; }
+    int unknown() const { return unknown_; }
+
+private:
+    using Operation = linearizability::OperationOf<SharedLock>;
+
+    static std::int64_t now_us() {
+        return std::chrono::duration_cast<std::chrono::microseconds>(
+                   std::chrono::steady_clock::now().time_since_epoch())
+            .count();
+    }
+    static std::uint64_t number_of(const json& session) {
+        return std::stoull(session.get<std::string>().substr(1));  // "s12"
+    }
+
+    void run(std::size_t number) {
+        Prng prng(number + 1);
+        std::map<std::string, bool> may_hold;
+        std::size_t through = number;
+        while (!stopping_) {
+            const bool semaphore = prng.chance(50);
+            const std::string lock = semaphore ? "slots" : "data";
+            auto client = cluster_.client(through % cluster_.size());
+            const std::uint64_t dice = prng.below(10);
+            bool known = true;
+            if (dice < 2) {
+                known = inspect(client, number, lock);
+            } else if (may_hold[lock]) {
+                known = release(client, number, lock);
+                may_hold[lock] = !known;
+            } else {
+                known = acquire(client, number, lock, semaphore, prng);
+                may_hold[lock] = true;  // Or in the queue: a release tells.
+            }
+            if (known) continue;
+            ++unknown_;
+            ++through;
+        }
+    }
+
+    bool acquire(Client& client, std::size_t number, const std::string& lock, bool semaphore,
+                 Prng& prng) {
+        const std::string& session = sessions_[number];
+        const std::uint64_t id = number_of(session);
+        const bool alone = !semaphore && prng.chance(35);
+        json body{{"session", session}};
+        if (semaphore) body["limit"] = 2;
+        if (!semaphore && !alone) body["mode"] = "shared";
+        Operation operation{.client = number, .invoked = now_us()};
+        operation.input =
+            (alone ? SharedLock::acquire_alone(id) : SharedLock::acquire(id, semaphore ? 2 : 0))
+                .of(lock);
+        const std::string wait = prng.chance(50) ? "?wait=300ms" : "";
+        const Answer answer =
+            client.call("PUT", "/v1/locks/" + lock + wait, body.dump(), json_body, 4s);
+        const json told = answer.json();
+        if (answer.ok()) {
+            ++granted_;
+            return note(operation, SharedLock::granted(told.at("token")));
+        }
+        if (answer.status != 409) return give_up(operation, answer);
+        const json holders = told.value("holders", json::array());
+        // Somebody else's turn, or refused for what the session has of it already: nothing was
+        // done.
+        if (told.value("code", "") != "lock-held" || holders.empty()) return true;
+        return note(operation,
+                    SharedLock::held(number_of(holders[0].at("session")), holders[0].at("token")));
+    }
+
+    bool release(Client& client, std::size_t number, const std::string& lock) {
+        const std::string& session = sessions_[number];
+        Operation operation{.client = number, .invoked = now_us()};
+        operation.input = SharedLock::release(number_of(session)).of(lock);
+        const Answer answer =
+            client.call("DELETE", "/v1/locks/" + lock + "?session=" + session, "", {}, 4s);
+        if (answer.status == 409) return note(operation, SharedLock::not_holder());
+        if (!answer.ok()) return give_up(operation, answer);
+        const bool left = answer.json().contains("left_queue");
+        return note(operation, left ? SharedLock::left_queue() : SharedLock::released());
+    }
+
+    bool inspect(Client& client, std::size_t number, const std::string& lock) {
+        Operation operation{.client = number, .invoked = now_us()};
+        operation.input = SharedLock::inspect().of(lock);
+        const Answer answer = client.call("GET", "/v1/locks/" + lock, "", {}, 4s);
+        if (!answer.ok()) return false;
+        SharedLock::Output::Holders holders;
+        for (const json& holder : answer.json().value("holders", json::array())) {
+            holders.emplace_back(number_of(holder.at("session")), holder.at("token"));
+        }
+        return note(operation, SharedLock::list(std::move(holders)));
+    }
+
+    bool note(Operation operation, SharedLock::Output output) {
+        operation.returned = now_us();
+        operation.output = std::move(output);
+        const std::lock_guard guard(mutex_);
+        history_.push_back(std::move(operation));
+        return true;
+    }
+    // docs/http-api.md, Errors: what these refuse was not done.
+    bool give_up(Operation operation, const Answer& answer) {
+        const std::string code = answer.json().is_object() ? answer.json().value("code", "") : "";
+        if (code == "no-leader" || code == "overloaded" || code == "shutting-down") return false;
+        const std::lock_guard guard(mutex_);
+        history_.push_back(std::move(operation));
+        return false;
+    }
+
+    const Cluster& cluster_;
+    std::vector<std::string> sessions_{};
+    std::atomic<bool> stopping_{false};
+    std::atomic<int> granted_{0};
+    std::atomic<int> unknown_{0};
+    std::mutex mutex_{};
+    linearizability::History<SharedLock> history_{};
+    std::vector<std::thread> threads_{};
+};
+
+TEST(ClusterSharedLock, IsLinearizableWhileLeadersDieAndFreeze) {
+    Cluster cluster;
+    cluster.start_all();
+    cluster.leader();
+    LockLoad load(cluster);
+    EXPECT_TRUE(load.goes_on());
+
+    const std::size_t first = cluster.leader();
+    cluster.kill(first);
+    EXPECT_TRUE(load.goes_on()) << "by the other two";
+    cluster.start(first);
+    const std::size_t second = cluster.leader();
+    cluster.freeze(second);
+    EXPECT_TRUE(load.goes_on()) << "while the leader is frozen";
+    // It finds commands on its way and clients that wait, and was replaced.
+    cluster.signal(second, SIGCONT);
+    EXPECT_TRUE(load.goes_on());
+    cluster.kill(cluster.leader());
+    EXPECT_TRUE(load.goes_on());
+
+    const auto history = load.stop();
+    const auto report = linearizability::check_by_object(SharedLock{}, history, 5'000'000);
+    EXPECT_EQ(report.verdict, linearizability::Verdict::linearizable)
+        << "lock " << report.key.value_or("") << " in a history of " << history.size();
+    EXPECT_GT(load.unknown(), 0) << "no fault met a request";
 }
 
 TEST(ClusterSharedLock, IsSharedByCommandsUnderGavelLockAndBrokenByAnOperator) {
