@@ -49,6 +49,9 @@ int port_of(const std::string& command) {
     return has ? std::stoi(found[1]) : 0;
 }
 
+// What it prints is compared as it is, with how the command before it ended.
+constexpr std::string_view asks_for_the_code = "echo $?";
+
 std::string without_ampersand(const std::string& command) {
     return command.ends_with(" &") ? command.substr(0, command.size() - 2) : command;
 }
@@ -79,12 +82,16 @@ Reader::Reader(Members members) {
 void Reader::read(const std::string& page, const std::string& heading) {
     const auto all = examples(contents(std::string(SOURCE_FOLDER) + '/' + page), heading);
     ASSERT_FALSE(all.empty()) << heading;
-    for (const auto& example : all) {
-        SCOPED_TRACE(page + ':' + std::to_string(example.line) + ": " + example.command);
-        if (example.command.starts_with("scripts/quickstart")) continue;  // Runs already.
-        if (before_.contains(example.command)) before_.at(example.command)(cluster_);
-        run(example);
+    for (auto example = all.begin(); example != all.end(); ++example) {
+        SCOPED_TRACE(page + ':' + std::to_string(example->line) + ": " + example->command);
+        if (example->command.starts_with("scripts/quickstart")) continue;  // Runs already.
+        if (before_.contains(example->command)) before_.at(example->command)(cluster_);
+        const auto next = std::next(example);
+        const bool says = next != all.end() && next->command == asks_for_the_code;
+        EXPECT_FALSE(says && goes_on(example->command)) << "has not ended";
+        run(*example, says ? next->shown : "0\n");
         if (::testing::Test::HasFailure()) return;
+        if (says) ++example;
     }
     for (auto [example, output] : running_) {
         while (example.shown.ends_with('\n')) example.shown.pop_back();
@@ -141,7 +148,7 @@ bool Reader::shows(const Example& example, const std::string& output) {
     return eventually([&] { return story_.matches(shown, contents(output + ".out")); }, 5s);
 }
 
-void Reader::run(const Example& example) {
+void Reader::run(const Example& example, const std::string& shown_code) {
     const std::string command = with_ports(story_.command(example.command));
     if (command.starts_with("export ")) {
         exports_ += command + '\n';
@@ -165,22 +172,23 @@ void Reader::run(const Example& example) {
         running_.emplace_back(example, output);
         return;
     }
-    const int code = process.wait(70s);
-    if (example.shown.empty()) {
-        EXPECT_EQ(code, 0) << contents(output + ".out") << contents(output + ".err");
-        return;
-    }
+    int code = process.wait(70s);
     const std::string shown = with_ports(example.shown);
+    const auto as_shown = [&] {
+        return std::to_string(code) + '\n' == shown_code &&
+               (shown.empty() || story_.matches(shown, contents(output + ".out")));
+    };
     EXPECT_TRUE(eventually(
         [&] {
-            if (story_.matches(shown, contents(output + ".out"))) return true;
+            if (as_shown()) return true;
             if (!only_looks(command)) return false;
             std::filesystem::remove(output + ".out");
-            Process({"/bin/bash", "-c", shell + command}, output).wait(70s);
+            code = Process({"/bin/bash", "-c", shell + command}, output).wait(70s);
             return false;
         },
         10s))
-        << contents(output + ".out");
+        << "ended with " << code << ", by the page " << shown_code << contents(output + ".out")
+        << contents(output + ".err");
 }
 
 // Streams and waiting requests of all members, and those who have locks.

@@ -12,7 +12,8 @@
 namespace gavel::test {
 
 // Runs the examples of a page against three members, as a reader would: one after the other, with
-// what goes on until it is stopped in another terminal.
+// what goes on until it is stopped in another terminal. All others end with 0, or with what the
+// page says behind them by `$ echo $?`.
 class Reader {
 public:
     enum class Members { run, not_yet };  // The page may start them itself, in n1, n2 and n3.
@@ -36,7 +37,7 @@ private:
     bool acquainted() const;
     std::string with_ports(std::string text) const;
     bool shows(const Example& example, const std::string& output);
-    void run(const Example& example);
+    void run(const Example& example, const std::string& shown_code);
     int going_on() const;
 
     Cluster cluster_{3};
