@@ -242,6 +242,26 @@ std::vector<Example> examples(const std::string& page, const std::string& headin
     return found;
 }
 
+std::vector<Example> blocks_without_command(const std::string& page) {
+    std::vector<Example> found;
+    std::istringstream stream(page);
+    std::size_t number = 0;
+    bool inside = false;  // Of a block; until a paragraph.
+    for (std::string line; std::getline(stream, line);) {
+        ++number;
+        if (line.starts_with("    $ ")) {
+            inside = true;
+            number += take_further_lines(stream, line);
+        } else if (line.starts_with(block)) {
+            if (!inside) found.push_back({line.substr(block.size()), "", number});
+            inside = true;
+        } else if (!line.empty()) {
+            inside = false;
+        }
+    }
+    return found;
+}
+
 std::string Story::command(std::string_view shown) {
     std::string told;
     for (std::size_t i = 0; i < shown.size();) {

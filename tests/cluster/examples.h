@@ -19,6 +19,9 @@ struct Example {
 // Those of the section under `heading`, of the whole page without one.
 std::vector<Example> examples(const std::string& page, const std::string& heading = "");
 
+// Blocks without a command behind a $, each by its first line: what nobody runs.
+std::vector<Example> blocks_without_command(const std::string& page);
+
 // Compares what is shown with what is printed. In a page
 //   …                     is anything,
 //   a time, a request id, a client of host "web-1" (or -2, …), a duration with a fraction or in

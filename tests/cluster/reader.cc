@@ -70,6 +70,7 @@ Reader::Reader(Members members) {
     // What the examples run or read, and is the reader's own.
     script(bin() / "systemctl", "echo \"$@\" >>reloads");
     script(folder() / "deploy.sh", "test -n \"$GAVEL_LOCK_TOKEN\"");
+    script(folder() / "restart.sh", "test -n \"$GAVEL_LOCK_TOKEN\"");
     std::ofstream(folder() / "limits.json") << R"({"open":true})";
     exports_ = "export GAVEL_AUTHOR=ann@desk\nexport GAVEL_ENDPOINTS=" +
                with_ports(
