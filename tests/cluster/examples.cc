@@ -18,10 +18,16 @@ struct Number {
     std::uint64_t shown{};
     const std::regex* form{};  // It stands at the beginning of this.
 };
+struct Cluster {  // Its id.
+    std::string shown{};
+};
 struct Like {  // Any text of this form.
     const std::regex* form{};
 };
-using Part = std::variant<std::string, Anything, Number, Like>;
+using Part = std::variant<std::string, Anything, Number, Cluster, Like>;
+
+// Where a line was broken: nothing, but that a number ends there.
+constexpr char joint = '\x1f';
 
 // Lines that begin with a space belong to the line before; columns have any width.
 std::string normal(std::string_view text) {
@@ -31,7 +37,7 @@ std::string normal(std::string_view text) {
         if (!line.empty() && line.back() == '\r') line.pop_back();
         if (line.find_first_not_of(' ') == std::string::npos) continue;
         if (!lines.empty() && line.front() == ' ') {
-            lines += line.substr(line.find_first_not_of(' '));
+            lines += joint + line.substr(line.find_first_not_of(' '));
         } else {
             lines += (lines.empty() ? "" : "\n") + line;
         }
@@ -70,13 +76,19 @@ const std::regex& duration() {
 }
 // Whole: of no address, version, duration or word; but "s12" is a session's id.
 const std::regex& number() {
-    static const std::regex form(R"(^\d+(?![\w.:-]|\.\d))");
+    static const std::regex form(R"(^\d+(?![\w:-]|\.\w))");
     return form;
 }
 
 // The id of an event: a revision, and the history that it counts in.
 const std::regex& place() {
     static const std::regex form(R"(^\d+\.[0-9a-f]{8}(?![\w.]))");
+    return form;
+}
+
+// A cluster's id, which commands give again.
+const std::regex& cluster_id() {
+    static const std::regex form(R"(^[0-9a-f]{32}(?![\w-]))");
     return form;
 }
 
@@ -113,6 +125,10 @@ bool is_itself(std::string_view before) {
     return std::regex_search(before.begin(), before.end(), form);
 }
 
+bool is_of_cluster(std::string_view before) {
+    return before.ends_with("cluster ") || before.ends_with("--accept-loss ");
+}
+
 std::vector<Part> parts_of(std::string_view shown) {
     constexpr std::string_view anything = "…";
     std::vector<Part> parts;
@@ -123,12 +139,23 @@ std::vector<Part> parts_of(std::string_view shown) {
         std::get<std::string>(parts.back()) += text;
     };
     for (std::size_t i = 0; i < shown.size();) {
+        if (shown[i] == joint) {
+            ++i;
+            continue;
+        }
         if (shown.substr(i).starts_with(anything)) {
             parts.emplace_back(Anything{});
             i += anything.size();
             continue;
         }
         const bool fresh = starts_word(shown, i);
+        if (is_of_cluster(shown.substr(0, i))) {
+            if (const auto id = at(shown, i, cluster_id())) {
+                i += id->size();
+                parts.emplace_back(Cluster{*id});
+                continue;
+            }
+        }
         const auto form = std::ranges::find_if(
             forms(), [&](const auto& each) { return fresh && at(shown, i, each).has_value(); });
         if (form != forms().end()) {
@@ -167,27 +194,47 @@ bool in_order(const Numbers& numbers) {
     return true;
 }
 
+// How much of the text's beginning is this one, wherever lines are broken.
+std::optional<std::size_t> length_of(std::string_view literal, std::string_view text) {
+    std::size_t length = 0;
+    for (const char c : literal) {
+        while (length < text.size() && text[length] == joint) ++length;
+        if (length == text.size() || text[length] != c) return std::nullopt;
+        ++length;
+    }
+    return length;
+}
+
 // Whether the parts from `part` on are the text from `position` on; binds their numbers.
 bool match(const std::vector<Part>& parts, std::size_t part, std::string_view text,
-           std::size_t position, const Numbers& given, Numbers& numbers) {
+           std::size_t position, const Numbers& given, Story::Bound& bound) {
     if (part == parts.size()) return position == text.size();
+    while (position < text.size() && text[position] == joint) ++position;
     if (std::holds_alternative<Anything>(parts[part])) {
         for (std::size_t next = position; next <= text.size(); ++next) {
-            Numbers tried = numbers;
+            Story::Bound tried = bound;
             if (!match(parts, part + 1, text, next, given, tried)) continue;
-            numbers = tried;
+            bound = tried;
             return true;
         }
         return false;
     }
     std::size_t length = 0;
     if (const auto* literal = std::get_if<std::string>(&parts[part])) {
-        if (!text.substr(position).starts_with(*literal)) return false;
-        length = literal->size();
+        const auto found = length_of(*literal, text.substr(position));
+        if (!found) return false;
+        length = *found;
     } else if (const auto* like = std::get_if<Like>(&parts[part])) {
         const auto found = at(text, position, *like->form);
         if (!found) return false;
         length = found->size();
+    } else if (const auto* cluster = std::get_if<Cluster>(&parts[part])) {
+        const auto found = at(text, position, cluster_id());
+        if (!found) return false;
+        length = found->size();
+        if (bound.clusters.try_emplace(cluster->shown, *found).first->second != *found) {
+            return false;
+        }
     } else {
         const auto [shown, form] = std::get<Number>(parts[part]);
         const auto found = at(text, position, *form);
@@ -195,11 +242,12 @@ bool match(const std::vector<Part>& parts, std::size_t part, std::string_view te
         length = found->size();
         const auto value = std::stoull(*found);
         const auto known = given.find(shown);
-        const auto bound =
-            known != given.end() ? known->second : numbers.try_emplace(shown, value).first->second;
-        if (bound != value || !in_order(numbers)) return false;
+        const auto meant = known != given.end()
+                               ? known->second
+                               : bound.numbers.try_emplace(shown, value).first->second;
+        if (meant != value || !in_order(bound.numbers)) return false;
     }
-    return match(parts, part + 1, text, position + length, given, numbers);
+    return match(parts, part + 1, text, position + length, given, bound);
 }
 
 // Of a command that goes on behind a backslash, or up to the END of a text that is its input. How
@@ -265,25 +313,32 @@ std::vector<Example> blocks_without_command(const std::string& page) {
 std::string Story::command(std::string_view shown) {
     std::string told;
     for (std::size_t i = 0; i < shown.size();) {
+        const auto id = at(shown, i, cluster_id());
+        if (const auto known = bound_.clusters.find(id.value_or(""));
+            known != bound_.clusters.end()) {
+            told += known->second;
+            i += id->size();
+            continue;
+        }
         const auto digits = starts_word(shown, i) ? at(shown, i, number()) : std::nullopt;
         if (!digits) {
             told += shown[i++];
             continue;
         }
         const auto value = std::stoull(*digits);
-        const auto bound = numbers_.find(value);
-        if (bound == numbers_.end()) given_[value] = value;
-        told += bound == numbers_.end() ? *digits : std::to_string(bound->second);
+        const auto bound = bound_.numbers.find(value);
+        if (bound == bound_.numbers.end()) given_[value] = value;
+        told += bound == bound_.numbers.end() ? *digits : std::to_string(bound->second);
         i += digits->size();
     }
     return told;
 }
 
 bool Story::matches(std::string_view shown, std::string_view printed) {
-    Numbers numbers = numbers_;
+    Bound bound = bound_;
     const std::string text = normal(printed);
-    if (!match(parts_of(normal(shown)), 0, text, 0, given_, numbers)) return false;
-    numbers_ = numbers;
+    if (!match(parts_of(normal(shown)), 0, text, 0, given_, bound)) return false;
+    bound_ = std::move(bound);
     return true;
 }
 

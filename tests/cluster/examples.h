@@ -26,6 +26,7 @@ std::vector<Example> blocks_without_command(const std::string& page);
 //   …                     is anything,
 //   a time, a request id, a client of host "web-1" (or -2, …), a duration with a fraction or in
 //   milliseconds is any such,
+//   the id of a cluster is any, and alike throughout the section,
 //   the id of an event is a number, and any history,
 //   a whole number from 2 on is one whose value may differ, but where the page has the same number
 //   again it is the same one, and where the page has a larger one it is larger (versions,
@@ -39,10 +40,16 @@ public:
     // Binds the page's numbers to the printed ones when it matches.
     bool matches(std::string_view shown, std::string_view printed);
 
-private:
     using Numbers = std::map<std::uint64_t, std::uint64_t>;
 
-    Numbers numbers_{};
+    // What is on the page, and what stands for it here.
+    struct Bound {
+        Numbers numbers{};
+        std::map<std::string, std::string> clusters{};
+    };
+
+private:
+    Bound bound_{};
     Numbers given_{};  // Numbers of commands, which are themselves.
 };
 
