@@ -2,7 +2,7 @@
 //
 // Starts three members by `GAVEL playground`, makes requests from the OpenAPI document that they serve,
 // and compares each answer with it. Prints what differs, with a command to send it again, and the
-// operations that were never answered with success; exits 1 if there is any of either.
+// operations and the events that were never had; exits 1 if there is any of these.
 import {cluster} from './cluster.mjs';
 import {Chance} from './chance.mjs';
 import {Document} from './document.mjs';
@@ -23,6 +23,8 @@ const verbose = options.includes('--verbose');
 const members = await cluster(gavel);
 const findings = new Map();
 const statuses = new Map();
+let events = new Map();
+let unseen = [];
 try {
     await drive();
     await members.allLive();
@@ -38,6 +40,7 @@ async function drive() {
     const chance = new Chance(seed);
     const requests = new Requests(document, memory, chance);
     const judge = new Judge(document);
+    events = judge.kinds;
     const operations = document.operations();
     for (const {id} of operations) statuses.set(id, new Map());
     for (let count = 0; count < wanted; ++count) {
@@ -64,6 +67,28 @@ async function drive() {
         memory.applied = Math.max(memory.applied, Number(answer.headers['gavel-revision'] ?? 0));
         forget(memory, operation, request, answer.status);
     }
+    await hearAll(operations.find(({id}) => id === 'watch'), judge);
+    const kinds = document.content.components.schemas.StreamEvent.discriminator.mapping;
+    unseen = Object.keys(kinds).filter(kind => !events.has(kind));
+}
+
+// All that the requests have changed, from the beginning: seldom is a stream made by chance about much of it.
+async function hearAll(operation, judge) {
+    const all = '/v1/watch?prefix=&locks=&members=true';
+    const asked = [
+        {target: `${all}&since=0`, headers: {}},
+        {target: `${all}&since=0&wait=1s`, headers: {}},
+        {target: `${all}&snapshot=true`, headers: {}},
+        {target: all, headers: {'Last-Event-ID': '1.00000001'}},
+        {target: `${all}&snapshot=true`, headers: {'Last-Event-ID': '1.00000001'}},
+    ];
+    for (const endpoint of members.endpoints) {
+        for (const each of asked) {
+            const request = {...each, operation, method: 'GET', kind: 'fit'};
+            const answer = await call(endpoint, request);
+            for (const fault of judge.judge(request, answer).faults) found(request, fault, endpoint, request);
+        }
+    }
 }
 
 // What is ended or removed, or was not there, is not asked for again and again.
@@ -89,9 +114,11 @@ function report() {
     for (const [subject, {count, again}] of findings) console.log(`\n${subject} (${count} times)\n    ${again}`);
     const never = [...statuses].filter(([, seen]) => ![...seen.keys()].some(status => status >= 200 && status < 300));
     if (never.length > 0) console.log(`\nnever answered with success: ${never.map(([id]) => id).join(', ')}`);
+    console.log(`\nevents: ${[...events].sort().map(([kind, count]) => `${kind} ${count}`).join(', ')}`);
+    if (unseen.length > 0) console.log(`events that never came: ${unseen.join(', ')}`);
     const made = [...statuses.values()].flatMap(seen => [...seen.values()]).reduce((sum, each) => sum + each, 0);
     const failed = [...statuses.values()].flatMap(seen => [503, 504].map(each => seen.get(each) ?? 0)).reduce((sum, each) => sum + each, 0);
     if (failed > made / 20) console.log(`\n${failed} of ${made} requests were answered 503 or 504`);
     console.log(`\nseed ${seed}: ${made} requests to ${statuses.size} operations, ${findings.size} findings`);
-    return findings.size === 0 && never.length === 0 && failed <= made / 20;
+    return findings.size === 0 && never.length === 0 && unseen.length === 0 && failed <= made / 20;
 }

@@ -8,6 +8,7 @@ const whateverIsAsked = [400, 403, 404, 405, 408, 413, 417, 421, 431, 503, 505];
 export class Judge {
     constructor(document) {
         this.document = document;
+        this.kinds = new Map();  // How many events of each kind were seen.
     }
 
     // What is wrong, each in words, and the schema that the body has.
@@ -103,6 +104,7 @@ export class Judge {
         for (const block of text.split('\n\n').slice(0, -1)) {
             const fields = Object.fromEntries(block.split('\n').map(line => line.split(/: (.*)/s)));
             const event = {event: fields.event, ...JSON.parse(fields.data)};
+            this.kinds.set(event.event, (this.kinds.get(event.event) ?? 0) + 1);
             const to = mapping[event.event];
             if (!to) {
                 faults.push(`an event of the kind ${event.event} is not documented`);
