@@ -7,6 +7,7 @@
 #include <ostream>
 #include <span>
 
+#include "base/command_line.h"
 #include "cli/commands.h"
 #include "cli/completion_command.h"
 #include "cli/exit_code.h"
@@ -168,9 +169,7 @@ int run_gavel(const std::vector<std::string>& arguments, const Surroundings& sur
         return usage_error(surroundings, *complaint);
     }
     try {
-        // CLI11 takes them last first.
-        std::vector<std::string> reversed(split.own.rbegin(), split.own.rend());
-        app.parse(reversed);
+        parse_command_line(app, split.own);
     } catch (const CLI::CallForHelp& help) {
         app.exit(help, surroundings.out, surroundings.err);
         surroundings.out.flush();

@@ -7,6 +7,7 @@
 #include <iomanip>
 #include <sstream>
 
+#include "base/command_line.h"
 #include "daemon/settings.h"
 #include "daemon/version.h"
 #include "proto/codec.h"
@@ -68,8 +69,7 @@ Result<CommandLine, ConfigError> parse_arguments(std::span<const std::string> ar
     app.set_version_flag("--version", "gaveld " + std::string(version()) + " (format level " +
                                           std::to_string(proto::format_level) + ")");
     try {
-        std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
-        app.parse(reversed);
+        parse_command_line(app, arguments);
     } catch (const CLI::CallForHelp&) {
         line.print = app.help("gaveld");
     } catch (const CLI::CallForVersion&) {

@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "base/command_line.h"
 #include "daemon/bootstrap.h"
 #include "daemon/recover.h"
 #include "daemon/recovery.h"
@@ -89,8 +90,7 @@ Result<RecoverOptions, ConfigError> parse_recover_options(std::span<const std::s
                  "execute accepted commands also behind slots of which nothing is known");
     app.add_flag("--force", options.force, "though somebody answers at an old member's address");
     try {
-        std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
-        app.parse(reversed);
+        parse_command_line(app, arguments);
     } catch (const CLI::CallForHelp&) {
         options.print = app.help("gaveld recover");
         return options;

@@ -88,6 +88,24 @@ TEST(Gavel, AnswersBadUsageWithOneLineAndExitCode2) {
     }
 }
 
+TEST(Gavel, TakesNothingBehindAnEqualsSignForAnEmptyValue) {
+    auto server = answering("{\"revision\":17}");
+
+    EXPECT_EQ(
+        run({"put", "a", "1", "--reason=", "--content-type", "a/b"}, {server.endpoint()}).code,
+        exit_success);
+    EXPECT_EQ(run({"put", "--reason=", "a", "1"}, {server.endpoint()}).code, exit_success);
+    EXPECT_EQ(run({"put", "a", "--", "--reason="}, {server.endpoint()}).code, exit_success);
+
+    const auto requests = server.requests();
+    EXPECT_EQ(requests.at(0).headers.at("content-type"), "a/b");
+    EXPECT_EQ(requests.at(1).target, "/v1/config/a");
+    EXPECT_EQ(requests.at(1).body, "1");
+    EXPECT_EQ(requests.at(2).body, "--reason=");
+    EXPECT_EQ(run({"--endpoint=", "status"}).code, exit_usage);
+    EXPECT_EQ(run({"get", "a", "--revision="}).code, exit_usage);
+}
+
 TEST(Gavel, PrintsHelpToStandardOutput) {
     EXPECT_EQ(run({"--help"}).code, exit_success);
     EXPECT_THAT(run({"--help"}).out, HasSubstr("playground"));

@@ -127,6 +127,8 @@ TEST(Options, RefuseInOneLineWhatIsNotRight) {
         {{"extra"}, "extra"},
         {{"--name", "N1"}, "--name: 'N1' is not right: 1 to 63 of a-z"},
         {{"--name", ""}, "--name: '' is not right"},
+        {{"--name=", "--alpha", "1"}, "--name: '' is not right"},
+        {{"--origins=", "--name", "N1"}, "--name: 'N1' is not right"},
         {{"--name", "a", "--name", "b"}, "--name"},
         {{"--listen", "7400"}, "there is no port"},
         {{"--listen", "127.0.0.1:0"}, "a number from 1 to 65535"},
