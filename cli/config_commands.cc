@@ -20,8 +20,6 @@ namespace gavel::cli {
 
 namespace {
 
-constexpr std::size_t value_columns = 40;
-
 struct GetOptions {
     std::string key{};
     bool stale = false;
@@ -228,8 +226,9 @@ int list(const Context& context, const std::string& prefix, std::optional<std::u
     if (revision) target += "&revision=" + std::to_string(*revision);
     const auto items = fetch_all(client, target, "items");
     if (!items) return context.fail(items.error());
-    const Column value{"VALUE",
-                       [](const nlohmann::json& item) { return value_cell(item, value_columns); }};
+    const Column value{"VALUE", [](const nlohmann::json& item) {
+                           return value_cell(item, value_columns_in_table);
+                       }};
     print_list(
         context, *items,
         {column("KEY", "key"), value, column("REVISION", "revision"), column("VERSION", "version"),

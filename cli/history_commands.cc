@@ -18,8 +18,6 @@ namespace gavel::cli {
 
 namespace {
 
-constexpr std::size_t value_columns = 40;
-
 std::string history_target(const std::string& key) {
     return "/v1/history?key=" + encode_query(key);
 }
@@ -38,8 +36,9 @@ int history(const Context& context, const std::string& key, std::optional<std::u
         if (!all) return context.fail(all.error());
         changes = *std::move(all);
     }
-    const Column value{"VALUE",
-                       [](const nlohmann::json& item) { return value_cell(item, value_columns); }};
+    const Column value{"VALUE", [](const nlohmann::json& item) {
+                           return value_cell(item, value_columns_in_table);
+                       }};
     print_list(
         context, changes,
         {column("REVISION", "revision"), column("CHANGE", "kind"), column("VERSION", "version"),
@@ -70,7 +69,8 @@ std::optional<Failure> find_last_change(Client& client, DiffOptions& options) {
 std::string lines_of(const nlohmann::json& item) {
     const auto value = item.find("value");
     if (!item.is_object() || value == item.end()) return {};
-    if (text_of(item, "encoding") == "base64") return value_cell(item, value_columns) + '\n';
+    if (text_of(item, "encoding") == "base64")
+        return value_cell(item, value_columns_in_table) + '\n';
     return value->is_string() ? value->get<std::string>() : value->dump(2) + '\n';
 }
 

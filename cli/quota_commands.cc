@@ -55,7 +55,7 @@ Column use_column(std::string heading, const std::string& member) {
             }};
 }
 
-int list(const Context& context) {
+int list_quotas(const Context& context) {
     Client client(context.endpoints);
     const auto answer = call_json(client, {.target = "/v1/quotas"});
     if (!answer) return context.fail(answer.error());
@@ -86,7 +86,7 @@ int change(const Context& context, const Call& call, const std::string& done) {
 
 std::string whose(const std::string& prefix) { return prefix.empty() ? "everything" : prefix; }
 
-int set(const Context& context, const QuotaOptions& options) {
+int set_quota(const Context& context, const QuotaOptions& options) {
     nlohmann::json bounds = nlohmann::json::object();
     if (options.bytes) bounds["bytes"] = *options.bytes;
     if (options.keys) bounds["keys"] = *options.keys;
@@ -127,7 +127,7 @@ void add_set(CLI::App& group, Action& action) {
         if (!options->bytes && !options->keys && !options->sessions) {
             throw CLI::RequiredError("--bytes, --keys or --sessions");
         }
-        action = [options](Context& context) { return set(context, *options); };
+        action = [options](Context& context) { return set_quota(context, *options); };
     });
 }
 
@@ -137,7 +137,7 @@ void add_quota_commands(CLI::App& app, Action& action) {
     auto* group = app.add_subcommand("quota", "Look at quotas, set them");
     group->require_subcommand(1);
     group->add_subcommand("ls", "List the quotas and what is in use")->callback([&action] {
-        action = list;
+        action = list_quotas;
     });
     add_set(*group, action);
 

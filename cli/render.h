@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <iosfwd>
 #include <nlohmann/json_fwd.hpp>
@@ -51,6 +52,10 @@ void print_json(const Context& context, const nlohmann::json& document);
 
 // A member as text: strings bare, absent and null ones empty, the rest as JSON.
 std::string text_of(const nlohmann::json& object, const std::string& member);
+
+// How much is shown of a config value: in a table it stands beside other columns.
+constexpr std::size_t value_columns_in_table = 40;
+constexpr std::size_t value_columns_in_line = 60;
 
 // A config value for one cell of a table.
 std::string value_cell(const nlohmann::json& item, std::size_t columns);

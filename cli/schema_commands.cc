@@ -23,7 +23,7 @@ std::string schema_target(const std::string& prefix) {
     return "/v1/schemas/" + encode_path(prefix);
 }
 
-int list(const Context& context) {
+int list_schemas(const Context& context) {
     Client client(context.endpoints);
     const auto answer = call_json(client, {.target = "/v1/schemas"});
     if (!answer) return context.fail(answer.error());
@@ -61,7 +61,7 @@ int print_change(const Context& context, const nlohmann::json& answer, const std
     return exit_success;
 }
 
-int set(const Context& context, const SchemaOptions& options) {
+int set_schema(const Context& context, const SchemaOptions& options) {
     Complaint complaint;
     const auto text = read_input(options.file, complaint);
     if (!text) {
@@ -151,7 +151,7 @@ void add_command(CLI::App& group, Action& action, const Command& which) {
     if (which.file != nullptr) {
         command->add_option("FILE", options->file, which.file)->required(which.needs_file);
     }
-    if (which.run == set) {
+    if (which.run == set_schema) {
         command->add_flag("--force", options->force, "Though values that are there do not fit");
     }
     command->callback([&action, options, run = which.run] {
@@ -164,10 +164,10 @@ void add_command(CLI::App& group, Action& action, const Command& which) {
 void add_schema_commands(CLI::App& app, Action& action) {
     auto* group = app.add_subcommand("schema", "Set what values of keys have to look like");
     group->require_subcommand(1);
-    group->add_subcommand("ls", "List the schemas")->callback([&action] { action = list; });
+    group->add_subcommand("ls", "List the schemas")->callback([&action] { action = list_schemas; });
     for (const auto& command :
          {Command{"get", "Print a schema", nullptr, false, get},
-          Command{"set", "Set a schema", "The JSON Schema; - for standard input", true, set},
+          Command{"set", "Set a schema", "The JSON Schema; - for standard input", true, set_schema},
           Command{"rm", "Remove a schema", nullptr, false, remove},
           Command{"check", "List the values that do not fit",
                   "The JSON Schema; - for standard input; default: the one that is set", false,

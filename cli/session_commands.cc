@@ -69,7 +69,7 @@ int create(const Context& context, const NewOptions& options) {
     return exit_success;
 }
 
-int list(const Context& context) {
+int list_sessions(const Context& context) {
     Client client(context.endpoints);
     const auto sessions = fetch_all(client, "/v1/sessions?", "sessions");
     if (!sessions) return context.fail(sessions.error());
@@ -155,7 +155,9 @@ void add_session_commands(CLI::App& app, Action& action) {
     auto* group = app.add_subcommand("session", "Make, look at, keep and end sessions");
     group->require_subcommand(1);
     add_new(*group, action);
-    group->add_subcommand("ls", "List the sessions")->callback([&action] { action = list; });
+    group->add_subcommand("ls", "List the sessions")->callback([&action] {
+        action = list_sessions;
+    });
     add_by_id(*group, action, "show", "Show one session", show);
     add_by_id(*group, action, "keep", "Send one keep-alive", keep);
     add_by_id(*group, action, "end", "End a session: its locks are released", end);

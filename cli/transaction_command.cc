@@ -15,8 +15,6 @@ namespace gavel::cli {
 
 namespace {
 
-constexpr std::size_t value_columns = 60;
-
 struct TransactionOptions {
     std::string file{};
     GuardOptions guard{};
@@ -28,7 +26,7 @@ std::string result_of(const std::string& operation, const nlohmann::json& result
     if (operation == "put") return "version " + text_of(result, "version");
     if (operation == "delete") return text_of(result, "deleted") + " deleted";
     if (text_of(result, "exists") != "true") return "no such key";
-    if (result.contains("value")) return value_cell(result, value_columns);
+    if (result.contains("value")) return value_cell(result, value_columns_in_line);
     return "revision " + text_of(result, "revision") + ", replaced since";
 }
 

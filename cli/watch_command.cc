@@ -33,7 +33,6 @@ using std::chrono::milliseconds;
 constexpr milliseconds silence_limit{50000};
 constexpr milliseconds first_pause{50};
 constexpr milliseconds longest_pause{2000};
-constexpr std::size_t value_columns = 60;
 
 struct WatchOptions {
     std::optional<std::string> prefix{};
@@ -278,7 +277,7 @@ private:
 
     // What happened, for people.
     static std::string account_of(const std::string& type, const nlohmann::json& data) {
-        if (type == "put") return value_cell(data, value_columns);
+        if (type == "put") return value_cell(data, value_columns_in_line);
         if (type == "lock") {
             return lock_account_of(data);
         }

@@ -38,6 +38,17 @@ function(gavel_room_private name)
   endif()
 endfunction()
 
+option(GAVEL_BATCHES "Compile several sources at a time, where a target is fit for it" ON)
+
+# For a target whose sources take longer to read and to generate what a library's headers make of
+# them than to compile themselves. They share one namespace then: names in it have to differ, and a
+# header that a source lacks may be another's. The presets for the sanitizers compile each by itself.
+function(gavel_batch target)
+  if(GAVEL_BATCHES)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 5)
+  endif()
+endfunction()
+
 # Headers of libraries that most sources of a target include and that take longer than the source
 # itself: compiled once for the target. Sources go on including what they use.
 function(gavel_precompile target)
