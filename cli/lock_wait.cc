@@ -80,6 +80,7 @@ LockWaitEnd wait_for_lock(Client& client, const LockWait& wait,
     milliseconds how_long{0};  // The first attempt does not queue: it tells who holds the lock.
     milliseconds pause = first_pause;
     bool told = false;
+    bool to_deadline = false;
     for (;;) {
         const Call call = acquire_call(wait, how_long);
         const auto answer = wait.no_wait ? client.call(call) : client.attempt(call);
@@ -90,10 +91,14 @@ LockWaitEnd wait_for_lock(Client& client, const LockWait& wait,
         const bool held = failure.code == "lock-held";
         if (held && !told) on_held(held_sentence(wait, failure));
         told = told || held;
+        // The wait is over where the lock is kept, perhaps a moment before it is over by our clock.
+        // The session that ends with its last wait is gone with it: there is nothing to ask again.
+        if (held && to_deadline) return {.kind = Kind::timed_out, .failure = failure};
         how_long = longest_wait;
         if (wait.deadline) {
             const auto left = std::chrono::ceil<milliseconds>(*wait.deadline - Clock::now());
             if (left.count() <= 0) return {.kind = Kind::timed_out, .failure = failure};
+            to_deadline = left <= how_long;
             how_long = std::min(how_long, left);
         }
         if (held || failure.code == "timed-out") {

@@ -279,6 +279,19 @@ TEST_F(Lock, GivesUpAtItsTimeout) {
     expect_left(member);
 }
 
+TEST_F(Lock, TimesOutWhenTheMemberSaysThatTheWaitIsOverThoughItsOwnClockIsBehind) {
+    FakeMember member([](const FakeRequest& request) -> std::optional<FakeReply> {
+        if (request.method == "PUT") return held();
+        return std::nullopt;
+    });
+
+    const auto ran = lock({member.endpoint()}, "exit 0", {"--timeout", "1m"});
+
+    EXPECT_EQ(ran.code, exit_timed_out);
+    EXPECT_THAT(ran.err, HasSubstr("gavel: timed out after 1m waiting for deploy, held by s9"));
+    EXPECT_EQ(member.requests("PUT ").size(), 2U);
+}
+
 TEST_F(Lock, SaysNothingButThatItTimedOutThoughItsSessionCannotBeEndedEither) {
     FakeMember member([](const FakeRequest& request) -> std::optional<FakeReply> {
         if (request.method == "POST") return std::nullopt;
