@@ -99,9 +99,12 @@ std::optional<Problem> refuse(const Request& request, const DoorRules& rules) {
 }
 
 bool is_origin(std::string_view text) {
-    const auto scheme = text.substr(0, text.find("://"));
+    constexpr std::string_view mark = "://";
+    const auto scheme_end = text.find(mark);
+    if (scheme_end == std::string_view::npos) return false;
+    const auto scheme = text.substr(0, scheme_end);
     if (scheme != "http" && scheme != "https") return false;
-    const auto authority = text.substr(scheme.size() + 3);
+    const auto authority = text.substr(scheme_end + mark.size());
     const auto host = without_port(authority);
     const auto port = authority.substr(host.size());
     const bool port_fits = port.empty() || (port.front() == ':' && port.size() >= 2 &&
